@@ -1,0 +1,36 @@
+# `make demo` and `make test` do all set-up themselves, once, and are quick when called again.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test test-fast lint clean
+
+# The main job on the sample log: novel intents and domains, and how they compare with the truth.
+demo: $(READY)
+	rm -rf demo-output
+	$(BIN)/advin discover --labeled examples/known.csv --ood examples/ood.txt \
+	    --input examples/log.jsonl --output demo-output
+	$(BIN)/advin evaluate --run demo-output --truth examples/truth.csv
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+test-fast: $(READY)
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(READY)
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy schemas discovery pipelines runners
+
+# Anew whenever the dependencies change.
+$(READY): setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo-output

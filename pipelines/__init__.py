@@ -1,0 +1,1 @@
+"""The Beam pipelines: wire `discovery` into PTransforms, and decide nothing."""

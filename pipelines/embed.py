@@ -1,0 +1,137 @@
+"""Stage embed: each shard of utterances to a shard of unit vectors.
+
+The encoder is the dear part of a run, and it sees every distinct text once. Which texts it sees
+together changes the last bits of a vector, so that follows from the content: inside a shard, texts
+are sorted by (length, id) and cut into fixed batches.
+"""
+
+import dataclasses
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.metrics import Metrics
+from apache_beam.ml.inference.base import ModelHandler, RunInference
+
+from discovery.encoder import BATCH_TEXTS, Encoder, load_encoder
+from pipelines import coders  # noqa: F401, registers the coder of record batches
+from pipelines.shards import Shard, read_shard, write_shard
+from schemas.batches import vectors_to_arrow
+from schemas.tables import vectors_schema
+
+_LOG_SECONDS = 15.0
+_log = logging.getLogger("advin.embed")
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderSettings:
+    """Which encoder, and with how many processor threads: both decide the bytes of a vector."""
+
+    encoder: str | None = None
+    threads: int = 2
+
+
+def encode_batch(batch: pa.RecordBatch, encoder: Encoder) -> pa.RecordBatch:
+    """Encode the column ``text`` of a batch with a column ``utterance_id``; order is kept."""
+    texts = batch.column("text").to_pylist()
+    ids = batch.column("utterance_id").to_pylist()
+    order = sorted(range(len(texts)), key=lambda i: (len(texts[i]), ids[i]))
+    vectors = np.zeros((len(texts), encoder.dimension), np.float16)
+    progress = _Progress(len(texts))
+    for start in range(0, len(order), BATCH_TEXTS):
+        rows = order[start : start + BATCH_TEXTS]
+        vectors[rows] = encoder.encode([texts[i] for i in rows])
+        progress.advance(len(rows))
+    return pa.RecordBatch.from_arrays(
+        [batch.column("utterance_id"), vectors_to_arrow(vectors)],
+        schema=vectors_schema(encoder.dimension),
+    )
+
+
+class _Progress:
+    """Logs how far this worker is with its shard: rows and rates, never texts."""
+
+    def __init__(self, total: int):
+        self._total, self._done = total, 0
+        self._start = self._last = time.monotonic()
+
+    def advance(self, rows: int) -> None:
+        self._done += rows
+        now = time.monotonic()
+        if now - self._last >= _LOG_SECONDS:
+            rate = self._done / (now - self._start)
+            _log.info("encoded %d of %d utterances of a shard, %.0f/s", self._done, self._total, rate)
+            self._last = now
+
+
+class EncoderHandler(ModelHandler[tuple[Shard, pa.RecordBatch], tuple[Shard, pa.RecordBatch], Encoder]):
+    """Lets RunInference load the encoder once a process and encode whole shards."""
+
+    def __init__(self, settings: EncoderSettings):
+        # An element is a shard, which is batched inside: never wait for a second one.
+        super().__init__(min_batch_size=1, max_batch_size=1)
+        self._settings = settings
+
+    def load_model(self) -> Encoder:
+        """Load the encoder."""
+        return load_encoder(self._settings.encoder, self._settings.threads)
+
+    def run_inference(
+        self,
+        batch: Sequence[tuple[Shard, pa.RecordBatch]],
+        model: Encoder,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterable[tuple[Shard, pa.RecordBatch]]:
+        """Encode each shard."""
+        for shard, texts in batch:
+            yield shard, encode_batch(texts, model)
+
+    def get_num_bytes(self, batch: Sequence[tuple[Shard, pa.RecordBatch]]) -> int:
+        """Bytes of the texts, for Beam's metrics."""
+        return sum(texts.nbytes for _, texts in batch)
+
+    def get_metrics_namespace(self) -> str:
+        """Where RunInference's own metrics go."""
+        return "encoder"
+
+
+@dataclasses.dataclass
+class Embed(beam.PTransform):
+    """Shards of utterances in one folder to shards of vectors in another: names of the files."""
+
+    source: str
+    target: str
+    settings: EncoderSettings
+
+    def expand(self, shards):
+        """Read, encode, write: one fused step, no shuffle."""
+        return (
+            shards
+            | "ReadTexts" >> beam.ParDo(_ReadTexts(self.source))
+            | "Encode" >> RunInference(EncoderHandler(self.settings))
+            | "Write" >> beam.ParDo(_WriteVectors(self.target))
+        )
+
+
+class _ReadTexts(beam.DoFn):
+    def __init__(self, folder: str):
+        self._folder = folder
+
+    def process(self, shard: Shard) -> Iterator[tuple[Shard, pa.RecordBatch]]:
+        yield shard, read_shard(self._folder, shard, ["utterance_id", "text"])
+
+
+class _WriteVectors(beam.DoFn):
+    def __init__(self, folder: str):
+        self._folder = folder
+        self._vectors = Metrics.counter("embed", "vectors")
+
+    def process(self, element: tuple[Shard, pa.RecordBatch]) -> Iterator[str]:
+        shard, batch = element
+        write_shard(self._folder, shard, batch)
+        self._vectors.inc(batch.num_rows)
+        yield shard.name

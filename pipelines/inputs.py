@@ -1,0 +1,204 @@
+"""What the user points at: find the files, tell their formats, and check their columns at once.
+
+Everything here runs before a job starts and raises `SettingsError`; what is wrong with single rows
+is found later, in `readers`, and becomes a reject.
+"""
+
+import csv
+import io
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.io.filesystems import FileSystems
+
+from pipelines.errors import SettingsError
+
+FORMATS = {
+    ".parquet": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".txt": "text",
+}
+_COMPRESSIONS = (".gz", ".bz2", ".zst")
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+# Rows looked at to tell whether a JSONL file has a column at all.
+_PROBED_ROWS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Names of the columns to read; None for those that this input does not need."""
+
+    text: str = "text"
+    intent: str | None = None
+    domain: str | None = None
+
+    @property
+    def required(self) -> list[str]:
+        """Columns that have to be there; the domain may be missing."""
+        return [c for c in (self.text, self.intent) if c is not None]
+
+    @property
+    def all(self) -> list[str]:
+        """All columns, required ones first."""
+        return self.required + ([self.domain] if self.domain is not None else [])
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file to read."""
+
+    path: str
+    format: str
+    size: int
+    modified: float
+
+
+def find_input(pattern: str, columns: Columns, flag: str) -> list[InputFile]:
+    """Find the files behind a path, folder or glob, and check them.
+
+    Args:
+        pattern: a file, a folder, or a glob, on any Beam file system.
+        columns: the columns to be read.
+        flag: the setting that named the pattern, for messages.
+
+    Returns:
+        The files, sorted by path; empty ones are left out.
+
+    Raises:
+        SettingsError: no such file; nothing matches; an unknown format; nothing but empty files;
+            a column that is missing or does not hold text.
+    """
+    try:
+        files = [_describe(m) for m in _match(pattern, flag)]
+        full = [f for f in files if f.size]
+        if not full:
+            raise SettingsError(f"{flag}: {pattern} is empty: there is nothing to read")
+        for file in full:
+            _check_columns(file, columns, flag)
+    except SettingsError as error:
+        raise SettingsError(f"{flag}: {str(error).removeprefix(f'{flag}: ')}") from error
+    return full
+
+
+def input_fingerprint(files: list[InputFile]) -> list[dict]:
+    """Return what tells these input files from others: path, size and time of last change."""
+    return [asdict(f) for f in files]
+
+
+def _match(pattern: str, flag: str) -> list:
+    try:
+        is_glob = any(c in pattern for c in "*?[")
+        found = FileSystems.match([pattern])[0].metadata_list
+        if not is_glob:
+            inside = FileSystems.match([FileSystems.join(pattern, "*")])[0].metadata_list
+            found = inside or found
+    except Exception as error:  # each file system raises its own
+        raise SettingsError(f"cannot look for {pattern}: {_first_line(error)}") from error
+    found = [m for m in found if not FileSystems.split(m.path)[1].startswith((".", "_"))]
+    if not found:
+        raise SettingsError(
+            f"the pattern {pattern} matches no file" if is_glob else f"no such file: {pattern}"
+        )
+    return sorted(found, key=lambda m: m.path)
+
+
+def _describe(metadata) -> InputFile:
+    name = FileSystems.split(metadata.path)[1]
+    stem = name
+    for suffix in _COMPRESSIONS:
+        stem = stem.removesuffix(suffix)
+    suffix = "." + stem.rpartition(".")[2].lower()
+    if suffix not in FORMATS or (suffix == ".parquet" and stem != name):
+        raise SettingsError(
+            f"{metadata.path}: cannot tell the format from the name; known endings are "
+            f"{', '.join(FORMATS)}, and {', '.join(_COMPRESSIONS)} behind all but .parquet"
+        )
+    return InputFile(
+        metadata.path,
+        FORMATS[suffix],
+        metadata.size_in_bytes,
+        metadata.last_updated_in_seconds or 0.0,
+    )
+
+
+def _check_columns(file: InputFile, columns: Columns, flag: str) -> None:
+    try:
+        found = _columns_of(file)
+    except (OSError, pa.ArrowInvalid, ValueError, EOFError) as error:
+        raise SettingsError(
+            f"{file.path} is not readable as {file.format}: {_first_line(error)}"
+        ) from error
+    if found is None:
+        if columns.intent is not None:
+            raise SettingsError(
+                f"{file.path} is plain text, which has no column {columns.intent!r}; "
+                "labelled utterances need Parquet, JSONL, CSV or TSV"
+            )
+        return
+    missing = [c for c in columns.required if c not in found]
+    if missing:
+        there = ", ".join(sorted(found)) or "none"
+        raise SettingsError(
+            f"{file.path} has no column {missing[0]!r}; it has: {there}. "
+            "Name yours with --text-column, --intent-column, --domain-column"
+        )
+    for column in columns.all:
+        if found.get(column, "text") != "text":
+            raise SettingsError(
+                f"{file.path}: column {column!r} holds {found[column]}, not text; "
+                "name the right one with --text-column, --intent-column, --domain-column"
+            )
+
+
+def _columns_of(file: InputFile) -> dict[str, str] | None:
+    """Return each column's kind ('text' or the name of another type); None for plain text."""
+    if file.format == "text":
+        return None
+    with FileSystems.open(file.path) as stream:
+        if file.format == "parquet":
+            schema = pq.read_schema(stream)
+            return {f.name: "text" if _is_text(f.type) else str(f.type) for f in schema}
+        lines = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
+        if file.format == "jsonl":
+            return _json_columns(itertools.islice(lines, _PROBED_ROWS))
+        header = next(csv.reader(lines, delimiter=DELIMITERS[file.format]), [])
+        return {name.removeprefix("\ufeff"): "text" for name in header}
+
+
+def _json_columns(lines: Iterator[str]) -> dict[str, str]:
+    """Merge the columns of some rows; text if any row holds text there."""
+    found: dict[str, str] = {}
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue  # the row will be rejected when it is read
+        if not isinstance(row, dict):
+            continue
+        for name, value in row.items():
+            kind = "text" if isinstance(value, str) or value is None else type(value).__name__
+            if found.get(name) != "text":
+                found[name] = kind
+    return found
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_null(kind)
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,223 @@
+"""Read rows from Parquet, JSONL, CSV/TSV and plain text, in pieces that workers can share.
+
+A row comes out as a `Row`, with its text as read; what cannot be read as a row comes out with a
+`problem` instead. Nothing is dropped.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.io.filesystems import CompressionTypes, FileSystems
+
+from pipelines.inputs import DELIMITERS, Columns, InputFile
+
+# Uncompressed JSONL and text are read in byte ranges of this size.
+_RANGE_BYTES = 64 << 20
+# A line is read no further than this; the rest of it is skipped and the row is oversized.
+_LINE_BYTES = 1 << 20
+_PARQUET_ROWS = 8192
+_BOM = b"\xef\xbb\xbf"
+
+
+class Row(NamedTuple):
+    """One row of an input; with a problem, the text is what could be read of it."""
+
+    source: str
+    position: int
+    text: str | None
+    intent: str | None = None
+    domain: str | None = None
+    problem: str | None = None
+
+
+class Piece(NamedTuple):
+    """A part of a file: row groups of Parquet, a byte range of lines, or all of it."""
+
+    path: str
+    format: str
+    start: int
+    stop: int
+
+
+def split_file(file: InputFile) -> Iterator[Piece]:
+    """Cut a file into pieces that can be read independently."""
+    if file.format == "parquet":
+        with FileSystems.open(file.path) as stream:
+            groups = pq.ParquetFile(stream).num_row_groups
+        for group in range(groups):
+            yield Piece(file.path, file.format, group, group + 1)
+    elif file.format in DELIMITERS or _is_compressed(file.path):
+        yield Piece(file.path, file.format, 0, file.size)
+    else:
+        for start in range(0, file.size, _RANGE_BYTES):
+            yield Piece(file.path, file.format, start, min(start + _RANGE_BYTES, file.size))
+
+
+def read_piece(piece: Piece, columns: Columns) -> Iterator[Row]:
+    """Read the rows of a piece, in order."""
+    with FileSystems.open(piece.path) as stream:
+        if piece.format == "parquet":
+            yield from _read_parquet(stream, piece, columns)
+        elif piece.format in DELIMITERS:
+            yield from _read_delimited(stream, piece, columns)
+        else:
+            parse = _parse_json if piece.format == "jsonl" else _parse_line
+            for position, line, whole in _lines(stream, piece):
+                if whole:
+                    yield parse(piece.path, position, line, columns)
+                else:
+                    yield Row(piece.path, position, _escaped(line), problem="oversized")
+
+
+def _read_parquet(stream, piece: Piece, columns: Columns) -> Iterator[Row]:
+    file = pq.ParquetFile(stream)
+    wanted = [c for c in columns.all if c in file.schema_arrow.names]
+    position = sum(file.metadata.row_group(g).num_rows for g in range(piece.start))
+    groups = range(piece.start, piece.stop)
+    for batch in file.iter_batches(_PARQUET_ROWS, row_groups=groups, columns=wanted):
+        # As bytes, since one undecodable value would spoil the conversion of the whole batch.
+        values = {c: _as_bytes(batch.column(c)).to_pylist() for c in wanted}
+        absent = [None] * batch.num_rows
+        lists = [values.get(c, absent) if c else absent for c in _names(columns)]
+        for text, intent, domain in zip(*lists, strict=True):
+            yield _decoded(piece.path, position, text, intent, domain)
+            position += 1
+
+
+def _as_bytes(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    return column.cast(pa.large_string()).view(pa.large_binary())
+
+
+def _read_delimited(stream, piece: Piece, columns: Columns) -> Iterator[Row]:
+    # Undecodable bytes become lone surrogates here and are rejected when the field is looked at.
+    lines = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    csv.field_size_limit(1 << 30)
+    # Quotes are quotes in CSV; in TSV exports they are ordinary characters.
+    quoting = csv.QUOTE_MINIMAL if piece.format == "csv" else csv.QUOTE_NONE
+    reader = csv.reader(lines, delimiter=DELIMITERS[piece.format], quoting=quoting)
+    header = next(reader, [])
+    at = [header.index(c) if c in header else None for c in _names(columns)]
+    needed = max(i for i in at[:2] if i is not None)  # the domain may be missing
+    position = 0
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield Row(piece.path, position, None, problem="malformed")
+            position += 1
+            continue
+        if not cells:
+            cells = [""] * len(header)
+        if len(cells) <= needed:
+            yield Row(piece.path, position, _printable(" ".join(cells)), problem="malformed")
+        else:
+            fields = [
+                cells[i].encode("utf-8", "surrogateescape")
+                if i is not None and i < len(cells)
+                else None
+                for i in at
+            ]
+            yield _decoded(piece.path, position, *fields)
+        position += 1
+
+
+def _lines(stream, piece: Piece) -> Iterator[tuple[int, bytes, bool]]:
+    """Yield (byte offset, line, whole) for each line that begins in the piece's range."""
+    compressed = _is_compressed(piece.path)
+    position = piece.start
+    if position:
+        # The line that this range begins inside of belongs to the range before.
+        stream.seek(position - 1)
+        position += _skip_line(stream) - 1
+    while compressed or position < piece.stop:
+        line = stream.readline(_LINE_BYTES)
+        if not line:
+            return
+        start, whole = position, True
+        position += len(line)
+        if len(line) == _LINE_BYTES and not line.endswith(b"\n"):
+            whole = False
+            position += _skip_line(stream)
+        if start == 0:
+            line = line.removeprefix(_BOM)
+        yield start, line.rstrip(b"\r\n"), whole
+
+
+def _skip_line(stream) -> int:
+    """Read to the end of the line; return the bytes passed over."""
+    skipped = 0
+    while part := stream.readline(_LINE_BYTES):
+        skipped += len(part)
+        if part.endswith(b"\n"):
+            break
+    return skipped
+
+
+def _parse_line(path: str, position: int, line: bytes, columns: Columns) -> Row:
+    return _decoded(path, position, line, None, None)
+
+
+def _parse_json(path: str, position: int, line: bytes, columns: Columns) -> Row:
+    if not line.strip():
+        return Row(path, position, "", problem="empty")
+    try:
+        row = json.loads(line.decode())
+    except UnicodeDecodeError:
+        return Row(path, position, _escaped(line), problem="invalid_utf8")
+    except (ValueError, RecursionError):
+        return Row(path, position, _escaped(line), problem="malformed")
+    if not isinstance(row, dict):
+        return Row(path, position, _escaped(line), problem="malformed")
+    if columns.text not in row:
+        return Row(path, position, _escaped(line), problem="no_text_column")
+    fields = [row.get(c) if c else None for c in _names(columns)]
+    if not all(v is None or isinstance(v, str) for v in fields):
+        return Row(path, position, _escaped(line), problem="not_text")
+    text, intent, domain = fields
+    # JSON can spell lone surrogates, which are no text.
+    if any(v is not None and not _encodable(v) for v in fields):
+        return Row(path, position, _escaped(line), problem="invalid_utf8")
+    return Row(path, position, text, intent, domain, None if text is not None else "null")
+
+
+def _decoded(
+    path: str, position: int, text: bytes | None, intent: bytes | None, domain: bytes | None
+) -> Row:
+    """Make a row of undecoded fields."""
+    if text is None:
+        return Row(path, position, None, problem="null")
+    try:
+        fields = [v.decode() if v is not None else None for v in (text, intent, domain)]
+    except UnicodeDecodeError:
+        return Row(path, position, _escaped(text), problem="invalid_utf8")
+    return Row(path, position, *fields)
+
+
+def _names(columns: Columns) -> tuple[str, str | None, str | None]:
+    return columns.text, columns.intent, columns.domain
+
+
+def _is_compressed(path: str) -> bool:
+    kind = CompressionTypes.detect_compression_type(path)
+    return kind != CompressionTypes.UNCOMPRESSED
+
+
+def _encodable(text: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _escaped(data: bytes) -> str:
+    return data[:_LINE_BYTES].decode("utf-8", "backslashreplace")
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,0 +1,1 @@
+"""How a job is started: the command line and the engines."""

