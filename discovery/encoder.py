@@ -5,6 +5,7 @@ The default, all-MiniLM-L6-v2, is found without a network when the Python packag
 the weights are compared with the digest of the original before they are used.
 """
 
+import functools
 import hashlib
 import importlib.util
 import os
@@ -80,8 +81,9 @@ class Encoder:
         return np.asarray(vectors, dtype=np.float32)
 
 
+@functools.lru_cache(maxsize=2)
 def load_encoder(spec: str | None = None, threads: int | None = None) -> Encoder:
-    """Load an encoder by hub id or folder.
+    """Load an encoder by hub id or folder, once a process.
 
     Args:
         spec: a SentenceTransformer's hub id or path; None for the default, all-MiniLM-L6-v2.
@@ -93,7 +95,9 @@ def load_encoder(spec: str | None = None, threads: int | None = None) -> Encoder
     """
     import torch
     from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     if threads is not None:
         torch.set_num_threads(threads)
     name = spec or DEFAULT_ENCODER

@@ -18,7 +18,10 @@ from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
 from discovery.encoder import BATCH_TEXTS, Encoder, load_encoder
-from pipelines import coders  # noqa: F401, registers the coder of record batches
+from pipelines import (
+    coders,  # noqa: F401, registers the coder of record batches
+    storage,
+)
 from pipelines.shards import Shard, read_shard, write_shard
 from schemas.batches import vectors_to_arrow
 from schemas.tables import vectors_schema
@@ -101,7 +104,10 @@ class EncoderHandler(ModelHandler[tuple[Shard, pa.RecordBatch], tuple[Shard, pa.
 
 @dataclasses.dataclass
 class Embed(beam.PTransform):
-    """Shards of utterances in one folder to shards of vectors in another: names of the files."""
+    """Shards of utterances in one folder to shards of vectors in another: names of the files.
+
+    A shard whose vectors are there already, from an attempt that was killed, is not encoded again.
+    """
 
     source: str
     target: str
@@ -111,10 +117,15 @@ class Embed(beam.PTransform):
         """Read, encode, write: one fused step, no shuffle."""
         return (
             shards
+            | "Missing" >> beam.Filter(_is_missing, self.target)
             | "ReadTexts" >> beam.ParDo(_ReadTexts(self.source))
             | "Encode" >> RunInference(EncoderHandler(self.settings))
             | "Write" >> beam.ParDo(_WriteVectors(self.target))
         )
+
+
+def _is_missing(shard: Shard, folder: str) -> bool:
+    return not storage.exists(storage.join(folder, shard.name))
 
 
 class _ReadTexts(beam.DoFn):

@@ -4,16 +4,20 @@ Everything here runs before a job starts and raises `SettingsError`; what is wro
 is found later, in `readers`, and becomes a reject.
 """
 
+import bz2
+import contextlib
 import csv
+import gzip
 import io
 import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.filesystems import CompressionTypes, FileSystems
 
 from pipelines.errors import SettingsError
 
@@ -25,7 +29,7 @@ FORMATS = {
     ".tsv": "tsv",
     ".txt": "text",
 }
-_COMPRESSIONS = (".gz", ".bz2", ".zst")
+COMPRESSIONS = {".gz": gzip.open, ".bz2": bz2.open}
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 # Rows looked at to tell whether a JSONL file has a column at all.
 _PROBED_ROWS = 100
@@ -92,6 +96,23 @@ def input_fingerprint(files: list[InputFile]) -> list[dict]:
     return [asdict(f) for f in files]
 
 
+@contextlib.contextmanager
+def open_stream(path: str) -> Iterator[BinaryIO]:
+    """Open a file for reading bytes, decompressed if its name says that it is compressed."""
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as raw:
+        decompress = COMPRESSIONS.get(compression_of(path))
+        if decompress is None:
+            yield raw
+        else:
+            with decompress(raw) as stream:
+                yield stream
+
+
+def compression_of(path: str) -> str:
+    """Return the ending of a compressed file's name, or an empty string."""
+    return next((suffix for suffix in COMPRESSIONS if path.endswith(suffix)), "")
+
+
 def _match(pattern: str, flag: str) -> list:
     try:
         is_glob = any(c in pattern for c in "*?[")
@@ -111,14 +132,12 @@ def _match(pattern: str, flag: str) -> list:
 
 def _describe(metadata) -> InputFile:
     name = FileSystems.split(metadata.path)[1]
-    stem = name
-    for suffix in _COMPRESSIONS:
-        stem = stem.removesuffix(suffix)
+    stem = name.removesuffix(compression_of(name))
     suffix = "." + stem.rpartition(".")[2].lower()
     if suffix not in FORMATS or (suffix == ".parquet" and stem != name):
         raise SettingsError(
             f"{metadata.path}: cannot tell the format from the name; known endings are "
-            f"{', '.join(FORMATS)}, and {', '.join(_COMPRESSIONS)} behind all but .parquet"
+            f"{', '.join(FORMATS)}, and {', '.join(COMPRESSIONS)} behind all but .parquet"
         )
     return InputFile(
         metadata.path,
@@ -161,7 +180,7 @@ def _columns_of(file: InputFile) -> dict[str, str] | None:
     """Return each column's kind ('text' or the name of another type); None for plain text."""
     if file.format == "text":
         return None
-    with FileSystems.open(file.path) as stream:
+    with open_stream(file.path) as stream:
         if file.format == "parquet":
             schema = pq.read_schema(stream)
             return {f.name: "text" if _is_text(f.type) else str(f.type) for f in schema}
@@ -178,7 +197,7 @@ def _json_columns(lines: Iterator[str]) -> dict[str, str]:
     for line in lines:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # the row will be rejected when it is read
         if not isinstance(row, dict):
             continue

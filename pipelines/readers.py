@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.io.filesystems import CompressionTypes, FileSystems
 
-from pipelines.inputs import DELIMITERS, Columns, InputFile
+from pipelines.inputs import DELIMITERS, Columns, InputFile, compression_of, open_stream
 
 # Uncompressed JSONL and text are read in byte ranges of this size.
 _RANGE_BYTES = 64 << 20
@@ -47,11 +46,11 @@ class Piece(NamedTuple):
 def split_file(file: InputFile) -> Iterator[Piece]:
     """Cut a file into pieces that can be read independently."""
     if file.format == "parquet":
-        with FileSystems.open(file.path) as stream:
+        with open_stream(file.path) as stream:
             groups = pq.ParquetFile(stream).num_row_groups
         for group in range(groups):
             yield Piece(file.path, file.format, group, group + 1)
-    elif file.format in DELIMITERS or _is_compressed(file.path):
+    elif file.format in DELIMITERS or compression_of(file.path):
         yield Piece(file.path, file.format, 0, file.size)
     else:
         for start in range(0, file.size, _RANGE_BYTES):
@@ -60,7 +59,7 @@ def split_file(file: InputFile) -> Iterator[Piece]:
 
 def read_piece(piece: Piece, columns: Columns) -> Iterator[Row]:
     """Read the rows of a piece, in order."""
-    with FileSystems.open(piece.path) as stream:
+    with open_stream(piece.path) as stream:
         if piece.format == "parquet":
             yield from _read_parquet(stream, piece, columns)
         elif piece.format in DELIMITERS:
@@ -132,7 +131,7 @@ def _read_delimited(stream, piece: Piece, columns: Columns) -> Iterator[Row]:
 
 def _lines(stream, piece: Piece) -> Iterator[tuple[int, bytes, bool]]:
     """Yield (byte offset, line, whole) for each line that begins in the piece's range."""
-    compressed = _is_compressed(piece.path)
+    compressed = bool(compression_of(piece.path))
     position = piece.start
     if position:
         # The line that this range begins inside of belongs to the range before.
@@ -204,11 +203,6 @@ def _decoded(
 
 def _names(columns: Columns) -> tuple[str, str | None, str | None]:
     return columns.text, columns.intent, columns.domain
-
-
-def _is_compressed(path: str) -> bool:
-    kind = CompressionTypes.detect_compression_type(path)
-    return kind != CompressionTypes.UNCOMPRESSED
 
 
 def _encodable(text: str) -> bool:

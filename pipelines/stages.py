@@ -41,13 +41,17 @@ class Stage:
             return None
         return StageManifest.from_json(storage.read_text(path))
 
-    @property
-    def shards(self) -> int:
-        """Number of shards of a finished stage."""
+    def files(self, part: str) -> int:
+        """Return the number of files in a part of a finished stage."""
         manifest = self.manifest()
         if manifest is None:
             raise RuntimeError(f"stage {self.folder} has not finished")
-        return len(manifest.files["data"])
+        return len(manifest.files[part])
+
+    @property
+    def shards(self) -> int:
+        """Number of shards of a finished stage."""
+        return self.files("data")
 
 
 @dataclass(frozen=True)

@@ -46,3 +46,38 @@ class StageManifest:
             return cls(**json.loads(text))
         except (TypeError, ValueError) as error:
             raise ManifestError(f"not a stage manifest: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class RunManifest:
+    """What a finished run left behind.
+
+    Attributes:
+        versions: of the programs that made it.
+        settings: inputs and settings; `fingerprint` is their hash.
+        fingerprint: of the settings.
+        model: the model's folder, its encoder, thresholds and where those come from.
+        funnel: what went in and what came out, in order: [label, count].
+        tables: the files of each table, relative to the run's folder.
+        stages: seconds, bytes and counters of each stage.
+    """
+
+    versions: dict[str, str]
+    settings: dict[str, Any]
+    fingerprint: str
+    model: dict[str, Any]
+    funnel: list[list]
+    tables: dict[str, list[str]]
+    stages: dict[str, dict[str, Any]]
+
+    def to_json(self) -> str:
+        """Serialise."""
+        return json.dumps(asdict(self), indent=2, default=str) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read back; raises ManifestError for anything else."""
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise ManifestError(f"not a run manifest: {error}") from error

@@ -9,7 +9,9 @@ import pyarrow as pa
 # Vectors are float16: half the bytes, and their float64 sums are exact up to 5e8 rows, hence the
 # same in any order of addition.
 VECTOR_TYPE = pa.float16()
-_ELEMENT = pa.field("element", VECTOR_TYPE)  # as Parquet names it, so that schemas survive
+# List items are named as Parquet names them, so that schemas survive it.
+_ELEMENT = pa.field("element", VECTOR_TYPE)
+_STRINGS = pa.list_(pa.field("element", pa.string()))
 
 
 def _field(name: str, kind: pa.DataType, description: str, nullable: bool = False) -> pa.Field:
@@ -71,8 +73,8 @@ INTENTS = _schema(
     _field("intent_id", pa.string(), "Content-derived: k-… for a known intent, n-… for a novel one."),
     _field("name", pa.string(), "A known intent's label; a novel one's name, from its utterances."),
     _field("is_novel", pa.bool_(), "Whether this intent was discovered."),
-    _field("keywords", pa.list_(pa.string()), "Most characteristic words first (class-based TF-IDF)."),
-    _field("exemplars", pa.list_(pa.string()), "The most central utterance, then a spread of others."),
+    _field("keywords", _STRINGS, "Most characteristic words first (class-based TF-IDF)."),
+    _field("exemplars", _STRINGS, "The most central utterance, then a spread of others."),
     _field("size", pa.int64(), "Rows of the log in it."),
     _field("distinct_size", pa.int64(), "Distinct utterances in it."),
     _field(
@@ -97,8 +99,8 @@ DOMAINS = _schema(
     _field("domain_id", pa.string(), "Content-derived: k-… for a known domain, n-… for a novel one."),
     _field("name", pa.string(), "A known domain's label; a novel one's name, from its utterances."),
     _field("is_novel", pa.bool_(), "Whether this domain was discovered."),
-    _field("keywords", pa.list_(pa.string()), "Most characteristic words first."),
-    _field("intents", pa.list_(pa.string()), "The intent_id of its intents, largest first."),
+    _field("keywords", _STRINGS, "Most characteristic words first."),
+    _field("intents", _STRINGS, "The intent_id of its intents, largest first."),
     _field("size", pa.int64(), "Rows of the log in it."),
 )
 
@@ -156,4 +158,34 @@ MEMBERSHIP = _schema(
     _UTTERANCE_ID,
     _field("intent", pa.int32(), "Index of its intent in the stage clusters, or -1: none."),
     ASSIGNMENTS.field("intent_distance"),
+)
+
+
+def centroids_schema(dimension: int) -> pa.Schema:
+    """Return the schema of the centroids that utterances are assigned to."""
+    return _schema(
+        "Stage clusters: what utterances are assigned to.",
+        _field("intent_id", pa.string(), "As in the table intents."),
+        _field("known_intent", pa.string(), "Its label, if it is known.", nullable=True),
+        _field("kind", pa.int32(), "Index of the known intent; -1 novel; -2 out of domain (junk)."),
+        INTENTS.field("radius"),
+        _field("centroid", pa.list_(_ELEMENT, dimension), "Unit vector in the learned space."),
+    )
+
+
+SIZES = _schema(
+    "Stage describe: how much of the log each intent holds.",
+    _field("intent", pa.int32(), "Index of the intent in the stage clusters."),
+    _field("distinct_size", pa.int64(), "Distinct utterances."),
+    _field("size", pa.int64(), "Rows of the log."),
+    _field("distance", pa.int64(), "Sum of 1 - cosine to the centroid, in units of 2^-24."),
+)
+
+DOCUMENTS = _schema(
+    "Stage describe: utterances that an intent is named from.",
+    _field("intent", pa.int32(), "Index of the intent in the stage clusters."),
+    _UTTERANCE_ID,
+    _TEXT,
+    _COUNT,
+    _field("vector", pa.binary(), "Unit vector of the encoder: float16, little-endian."),
 )

@@ -1,0 +1,91 @@
+"""Learn a model: the novelty of stage I, the space and distance of stage II, the distance of stage III.
+
+With labelled intents everything is learned from them, on intents held out in turn. Without any,
+the space is learned from the log alone and the distances are defaults that were learned on public
+data; the model says which is which.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from discovery.distance import DEFAULT_INTENT_DISTANCE, learn_intent_distance
+from discovery.domains import DEFAULT_DOMAIN_DISTANCE, learn_domain_distance
+from discovery.intents import OUT_OF_DOMAIN, UNLABELED, IntentRules
+from discovery.metric import MetricSettings, train_metric_head
+from discovery.model import EncoderIdentity, Model
+from discovery.novelty import fit_novelty
+
+# Bounds on what one worker learns from; callers hand over a sample of more.
+MAX_LOG = 20_000
+MAX_LABELED = 20_000
+MAX_OUT_OF_DOMAIN = 5_000
+
+LEARNED, DEFAULT = "learned", "default"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """What a model is learned from; rows sorted by id.
+
+    Attributes:
+        log: (n, d) vectors of the unlabelled log, or of a sample.
+        labeled: (m, d) vectors of labelled utterances.
+        labels: (m,) int64 index into `intents`.
+        intents: labels of the known intents, sorted.
+        domains: the domain of each, or None.
+        out_of_domain: (o, d) vectors of texts that belong to no intent.
+    """
+
+    log: np.ndarray
+    labeled: np.ndarray
+    labels: np.ndarray
+    intents: tuple[str, ...]
+    domains: tuple[str | None, ...]
+    out_of_domain: np.ndarray
+
+
+def fit_model(data: TrainingData, encoder: EncoderIdentity, seed: int = 0) -> Model:
+    """Learn a model from at most MAX_LOG + MAX_LABELED + MAX_OUT_OF_DOMAIN vectors."""
+    known = len(data.intents)
+    vectors = np.concatenate([data.log, data.labeled, data.out_of_domain]).astype(np.float32)
+    labels = np.concatenate(
+        [
+            np.full(len(data.log), UNLABELED, np.int64),
+            data.labels,
+            np.full(len(data.out_of_domain), UNLABELED, np.int64),
+        ]
+    )
+    settings = MetricSettings(seed=seed)
+    head = train_metric_head(vectors, labels, settings)
+    novelty = None
+    if known:
+        ood = data.out_of_domain if len(data.out_of_domain) else None
+        novelty = fit_novelty(data.labeled, data.labels, known, ood_vectors=ood, seed=seed)
+    distance = learn_intent_distance(vectors, labels, settings)
+    domain_distance = learn_domain_distance(
+        _class_means(head.transform(data.labeled), data.labels, known), data.domains, seed
+    )
+    return Model(
+        encoder=encoder,
+        intents=data.intents,
+        domains=data.domains,
+        novelty=novelty,
+        head=head,
+        rules=IntentRules(distance=distance.value, radius=distance.radius),
+        domain_distance=domain_distance.value,
+        anchors=np.concatenate([data.labeled, data.out_of_domain]).astype(np.float16),
+        anchor_labels=np.concatenate(
+            [data.labels, np.full(len(data.out_of_domain), OUT_OF_DOMAIN, np.int64)]
+        ),
+        origins={
+            "intent_distance": LEARNED if distance.learned else DEFAULT,
+            "domain_distance": LEARNED if domain_distance.learned else DEFAULT,
+        },
+    )
+
+
+def _class_means(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    sums = np.zeros((classes, vectors.shape[1]))
+    np.add.at(sums, labels, vectors)
+    return sums / np.bincount(labels, minlength=classes)[:, None]

@@ -1,0 +1,158 @@
+"""Stage II: clusters to intents, known and novel, and the rule that assigns utterances to them.
+
+Labelled utterances and out-of-domain examples are clustered along with the log. What a cluster
+holds tells what it is: single utterances near the edge of a known intent look like known ones, a
+whole cluster of them does not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from discovery.linkage import average_linkage
+
+# Labels of points, and kinds of clusters: 0, 1, … is a known intent.
+UNLABELED = -1
+OUT_OF_DOMAIN = -2
+NOVEL = -1
+
+# More points than this are not linked on one worker; callers sample.
+MAX_POINTS = 150_000
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """What is clustered together: the log's utterances, labelled ones, out-of-domain examples.
+
+    Attributes:
+        vectors: (n, d) float32, unit norm, in the learned space.
+        weights: (n,) how often each was said; 1 for those that are not from the log.
+        labels: (n,) int64: index of the known intent, UNLABELED (the log), or OUT_OF_DOMAIN.
+        novelty: (n,) novelty scores, above 0 flagged; only those of the log are looked at.
+    """
+
+    vectors: np.ndarray
+    weights: np.ndarray
+    labels: np.ndarray
+    novelty: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class IntentRules:
+    """What turns clusters into intents.
+
+    Attributes:
+        distance: average cosine distance up to which clusters are merged: the learned one.
+        radius: largest 1 - cosine to its centroid at which an intent takes an utterance.
+        min_size: distinct utterances of the log that make a novel intent.
+        junk_lift: a cluster is junk when out-of-domain examples are at least this many times as
+            frequent in it as in everything that was clustered.
+        known_share: a cluster that holds this share of an intent's labelled utterances is that
+            intent, whatever the novelty scores say.
+    """
+
+    distance: float
+    radius: float
+    min_size: int = 5
+    junk_lift: float = 0.5
+    known_share: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Intents:
+    """Centroids to assign utterances to.
+
+    Attributes:
+        centroids: (m, d) float32, unit norm.
+        kinds: (m,) int64: index of the known intent, NOVEL, or OUT_OF_DOMAIN.
+        radii: (m,) float32, largest 1 - cosine at which it takes an utterance.
+    """
+
+    centroids: np.ndarray
+    kinds: np.ndarray
+    radii: np.ndarray
+
+
+def discover_intents(points: Points, rules: IntentRules) -> Intents:
+    """Cluster the points, and tell known intents, novel intents and junk apart.
+
+    Every known intent that has a labelled utterance comes out, in the order of its index; novel
+    intents follow, then junk, both in the order of their first point.
+    """
+    if len(points.vectors) > MAX_POINTS:
+        raise ValueError(
+            f"{len(points.vectors)} points, but at most {MAX_POINTS} are linked on one worker: "
+            "sample them first"
+        )
+    clusters = _clusters(points, rules.distance)
+    kinds = _verdicts(points, clusters, rules)
+    owner = np.where(points.labels >= 0, points.labels, kinds[clusters])
+    known = np.unique(owner[owner >= 0])
+    groups = [points.vectors[owner == k] for k in known]
+    kind = list(known)
+    for verdict in (NOVEL, OUT_OF_DOMAIN):
+        for cluster in np.flatnonzero(kinds == verdict):
+            groups.append(points.vectors[(clusters == cluster) & (points.labels < 0)])
+            kind.append(verdict)
+    centroids = _unit(np.stack([g.mean(axis=0, dtype=np.float64) for g in groups]))
+    return Intents(
+        centroids=centroids.astype(np.float32),
+        kinds=np.array(kind, np.int64),
+        radii=np.full(len(groups), rules.radius, np.float32),
+    )
+
+
+def assign(vectors: np.ndarray, intents: Intents) -> tuple[np.ndarray, np.ndarray]:
+    """Assign utterances to the nearest centroid, if that is an intent and within its radius.
+
+    Returns:
+        (n,) int32 index into the centroids or -1, and (n,) float32 distances, 1 - cosine.
+    """
+    similarity = vectors.astype(np.float32) @ intents.centroids.T
+    nearest = similarity.argmax(axis=1)
+    distance = 1 - similarity[np.arange(len(vectors)), nearest]
+    inside = (distance <= intents.radii[nearest]) & (intents.kinds[nearest] != OUT_OF_DOMAIN)
+    return np.where(inside, nearest, -1).astype(np.int32), distance.astype(np.float32)
+
+
+def _clusters(points: Points, distance: float) -> np.ndarray:
+    """Return (n,) cluster numbers 0, 1, … in the order of their first points."""
+    sums = points.vectors * points.weights[:, None]
+    tree = average_linkage(sums, points.weights, floor=1 - distance)
+    return np.unique(tree.cut(1 - distance), return_inverse=True)[1]
+
+
+# A cluster that is no intent: too small.
+_TOO_SMALL = -3
+
+
+def _verdicts(points: Points, clusters: np.ndarray, rules: IntentRules) -> np.ndarray:
+    """Return what each cluster is: a known intent, NOVEL, OUT_OF_DOMAIN or _TOO_SMALL."""
+    n = clusters.max() + 1
+    of_log = points.labels == UNLABELED
+    log = np.bincount(clusters[of_log], minlength=n)
+    novelty = np.bincount(clusters[of_log], points.novelty[of_log], minlength=n)
+    looks_novel = novelty / np.maximum(log, 1) > 0
+    kinds = np.where(log >= rules.min_size, NOVEL, _TOO_SMALL)
+
+    of_junk = points.labels == OUT_OF_DOMAIN
+    if of_junk.any():
+        junk = np.bincount(clusters[of_junk], minlength=n)
+        lift = (junk / of_junk.sum()) / np.maximum(log / max(of_log.sum(), 1), 1e-12)
+        kinds[(junk > 0) & (lift >= rules.junk_lift)] = OUT_OF_DOMAIN
+
+    labeled = points.labels >= 0
+    if labeled.any():
+        intents = points.labels.max() + 1
+        pairs = clusters[labeled] * intents + points.labels[labeled]
+        held = np.bincount(pairs, minlength=n * intents).reshape(n, intents)
+        share = (held / np.maximum(held.sum(axis=0), 1)).max(axis=1)
+        is_known = (held.sum(axis=1) > 0) & (~looks_novel | (share >= rules.known_share))
+        kinds = np.where(is_known, held.argmax(axis=1), kinds)
+        # Not like anything novel, though no labelled utterance fell into it.
+        kinds = np.where((held.sum(axis=1) == 0) & ~looks_novel, _TOO_SMALL, kinds)
+    return kinds
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

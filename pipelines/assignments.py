@@ -1,0 +1,112 @@
+"""Stage assignments: put the columns of one utterance together in the table users read."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+from apache_beam.metrics import Metrics
+
+from pipelines import storage
+from pipelines.intents import CENTROIDS
+from pipelines.shards import Shard, read_shard, write_shard
+from schemas import tables
+
+
+@dataclasses.dataclass(frozen=True)
+class AssignmentSources:
+    """Folders with the shards of the stages before, with the centroids, and the table intents."""
+
+    utterances: str
+    novelty: str
+    membership: str
+    centroids: str
+    intents: str
+
+
+@dataclasses.dataclass
+class WriteAssignments(beam.PTransform):
+    """Shards of utterances, novelty and membership to the table assignments: names of the files."""
+
+    sources: AssignmentSources
+    target: str
+
+    def expand(self, shards):
+        """One fused step: shards of the same number hold the same utterances."""
+        return shards | "Assemble" >> beam.ParDo(_Assemble(self.sources, self.target))
+
+
+class _Assemble(beam.DoFn):
+    def __init__(self, sources: AssignmentSources, target: str):
+        self._sources, self._target = sources, target
+        self._novel = Metrics.counter("assignments", "novel_utterances")
+        self._rows = Metrics.counter("assignments", "rows_accounted")
+
+    def setup(self) -> None:
+        path = storage.join(self._sources.centroids, CENTROIDS)
+        ids = storage.read_parquet(path, ["intent_id"])["intent_id"].to_pylist()
+        columns = ["intent_id", "is_novel", "domain_id"]
+        rows = read_shard(self._sources.intents, Shard(0, 1), columns).to_pylist()
+        found = {row["intent_id"]: row for row in rows}
+        # In the order of the centroids, which membership counts by.
+        self._intents = [found.get(i, dict.fromkeys(columns)) for i in ids]
+
+    def process(self, shard: Shard) -> Iterator[str]:
+        table = assemble(
+            read_shard(self._sources.utterances, shard),
+            read_shard(self._sources.novelty, shard),
+            read_shard(self._sources.membership, shard),
+            self._intents,
+        )
+        write_shard(self._target, shard, table)
+        self._rows.inc(int(table.column("count").to_numpy().sum()))
+        self._novel.inc(table.column("is_novel").to_pylist().count(True))
+        yield shard.name
+
+
+def assemble(
+    utterances: pa.RecordBatch,
+    novelty: pa.RecordBatch,
+    membership: pa.RecordBatch,
+    intents: list[Mapping],
+) -> pa.RecordBatch:
+    """Join three batches of the same utterances, row by row.
+
+    Args:
+        utterances: as `schemas.tables.UTTERANCES`.
+        novelty: as `schemas.tables.NOVELTY`.
+        membership: as `schemas.tables.MEMBERSHIP`; its intents count the list below.
+        intents: intent_id, is_novel and domain_id of each.
+
+    Raises:
+        ValueError: if the batches do not hold the same utterances.
+    """
+    ids = utterances.column("utterance_id")
+    for name, batch in (("novelty", novelty), ("intents", membership)):
+        if not batch.column("utterance_id").equals(ids):
+            raise ValueError(
+                f"stage {name} holds other utterances than stage ingest "
+                f"({batch.num_rows} and {len(ids)} rows): delete the run and start it again"
+            )
+    index = membership.column("intent")
+    index = pa.array(index.to_numpy(), mask=index.to_numpy() < 0)
+
+    def of_intent(name: str, kind: pa.DataType) -> pa.Array:
+        return pa.array([i[name] for i in intents], kind).take(index)
+
+    # Without an intent, the utterance's own score decides.
+    flagged = novelty.column("novelty_score").to_numpy(zero_copy_only=False) > 0
+    own_verdict = pa.array(flagged, mask=novelty.column("novelty_score").is_null().to_numpy(False))
+    of_its_intent = of_intent("is_novel", pa.bool_())
+    columns = {
+        "is_novel": pc.coalesce(of_its_intent, own_verdict),
+        "intent_id": of_intent("intent_id", pa.string()),
+        "domain_id": of_intent("domain_id", pa.string()),
+        "intent_distance": membership.column("intent_distance"),
+    }
+    for batch in (utterances, novelty):
+        columns |= {n: batch.column(n) for n in batch.schema.names}
+    return pa.RecordBatch.from_arrays(
+        [columns[f.name] for f in tables.ASSIGNMENTS], schema=tables.ASSIGNMENTS
+    )

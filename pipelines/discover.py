@@ -1,0 +1,264 @@
+"""The main job: a log in, tables of novel intents and domains out.
+
+    python -m pipelines.discover --input LOG --labeled KNOWN --output RUN
+
+is `advin discover`; the engines and their flags are described there.
+"""
+
+import dataclasses
+import logging
+import sys
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from discovery.encoder import EncoderError, load_encoder
+from discovery.model import EncoderIdentity, ModelError
+from pipelines import storage
+from pipelines.assignments import AssignmentSources, WriteAssignments
+from pipelines.describe import DescribeIntents
+from pipelines.embed import Embed, EncoderSettings
+from pipelines.errors import SettingsError
+from pipelines.fit import Embedded, FitInputs, FitModel, check_labels
+from pipelines.ingest import Ingest, WriteRejects, WriteUtterances
+from pipelines.inputs import Columns, find_input, input_fingerprint
+from pipelines.intents import AssignIntents, AssignSources, DiscoverIntents, LogShards
+from pipelines.report import finish_run, read_run
+from pipelines.models import load_model, model_exists, model_fingerprint
+from pipelines.novelty import ScoreNovelty
+from pipelines.shards import Shards
+from pipelines.stages import Stage, Workspace
+from pipelines.taxonomy import BuildTaxonomy, Described
+from schemas import tables
+from schemas.manifest import RunManifest
+
+_log = logging.getLogger("advin")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What the user asked for.
+
+    Attributes:
+        input: the log: a file, folder or glob.
+        labeled: labelled utterances of the known intents, or None.
+        ood: texts that belong to no intent, or None.
+        model: folder of a model to use, or to write if `labeled` is given; None for one in the
+            output folder.
+        columns: names of the columns text, intent and domain.
+        encoder: hub id or folder; None for the model's own, or the default.
+        threads: processor threads of the encoder, which decide the last bits of its vectors.
+        seed: of everything random.
+    """
+
+    input: str
+    labeled: str | None = None
+    ood: str | None = None
+    model: str | None = None
+    columns: Columns = Columns("text", "intent", "domain")
+    encoder: str | None = None
+    threads: int = 2
+    seed: int = 0
+
+    @property
+    def fits(self) -> bool:
+        """Whether a model is learned first: there are labels, or there is no model."""
+        return self.labeled is not None or self.model is None
+
+
+def discover(settings: Settings, output: str, options: PipelineOptions) -> RunManifest:
+    """Run all stages, or those that an earlier start of the same run left undone.
+
+    Raises:
+        SettingsError: if an input, the model, the encoder or the output folder is not usable.
+    """
+    sources = _Sources.find(settings)
+    encoder = _encoder(settings)
+    claim = sources.claim(settings, encoder)
+    if not settings.fits:
+        claim["model"] = model_fingerprint(settings.model)
+    workspace = Workspace.claim(output, claim, options)
+    finished = read_run(output)
+    if finished is not None:
+        _log.info("this run had finished before: %s", output)
+        return finished
+
+    log = _ingest_and_embed(workspace, sources, "log", encoder)
+    model = settings.model or storage.join(output, "model")
+    if settings.fits:
+        _fit(workspace, sources, log, encoder, model, settings.seed)
+    _run_discovery(workspace, log, model)
+    return finish_run(workspace, model, claim)
+
+
+def fit(settings: Settings, model: str, options: PipelineOptions) -> None:
+    """Learn a model from labelled utterances and a log, and write its folder.
+
+    Raises:
+        SettingsError: if an input, the encoder or the model folder is not usable.
+    """
+    sources = _Sources.find(settings)
+    encoder = _encoder(settings)
+    workspace = Workspace.claim(model, sources.claim(settings, encoder), options)
+    if model_exists(model):
+        _log.info("this model had been fitted before: %s", model)
+        return
+    log = _ingest_and_embed(workspace, sources, "log", encoder)
+    _fit(workspace, sources, log, encoder, model, settings.seed)
+    storage.delete(storage.join(model, "stages"))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sources:
+    """The input files of a run, by role."""
+
+    files: dict[str, list]
+    columns: dict[str, Columns]
+
+    @classmethod
+    def find(cls, settings: Settings) -> "_Sources":
+        text_only = Columns(settings.columns.text)
+        roles = {
+            "log": ("--input", settings.input, text_only),
+            "labeled": ("--labeled", settings.labeled, settings.columns),
+            "ood": ("--ood", settings.ood, text_only),
+        }
+        given = {role: r for role, r in roles.items() if r[1] is not None}
+        return cls(
+            files={role: find_input(pattern, c, flag) for role, (flag, pattern, c) in given.items()},
+            columns={role: columns for role, (_, _, columns) in given.items()},
+        )
+
+    def claim(self, settings: Settings, encoder: "_LoadedEncoder") -> dict:
+        """Return what makes this run another one than one with other inputs or settings."""
+        return {
+            **{role: input_fingerprint(files) for role, files in self.files.items()},
+            "columns": dataclasses.asdict(settings.columns),
+            "encoder": dataclasses.asdict(encoder.identity),
+            "threads": settings.threads,
+            "seed": settings.seed,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class _LoadedEncoder:
+    settings: EncoderSettings
+    identity: EncoderIdentity
+
+
+def _encoder(settings: Settings) -> _LoadedEncoder:
+    """Load the encoder here first: what is wrong with it shows before anything is sent."""
+    model = None if settings.fits else load_model(str(settings.model))
+    name = settings.encoder or (model.encoder.name if model else None)
+    try:
+        encoder = load_encoder(name, settings.threads)
+        identity = EncoderIdentity(encoder.name, encoder.digest, encoder.dimension)
+        if model is not None:
+            model.check_encoder(identity)
+    except (EncoderError, ModelError) as error:
+        raise SettingsError(str(error)) from error
+    return _LoadedEncoder(EncoderSettings(encoder.name, settings.threads), identity)
+
+
+def _ingest_and_embed(
+    workspace: Workspace, sources: _Sources, role: str, encoder: _LoadedEncoder
+) -> Embedded:
+    suffix = "" if role == "log" else f"_{role}"
+    schema = tables.LABELED if role == "labeled" else tables.UTTERANCES
+
+    def ingest(pipeline, stage: Stage) -> None:
+        utterances, rejects = pipeline | Ingest(sources.files[role], sources.columns[role])
+        utterances | "WriteUtterances" >> WriteUtterances(stage.path(), schema)
+        rejects | "WriteRejects" >> WriteRejects(stage.path("rejects"))
+
+    manifest = workspace.run(f"ingest{suffix}", ingest)
+    if not manifest.counters.get("utterances"):
+        flag = {"log": "input"}.get(role, role)
+        raise SettingsError(
+            f"--{flag}: none of its {manifest.counters.get('rows_read', 0)} rows can be used; "
+            f"the reasons are in {workspace.stage(f'ingest{suffix}').path('rejects')}"
+        )
+    texts = workspace.stage(f"ingest{suffix}")
+
+    def embed(pipeline, stage: Stage) -> None:
+        shards = pipeline | Shards(texts.shards)
+        shards | Embed(texts.path(), stage.path(), encoder.settings)
+
+    workspace.run(f"embed{suffix}", embed, keep_partial=True)
+    return Embedded.of(texts, workspace.stage(f"embed{suffix}"))
+
+
+def _fit(
+    workspace: Workspace,
+    sources: _Sources,
+    log: Embedded,
+    encoder: _LoadedEncoder,
+    model: str,
+    seed: int,
+) -> None:
+    given = {
+        role: _ingest_and_embed(workspace, sources, role, encoder)
+        for role in ("labeled", "ood")
+        if role in sources.files
+    }
+    inputs = FitInputs(log, given.get("labeled"), given.get("ood"))
+    if inputs.labeled is not None:
+        check_labels(inputs.labeled)
+
+    def learn(pipeline, stage: Stage) -> None:
+        pipeline | FitModel(inputs, encoder.settings, model, seed)
+
+    workspace.run("fit", learn)
+
+
+def _run_discovery(workspace: Workspace, log: Embedded, model: str) -> None:
+    """Run the stages from novelty to the tables."""
+    novelty, clusters, intents, describe, taxonomy = (
+        workspace.stage(n) for n in ("novelty", "clusters", "intents", "describe", "taxonomy")
+    )
+
+    def score(pipeline, stage: Stage) -> None:
+        pipeline | Shards(log.shards) | ScoreNovelty(log.vectors, stage.path(), model)
+
+    def cluster(pipeline, stage: Stage) -> None:
+        shards = LogShards(log.utterances, log.vectors, novelty.path(), log.shards)
+        pipeline | DiscoverIntents(shards, model, stage.path())
+
+    def assign(pipeline, stage: Stage) -> None:
+        sources = AssignSources(log.vectors, clusters.path(), model)
+        pipeline | Shards(log.shards) | AssignIntents(sources, stage.path())
+
+    def summarise(pipeline, stage: Stage) -> None:
+        pipeline | Shards(log.shards) | DescribeIntents(
+            utterances=log.utterances,
+            vectors=log.vectors,
+            membership=intents.path(),
+            sizes=stage.path("sizes"),
+            documents=stage.path("documents"),
+        )
+
+    def name(pipeline, stage: Stage) -> None:
+        described = Described.of(clusters, describe)
+        pipeline | BuildTaxonomy(described, model, stage.path("intents"), stage.path("domains"))
+
+    def assemble(pipeline, stage: Stage) -> None:
+        sources = AssignmentSources(
+            utterances=log.utterances,
+            novelty=novelty.path(),
+            membership=intents.path(),
+            centroids=clusters.path(),
+            intents=taxonomy.path("intents"),
+        )
+        pipeline | Shards(log.shards) | WriteAssignments(sources, stage.path())
+
+    workspace.run("novelty", score)
+    workspace.run("clusters", cluster)
+    workspace.run("intents", assign)
+    workspace.run("describe", summarise)
+    workspace.run("taxonomy", name)
+    workspace.run("assignments", assemble)
+
+
+if __name__ == "__main__":
+    from runners.cli import main
+
+    sys.exit(main(["discover", *sys.argv[1:]]))

@@ -1,0 +1,152 @@
+"""Stage fit: learn a model on one worker, from bounded samples of the stages before."""
+
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.metrics import Metrics
+
+from discovery.encoder import load_encoder
+from discovery.fit import MAX_LABELED, MAX_LOG, MAX_OUT_OF_DOMAIN, TrainingData, fit_model
+from discovery.model import EncoderIdentity
+from pipelines.embed import EncoderSettings
+from pipelines.errors import SettingsError
+from pipelines.models import save_model
+from pipelines.shards import read_first_rows
+from pipelines.stages import Stage
+from schemas.batches import vectors_from_arrow
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedded:
+    """A set of utterances that has been through the stages ingest and embed."""
+
+    utterances: str
+    vectors: str
+    shards: int
+
+    @classmethod
+    def of(cls, ingest: Stage, embed: Stage) -> "Embedded":
+        """Point at the data of two finished stages."""
+        return cls(ingest.path(), embed.path(), ingest.shards)
+
+
+@dataclasses.dataclass(frozen=True)
+class FitInputs:
+    """Where the log, the labelled utterances and the out-of-domain texts are; the last two if given."""
+
+    log: Embedded
+    labeled: Embedded | None
+    out_of_domain: Embedded | None
+
+
+@dataclasses.dataclass
+class FitModel(beam.PTransform):
+    """Embedded utterances to a model folder: one element, its path."""
+
+    inputs: FitInputs
+    encoder: EncoderSettings
+    target: str
+    seed: int
+
+    def expand(self, pipeline):
+        """Learn in one place: everything it reads is bounded."""
+        return (
+            pipeline
+            | "Inputs" >> beam.Create([self.inputs], reshuffle=False)
+            | "Fit" >> beam.ParDo(_Fit(self.encoder, self.target, self.seed))
+        )
+
+
+class _Fit(beam.DoFn):
+    def __init__(self, encoder: EncoderSettings, target: str, seed: int):
+        self._encoder, self._target, self._seed = encoder, target, seed
+
+    def process(self, inputs: FitInputs) -> Iterator[str]:
+        # Training depends on the thread count in its last bits, as encoding does.
+        encoder = load_encoder(self._encoder.encoder, self._encoder.threads)
+        identity = EncoderIdentity(encoder.name, encoder.digest, encoder.dimension)
+        data = read_training_data(inputs, encoder.dimension)
+        for name, rows in (("log", data.log), ("labeled", data.labeled)):
+            Metrics.counter("fit", f"fitted_on_{name}").inc(len(rows))
+        Metrics.counter("fit", "known_intents").inc(len(data.intents))
+        save_model(self._target, fit_model(data, identity, self._seed))
+        yield self._target
+
+
+def read_training_data(inputs: FitInputs, dimension: int) -> TrainingData:
+    """Read the bounded samples that a model is learned from."""
+    none = np.zeros((0, dimension), np.float16)
+    log = _read_vectors(inputs.log, MAX_LOG)
+    ood = _read_vectors(inputs.out_of_domain, MAX_OUT_OF_DOMAIN) if inputs.out_of_domain else none
+    if inputs.labeled is None:
+        return TrainingData(log, none, np.zeros(0, np.int64), (), (), ood)
+    rows = _read_table(inputs.labeled, MAX_LABELED)
+    keep, intent_of = resolve_labels(rows)
+    domain_of = intent_domains(rows)
+    intents = tuple(sorted(set(intent_of)))
+    index = {intent: i for i, intent in enumerate(intents)}
+    return TrainingData(
+        log=log,
+        labeled=_read_vectors(inputs.labeled, MAX_LABELED)[keep],
+        labels=np.array([index[i] for i in intent_of], np.int64),
+        intents=intents,
+        domains=tuple(domain_of.get(i) for i in intents),
+        out_of_domain=ood,
+    )
+
+
+def check_labels(labeled: Embedded) -> None:
+    """Raise SettingsError if the labels contradict each other: before anything is learned."""
+    intent_domains(_read_table(labeled, MAX_LABELED))
+
+
+def resolve_labels(rows: pa.Table) -> tuple[list[int], list[str]]:
+    """Settle texts with several labels: the one said most often wins, ties by name.
+
+    Returns:
+        the positions of the rows to keep, one a text, and their intents.
+    """
+    best: dict[str, tuple] = {}
+    columns = (rows[c].to_pylist() for c in ("utterance_id", "count", "intent"))
+    for position, (identity, count, intent) in enumerate(zip(*columns, strict=True)):
+        rank = (-count, intent, position)
+        if identity not in best or rank < best[identity]:
+            best[identity] = rank
+    kept = [best[i] for i in sorted(best)]
+    return [position for _, _, position in kept], [intent for _, intent, _ in kept]
+
+
+def intent_domains(rows: pa.Table) -> dict[str, str]:
+    """Return the domain of each intent that has one.
+
+    Raises:
+        SettingsError: if one intent is labelled with two domains.
+    """
+    domains: defaultdict[str, Counter] = defaultdict(Counter)
+    columns = (rows[c].to_pylist() for c in ("intent", "domain", "count"))
+    for intent, domain, count in zip(*columns, strict=True):
+        if domain is not None:
+            domains[intent][domain] += count
+    for intent, found in sorted(domains.items()):
+        if len(found) > 1:
+            first, second = sorted(found)[:2]
+            raise SettingsError(
+                f"--labeled: intent {intent!r} is labelled with domain {first!r} "
+                f"({found[first]} rows) and {second!r} ({found[second]} rows): an intent has one "
+                "domain; name the intents apart or correct the domain"
+            )
+    return {intent: next(iter(found)) for intent, found in domains.items()}
+
+
+def _read_table(source: Embedded, rows: int) -> pa.Table:
+    columns = ["utterance_id", "count", "intent", "domain"]
+    return pa.Table.from_batches(read_first_rows(source.utterances, source.shards, rows, columns))
+
+
+def _read_vectors(source: Embedded, rows: int) -> np.ndarray:
+    batches = read_first_rows(source.vectors, source.shards, rows, ["vector"])
+    return np.concatenate([vectors_from_arrow(b.column("vector")) for b in batches])

@@ -1,0 +1,181 @@
+"""Stages clusters and intents: discover the intents on one worker, then assign every utterance."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.metrics import Metrics
+
+from discovery.intents import (
+    NOVEL,
+    OUT_OF_DOMAIN,
+    UNLABELED,
+    Intents,
+    Points,
+    assign,
+    discover_intents,
+)
+from discovery.model import Model
+from pipelines import storage
+from pipelines.models import load_model
+from pipelines.shards import Shard, read_first_rows, read_shard, write_shard
+from schemas import tables
+from schemas.batches import content_id, vectors_from_arrow, vectors_to_arrow
+
+# Utterances of the log that are clustered; of a larger log a random sample is, and all the rest
+# is assigned to what was found.
+MAX_CLUSTERED = 100_000
+
+CENTROIDS = "centroids.parquet"
+
+
+@dataclasses.dataclass(frozen=True)
+class LogShards:
+    """Folders of the stages that clustering reads, and how many shards they have."""
+
+    utterances: str
+    vectors: str
+    novelty: str
+    shards: int
+
+
+@dataclasses.dataclass
+class DiscoverIntents(beam.PTransform):
+    """A bounded sample of the log and a model to centroids: one element, the file's path."""
+
+    log: LogShards
+    model: str
+    target: str
+
+    def expand(self, pipeline):
+        """Cluster in one place: everything it reads is bounded."""
+        return (
+            pipeline
+            | "Log" >> beam.Create([self.log], reshuffle=False)
+            | "Cluster" >> beam.ParDo(_Cluster(self.model, self.target))
+        )
+
+
+class _Cluster(beam.DoFn):
+    def __init__(self, model: str, target: str):
+        self._model, self._target = model, target
+
+    def process(self, log: LogShards) -> Iterator[str]:
+        model = load_model(self._model)
+        points = read_points(log, model)
+        intents = discover_intents(points, model.rules)
+        Metrics.counter("clusters", "clustered").inc(len(points.vectors))
+        for name, count in (
+            ("known_intents", np.count_nonzero(intents.kinds >= 0)),
+            ("novel_intents", np.count_nonzero(intents.kinds == NOVEL)),
+            ("junk_clusters", np.count_nonzero(intents.kinds == OUT_OF_DOMAIN)),
+        ):
+            Metrics.counter("clusters", name).inc(int(count))
+        path = storage.join(self._target, CENTROIDS)
+        storage.write_parquet(path, centroids_to_arrow(intents, model))
+        yield path
+
+
+def read_points(log: LogShards, model: Model) -> Points:
+    """Read what is clustered together: at most MAX_CLUSTERED utterances, and the model's anchors."""
+
+    def column(folder: str, name: str) -> list[pa.Array]:
+        batches = read_first_rows(folder, log.shards, MAX_CLUSTERED, [name])
+        return [b.column(name) for b in batches]
+
+    vectors = np.concatenate([vectors_from_arrow(c) for c in column(log.vectors, "vector")])
+    counts = np.concatenate([c.to_numpy() for c in column(log.utterances, "count")])
+    novelty = np.concatenate(
+        [c.to_numpy(zero_copy_only=False) for c in column(log.novelty, "novelty_score")]
+    ).astype(np.float32)
+    anchors = len(model.anchors)
+    return Points(
+        vectors=model.head.transform(np.concatenate([vectors, model.anchors])),
+        weights=np.concatenate([counts, np.ones(anchors)]).astype(np.float64),
+        labels=np.concatenate([np.full(len(vectors), UNLABELED), model.anchor_labels]),
+        # Without labels there are no scores, and everything is new.
+        novelty=np.concatenate([np.nan_to_num(novelty, nan=1.0), np.zeros(anchors, np.float32)]),
+    )
+
+
+def centroids_to_arrow(intents: Intents, model: Model) -> pa.Table:
+    """Lay centroids out as a table of `schemas.tables.CENTROIDS`."""
+    vectors = np.asarray(intents.centroids, np.float16)
+    known = [model.intents[k] if k >= 0 else None for k in intents.kinds]
+    ids = [
+        known_id(label) if label is not None else f"n-{content_id(vector.tobytes())}"
+        for label, vector in zip(known, vectors, strict=True)
+    ]
+    return pa.table(
+        {
+            "intent_id": ids,
+            "known_intent": known,
+            "kind": pa.array(intents.kinds, pa.int32()),
+            "radius": pa.array(intents.radii, pa.float32()),
+            "centroid": vectors_to_arrow(vectors),
+        },
+        schema=tables.centroids_schema(vectors.shape[1]),
+    )
+
+
+def intents_from_arrow(table: pa.Table) -> Intents:
+    """Read centroids back."""
+    return Intents(
+        centroids=vectors_from_arrow(table["centroid"]).astype(np.float32),
+        kinds=table["kind"].to_numpy().astype(np.int64),
+        radii=table["radius"].to_numpy(),
+    )
+
+
+def known_id(label: str) -> str:
+    """Return the id of a known intent or domain."""
+    return f"k-{content_id(label.encode())}"
+
+
+@dataclasses.dataclass(frozen=True)
+class AssignSources:
+    """Folders with the shards of vectors, with the centroids, and with the model."""
+
+    vectors: str
+    centroids: str
+    model: str
+
+
+@dataclasses.dataclass
+class AssignIntents(beam.PTransform):
+    """Shards of vectors to shards of membership: names of the files."""
+
+    sources: AssignSources
+    target: str
+
+    def expand(self, shards):
+        """One fused step, no shuffle; the centroids come from a file, once a worker."""
+        return shards | "Assign" >> beam.ParDo(_Assign(self.sources, self.target))
+
+
+class _Assign(beam.DoFn):
+    def __init__(self, sources: AssignSources, target: str):
+        self._sources, self._target = sources, target
+        self._assigned = Metrics.counter("intents", "assigned")
+        self._unassigned = Metrics.counter("intents", "unassigned")
+
+    def setup(self) -> None:
+        self._head = load_model(self._sources.model).head
+        path = storage.join(self._sources.centroids, CENTROIDS)
+        self._intents = intents_from_arrow(storage.read_parquet(path))
+
+    def process(self, shard: Shard) -> Iterator[str]:
+        batch = read_shard(self._sources.vectors, shard)
+        vectors = self._head.transform(vectors_from_arrow(batch.column("vector")))
+        intent, distance = assign(vectors, self._intents)
+        membership = pa.RecordBatch.from_arrays(
+            [batch.column("utterance_id"), pa.array(intent), pa.array(distance)],
+            schema=tables.MEMBERSHIP,
+        )
+        write_shard(self._target, shard, membership)
+        assigned = int(np.count_nonzero(intent >= 0))
+        self._assigned.inc(assigned)
+        self._unassigned.inc(len(intent) - assigned)
+        yield shard.name

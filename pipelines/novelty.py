@@ -1,0 +1,66 @@
+"""Stage novelty: hold each utterance against the known intents."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.metrics import Metrics
+
+from discovery.model import Model
+from pipelines.models import load_model
+from pipelines.shards import Shard, read_shard, write_shard
+from schemas import tables
+from schemas.batches import vectors_from_arrow
+
+
+def score_novelty(batch: pa.RecordBatch, model: Model) -> pa.RecordBatch:
+    """Score a batch of vectors; without labelled intents every score is null."""
+    n = batch.num_rows
+    ids = batch.column("utterance_id")
+    if model.novelty is None:
+        nulls = [pa.nulls(n, f.type) for f in tables.NOVELTY][1:]
+        return pa.RecordBatch.from_arrays([ids, *nulls], schema=tables.NOVELTY)
+    scores = model.novelty.score(vectors_from_arrow(batch.column("vector")))
+    labels = pa.array(model.intents, pa.string())
+    return pa.RecordBatch.from_arrays(
+        [
+            ids,
+            labels.take(pa.array(scores.best_class)),
+            pa.array(scores.probability, pa.float32()),
+            pa.array(np.asarray(scores.score), pa.float32()),
+        ],
+        schema=tables.NOVELTY,
+    )
+
+
+@dataclasses.dataclass
+class ScoreNovelty(beam.PTransform):
+    """Shards of vectors to shards of novelty scores: names of the files."""
+
+    vectors: str
+    target: str
+    model: str
+
+    def expand(self, shards):
+        """One fused step, no shuffle."""
+        return shards | "Score" >> beam.ParDo(_Score(self.vectors, self.target, self.model))
+
+
+class _Score(beam.DoFn):
+    def __init__(self, vectors: str, target: str, model: str):
+        self._vectors, self._target, self._path = vectors, target, model
+        self._scored = Metrics.counter("novelty", "scored")
+        self._flagged = Metrics.counter("novelty", "flagged")
+
+    def setup(self) -> None:
+        self._model = load_model(self._path)
+
+    def process(self, shard: Shard) -> Iterator[str]:
+        scores = score_novelty(read_shard(self._vectors, shard), self._model)
+        write_shard(self._target, shard, scores)
+        values = scores.column("novelty_score").to_numpy(zero_copy_only=False)
+        self._scored.inc(scores.num_rows)
+        self._flagged.inc(int(np.count_nonzero(np.nan_to_num(values) > 0)))
+        yield shard.name

@@ -1,0 +1,259 @@
+"""Stage taxonomy: link the intents into domains, name both, and write the two tables."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.metrics import Metrics
+
+from discovery.domains import link_domains
+from discovery.model import Model
+from discovery.naming import Documents, IntentName, exemplars, name_domains, name_intents
+from pipelines import storage
+from pipelines.describe import mean_distance
+from pipelines.intents import CENTROIDS, known_id
+from pipelines.models import load_model
+from pipelines.shards import Shard, read_shard, write_shard
+from pipelines.stages import Stage
+from schemas import tables
+from schemas.batches import content_id, vectors_from_arrow, vectors_to_arrow
+
+EXEMPLARS = 5
+# Intents that one worker links and names; each brings at most describe.DOCUMENTS utterances.
+MAX_INTENTS = 20_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Described:
+    """Where the stages before left the centroids, the sizes and the documents, in how many shards."""
+
+    centroids: str
+    sizes: str
+    size_shards: int
+    documents: str
+    document_shards: int
+
+    @classmethod
+    def of(cls, clusters: Stage, describe: Stage) -> "Described":
+        """Point at what two finished stages wrote."""
+        parts = ("sizes", "documents")
+        (sizes, size_shards), (documents, document_shards) = (
+            (describe.path(part), describe.files(part)) for part in parts
+        )
+        return cls(clusters.path(), sizes, size_shards, documents, document_shards)
+
+
+@dataclasses.dataclass
+class BuildTaxonomy(beam.PTransform):
+    """Described intents to the tables intents and domains: one element, the number of intents."""
+
+    described: Described
+    model: str
+    intents: str
+    domains: str
+
+    def expand(self, pipeline):
+        """Link and name in one place: everything it reads is bounded."""
+        return (
+            pipeline
+            | "Described" >> beam.Create([self.described], reshuffle=False)
+            | "Name" >> beam.ParDo(_Build(self.model, self.intents, self.domains))
+        )
+
+
+class _Build(beam.DoFn):
+    def __init__(self, model: str, intents: str, domains: str):
+        self._model, self._intents, self._domains = model, intents, domains
+
+    def process(self, described: Described) -> Iterator[int]:
+        found = read_found(described)
+        intents, domains = build_taxonomy(found, load_model(self._model))
+        only = Shard(0, 1)
+        write_shard(self._intents, only, intents)
+        write_shard(self._domains, only, domains)
+        for name, table in (("intents", intents), ("domains", domains)):
+            novel = sum(table.column("is_novel").to_pylist())
+            Metrics.counter("taxonomy", f"known_{name}_named").inc(table.num_rows - novel)
+            Metrics.counter("taxonomy", f"novel_{name}_named").inc(novel)
+        yield intents.num_rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """The intents that hold utterances, and the known ones that do not.
+
+    Attributes:
+        ids: content-derived ids.
+        known: the label of each known intent, None for a novel one.
+        centroids: (k, d) float16 in the learned space.
+        radii: (k,) float32.
+        sizes: (k, 3) int64: distinct utterances, rows, summed distance.
+        documents: of each, its sample; vectors are the encoder's.
+    """
+
+    ids: list[str]
+    known: list[str | None]
+    centroids: np.ndarray
+    radii: np.ndarray
+    sizes: np.ndarray
+    documents: list[Documents]
+
+
+def read_found(described: Described) -> Found:
+    """Read what the stages before left.
+
+    Raises:
+        ValueError: if there are more intents than one worker takes.
+    """
+    table = storage.read_parquet(storage.join(described.centroids, CENTROIDS))
+    kinds = table["kind"].to_numpy()
+    sizes = np.zeros((len(kinds), 3), np.int64)
+    for number in range(described.size_shards):
+        batch = read_shard(described.sizes, Shard(number, described.size_shards))
+        rows = [batch.column(c).to_numpy() for c in ("distinct_size", "size", "distance")]
+        sizes[batch.column("intent").to_numpy()] = np.stack(rows, axis=1)
+    keep = np.flatnonzero((kinds >= 0) | (sizes[:, 0] > 0))
+    if len(keep) > MAX_INTENTS:
+        raise ValueError(
+            f"{len(keep)} intents were found, but at most {MAX_INTENTS} can be linked and named: "
+            "the learned distance does not suit this log; give labelled intents with --labeled"
+        )
+    documents = _read_documents(described, table["centroid"].type.list_size)
+    none = Documents([], np.zeros(0), np.zeros((0, table["centroid"].type.list_size), np.float16))
+    kept = table.take(pa.array(keep))
+    return Found(
+        ids=kept["intent_id"].to_pylist(),
+        known=kept["known_intent"].to_pylist(),
+        centroids=vectors_from_arrow(kept["centroid"]),
+        radii=kept["radius"].to_numpy(),
+        sizes=sizes[keep],
+        documents=[documents.get(int(i), none) for i in keep],
+    )
+
+
+def _read_documents(described: Described, dimension: int) -> dict[int, Documents]:
+    documents: dict[int, Documents] = {}
+    for number in range(described.document_shards):
+        batch = read_shard(described.documents, Shard(number, described.document_shards))
+        intents = batch.column("intent").to_numpy()
+        bounds = np.flatnonzero(np.diff(intents, prepend=-1, append=-1))
+        for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+            rows = batch.slice(start, stop - start)
+            vectors = np.frombuffer(b"".join(rows.column("vector").to_pylist()), np.float16)
+            documents[int(intents[start])] = Documents(
+                texts=rows.column("text").to_pylist(),
+                weights=rows.column("count").to_numpy(),
+                vectors=vectors.reshape(-1, dimension),
+            )
+    return documents
+
+
+def build_taxonomy(found: Found, model: Model) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Return the tables intents and domains, sorted by id."""
+    domain_of_label = dict(zip(model.intents, model.domains, strict=True))
+    known_domains = [domain_of_label.get(k) if k is not None else None for k in found.known]
+    linked = link_domains(found.centroids, known_domains, model.domain_distance)
+    # An intent that is known, but labelled without a domain, is given none.
+    no_domain = [k is not None and d is None for k, d in zip(found.known, known_domains, strict=True)]
+    groups: dict[str | int, list[int]] = {}
+    for i, domain in enumerate(linked):
+        if not no_domain[i]:
+            groups.setdefault(domain, []).append(i)
+
+    names = _intent_names(found)
+    domains = _domains(found, groups, set(filter(None, known_domains)))
+    domain_ids = {i: row["domain_id"] for row, group in domains for i in group}
+    intents = [
+        {
+            "intent_id": found.ids[i],
+            "name": names[i].name,
+            "is_novel": found.known[i] is None,
+            "keywords": list(names[i].keywords),
+            "exemplars": _exemplars(found.documents[i]),
+            "size": int(found.sizes[i, 1]),
+            "distinct_size": int(found.sizes[i, 0]),
+            "cohesion": _cohesion(found.sizes[i]),
+            "radius": float(found.radii[i]),
+            "nearest_known_intent": nearest,
+            "domain_id": domain_ids.get(i),
+        }
+        for i, nearest in enumerate(_nearest_known(found))
+    ]
+    order = sorted(range(len(intents)), key=lambda i: found.ids[i])
+    columns = {
+        f.name: pa.array([intents[i][f.name] for i in order], f.type)
+        for f in tables.INTENTS
+        if f.name != "centroid"
+    }
+    columns["centroid"] = vectors_to_arrow(found.centroids[order]).cast(
+        tables.INTENTS.field("centroid").type
+    )
+    rows = sorted((row for row, _ in domains), key=lambda r: r["domain_id"])
+    return (
+        pa.RecordBatch.from_pydict(columns, schema=tables.INTENTS),
+        pa.RecordBatch.from_pylist(rows, schema=tables.DOMAINS),
+    )
+
+
+def _intent_names(found: Found) -> list[IntentName]:
+    """Return the names, keywords and evidence of all intents; known ones keep their labels."""
+    taken = {k for k in found.known if k is not None}
+    names = name_intents(found.documents, taken)
+    return [
+        dataclasses.replace(name, name=label) if label is not None else name
+        for name, label in zip(names, found.known, strict=True)
+    ]
+
+
+def _domains(
+    found: Found, groups: dict[str | int, list[int]], taken: set[str]
+) -> list[tuple[dict, list[int]]]:
+    """Return the rows of the table domains, each with its intents."""
+    names = name_domains([[found.documents[i] for i in g] for g in groups.values()], taken)
+    rows = []
+    for (domain, group), name in zip(groups.items(), names, strict=True):
+        largest_first = sorted(group, key=lambda i: (-found.sizes[i, 1], found.ids[i]))
+        is_known = isinstance(domain, str)
+        members = "".join(sorted(found.ids[i] for i in group))
+        rows.append(
+            (
+                {
+                    "domain_id": known_id(domain)
+                    if is_known
+                    else f"n-{content_id(members.encode())}",
+                    "name": domain if is_known else name.name,
+                    "is_novel": not is_known,
+                    "keywords": list(name.keywords),
+                    "intents": [found.ids[i] for i in largest_first],
+                    "size": int(found.sizes[group, 1].sum()),
+                },
+                group,
+            )
+        )
+    return rows
+
+
+def _exemplars(documents: Documents) -> list[str]:
+    chosen = exemplars(documents.vectors, documents.texts, documents.weights, EXEMPLARS)
+    return [documents.texts[i] for i in chosen]
+
+
+def _cohesion(size: np.ndarray) -> float | None:
+    distinct, _, distance = (int(v) for v in size)
+    return 1 - mean_distance(distance, distinct) if distinct else None
+
+
+def _nearest_known(found: Found) -> list[str | None]:
+    known = [i for i, label in enumerate(found.known) if label is not None]
+    if not known:
+        return [None] * len(found.ids)
+    vectors = found.centroids.astype(np.float32)
+    similarity = vectors @ vectors[known].T
+    similarity[known, np.arange(len(known))] = -np.inf
+    nearest = similarity.argmax(axis=1)
+    return [
+        found.known[known[j]] if np.isfinite(similarity[i, j]) else None
+        for i, j in enumerate(nearest)
+    ]

@@ -1,0 +1,122 @@
+"""The command line: advin fit | discover | evaluate.
+
+Exit codes: 0 done; 2 a setting or a file is wrong, and one line says which; 1 the job failed.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+_ENGINES = ("direct", "portable")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code."""
+    parsed, beam_args = _parser().parse_known_args(arguments)
+    _configure_logging()
+    # Imported late, so that --help and a mistyped command answer at once.
+    from pipelines.errors import SettingsError
+    from runners import commands
+
+    try:
+        commands.COMMANDS[parsed.command](parsed, beam_args)
+    except SettingsError as error:
+        print(f"advin: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="advin",
+        description="Find novel intents and domains in utterance logs.",
+        epilog="Flags that are not listed go to Apache Beam.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    discover = commands.add_parser(
+        "discover",
+        help="find novel intents and domains in a log: the main job",
+        epilog="Flags that are not listed go to Apache Beam.",
+        allow_abbrev=False,
+    )
+    _add_inputs(discover)
+    discover.add_argument("--output", required=True, metavar="DIR", help="folder of the run")
+    discover.add_argument(
+        "--model",
+        metavar="DIR",
+        help="a fitted model; with --labeled, where to write it (default: in the output folder)",
+    )
+
+    fit = commands.add_parser(
+        "fit",
+        help="learn a model from labelled utterances and a log",
+        epilog="Flags that are not listed go to Apache Beam.",
+        allow_abbrev=False,
+    )
+    _add_inputs(fit)
+    fit.add_argument("--model", required=True, metavar="DIR", help="folder to write the model to")
+
+    evaluate = commands.add_parser(
+        "evaluate", help="compare a finished run with the truth", allow_abbrev=False
+    )
+    evaluate.add_argument("--run", required=True, metavar="DIR", help="folder of a finished run")
+    evaluate.add_argument(
+        "--truth", required=True, metavar="FILES", help="texts with their true intent and domain"
+    )
+    evaluate.add_argument("--json", metavar="FILE", help="also write the metrics as flat JSON")
+    _add_columns(evaluate)
+    return parser
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    files = "a file, folder or glob of Parquet, JSONL, CSV/TSV or text"
+    parser.add_argument("--input", required=True, metavar="FILES", help=f"the log: {files}")
+    parser.add_argument("--labeled", metavar="FILES", help="labelled utterances of known intents")
+    parser.add_argument("--ood", metavar="FILES", help="texts that belong to no intent at all")
+    _add_columns(parser)
+    parser.add_argument(
+        "--encoder", metavar="NAME", help="a SentenceTransformer: hub id or folder (all-MiniLM-L6-v2)"
+    )
+    parser.add_argument(
+        "--encoder-threads",
+        type=int,
+        default=2,
+        metavar="N",
+        help="processor threads of each worker; decides the last bits of the vectors (%(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="(%(default)s)")
+    parser.add_argument(
+        "--runner", choices=_ENGINES, default="direct", help="the engine (%(default)s)"
+    )
+
+
+def _add_columns(parser: argparse.ArgumentParser) -> None:
+    for column in ("text", "intent", "domain"):
+        parser.add_argument(
+            f"--{column}-column", default=column, metavar="NAME", help="(%(default)s)"
+        )
+
+
+def _configure_logging() -> None:
+    """Show our own progress and others' warnings; before Beam is imported, which installs a handler."""
+    # No network is asked for models that are on this machine, and no progress bars are drawn.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("advin").setLevel(logging.INFO)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_is_of_interest)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+
+
+def _is_of_interest(record: logging.LogRecord) -> bool:
+    # Beam's own word on extras that are not installed, and on flags it hands on.
+    return "apitools not found" not in record.getMessage()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""What each command does: settings from flags, an engine, a pipeline, and what is printed after it."""
+
+import argparse
+import contextlib
+import json
+from collections.abc import Iterator
+
+from apache_beam.options import pipeline_options
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines import storage
+from pipelines.discover import Settings, discover, fit
+from pipelines.errors import SettingsError
+from pipelines.evaluate import evaluate
+from pipelines.inputs import Columns
+from runners import printing
+from runners.direct import direct
+from runners.portable import portable
+
+_ENGINES = {"direct": direct, "portable": portable}
+
+
+def run_discover(flags: argparse.Namespace, beam_args: list[str]) -> None:
+    """advin discover."""
+    with _engine(flags, beam_args) as options:
+        manifest = discover(_settings(flags), flags.output, options)
+    printing.print_run(flags.output, manifest)
+
+
+def run_fit(flags: argparse.Namespace, beam_args: list[str]) -> None:
+    """advin fit."""
+    with _engine(flags, beam_args) as options:
+        fit(_settings(flags), flags.model, options)
+    printing.print_model(flags.model)
+
+
+def run_evaluate(flags: argparse.Namespace, beam_args: list[str]) -> None:
+    """advin evaluate."""
+    if beam_args:
+        raise SettingsError(f"unknown flag {beam_args[0]}: `advin evaluate --help` lists those there are")
+    result = evaluate(flags.run, flags.truth, _columns(flags))
+    if flags.json:
+        storage.write_text(flags.json, json.dumps(result.metrics, indent=2) + "\n")
+    printing.print_evaluation(result)
+
+
+COMMANDS = {"discover": run_discover, "fit": run_fit, "evaluate": run_evaluate}
+
+
+@contextlib.contextmanager
+def _engine(flags: argparse.Namespace, beam_args: list[str]) -> Iterator[PipelineOptions]:
+    _check_beam_args(beam_args)
+    with _ENGINES[flags.runner](beam_args) as options:
+        yield options
+
+
+def _settings(flags: argparse.Namespace) -> Settings:
+    if flags.encoder_threads < 1:
+        raise SettingsError(f"--encoder-threads is {flags.encoder_threads}, but must be at least 1")
+    return Settings(
+        input=flags.input,
+        labeled=flags.labeled,
+        ood=flags.ood,
+        model=flags.model,
+        columns=_columns(flags),
+        encoder=flags.encoder,
+        threads=flags.encoder_threads,
+        seed=flags.seed,
+    )
+
+
+def _columns(flags: argparse.Namespace) -> Columns:
+    return Columns(flags.text_column, flags.intent_column, flags.domain_column)
+
+
+def _check_beam_args(beam_args: list[str]) -> None:
+    """Refuse flags that neither we nor Beam know: Beam itself would pass over them in silence."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for options in PipelineOptions.__subclasses__():
+        if options.__module__ == pipeline_options.__name__:
+            options._add_argparse_args(parser)
+    # A bare word that follows no flag is not a flag's value.
+    try:
+        _, unknown = parser.parse_known_args(beam_args)
+    except SystemExit as error:
+        raise SettingsError(f"Beam does not take {' '.join(beam_args)}") from error
+    if unknown:
+        raise SettingsError(
+            f"unknown flag {unknown[0]}: `advin discover --help` lists ours, and Beam has none of "
+            "this name"
+        )

@@ -1,0 +1,61 @@
+"""Shared fixtures.
+
+    write_rows      write rows as Parquet, JSONL, CSV, TSV or text: path
+    run_pipeline    run what a function wires on the in-process engine
+    encoder         the real default encoder, loaded once
+"""
+
+import csv
+import json
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from discovery.encoder import load_encoder
+
+
+@pytest.fixture
+def write_rows(tmp_path):
+    """Write rows (dicts with the same keys) in the format that the file's name tells."""
+
+    def write(name: str, rows: list[dict]):
+        path = tmp_path / name
+        columns = list(rows[0]) if rows else ["text"]
+        if name.endswith(".parquet"):
+            pq.write_table(pa.Table.from_pylist(rows), path)
+        elif name.endswith(".jsonl"):
+            path.write_text("".join(json.dumps(r) + "\n" for r in rows))
+        elif name.endswith((".csv", ".tsv")):
+            with open(path, "w", newline="") as file:
+                writer = csv.DictWriter(
+                    file, columns, delimiter="," if name.endswith("csv") else "\t"
+                )
+                writer.writeheader()
+                writer.writerows(rows)
+        else:
+            path.write_text("".join(r["text"] + "\n" for r in rows))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def run_pipeline():
+    """Run what `build(pipeline)` wires, on the in-process engine."""
+
+    def run(build):
+        pipeline = beam.Pipeline("FnApiRunner")
+        build(pipeline)
+        result = pipeline.run()
+        result.wait_until_finish()
+        return result
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def encoder():
+    """The default encoder, with its real weights."""
+    return load_encoder(None, 2)

@@ -1,0 +1,65 @@
+"""The import laws of ARCHITECTURE.md."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# What each room may import of the project, and of the libraries that tell rooms apart.
+ALLOWED = {
+    "schemas": {"schemas"},
+    "discovery": {"discovery"},
+    "pipelines": {"pipelines", "discovery", "schemas", "apache_beam"},
+    "runners": {"runners", "pipelines", "schemas", "apache_beam"},
+}
+WATCHED = {*ALLOWED, "apache_beam", "benchmarks", "tests"}
+# The one way back: `python -m pipelines.discover` hands over to the command line.
+EXCEPTIONS = {("pipelines/discover.py", "runners")}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_rooms_import_only_what_they_may(room):
+    files = sorted((ROOT / room).rglob("*.py"))
+    assert files
+    for path in files:
+        name = path.relative_to(ROOT).as_posix()
+        wrong = (imports(path) & WATCHED) - ALLOWED[room]
+        assert {(name, w) for w in wrong} <= EXCEPTIONS, f"{name} imports {wrong}"
+
+
+def test_the_science_does_not_load_beam():
+    modules = [f"discovery.{p.stem}" for p in sorted((ROOT / "discovery").glob("[a-z]*.py"))]
+    code = f"import sys, {', '.join(modules)}; sys.exit('apache_beam' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_nothing_is_unpickled_or_evaluated():
+    for room in ALLOWED:
+        for path in (ROOT / room).rglob("*.py"):
+            assert not imports(path) & {"pickle", "cloudpickle", "dill", "joblib", "marshal"}, path
+            calls = {
+                node.func.id
+                for node in ast.walk(ast.parse(path.read_text()))
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            }
+            assert not calls & {"eval", "exec"}, path
+
+
+def test_modules_are_rooms_not_halls():
+    for room in ALLOWED:
+        for path in (ROOT / room).rglob("*.py"):
+            assert len(path.read_text().splitlines()) <= 500, path

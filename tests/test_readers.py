@@ -1,0 +1,126 @@
+"""pipelines/readers.py: every row comes out, readable or with its problem."""
+
+import gzip
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines import readers
+from pipelines.inputs import Columns, InputFile, find_input
+from pipelines.readers import Piece, read_piece, split_file
+
+LABELS = Columns("text", "intent", "domain")
+
+
+def read(path, columns=Columns()):
+    rows = []
+    for file in find_input(str(path), columns, "--input"):
+        for piece in split_file(file):
+            rows += read_piece(piece, columns)
+    return rows
+
+
+def problems(path, columns=Columns()):
+    return [(r.position, r.problem) for r in read(path, columns)]
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl", "a.csv", "a.tsv"])
+def test_rows_come_out_with_their_labels(write_rows, name):
+    rows = [
+        {"text": "Wo ist, \"bitte\", mein Paket?", "intent": "track", "domain": "shop"},
+        {"text": "日本語", "intent": "other", "domain": "shop"},
+    ]
+    if name.endswith("tsv"):
+        rows[0]["text"] = "Wo ist mein Paket?"
+    found = read(write_rows(name, rows), LABELS)
+    assert [(r.text, r.intent, r.domain, r.problem) for r in found] == [
+        (r["text"], r["intent"], r["domain"], None) for r in rows
+    ]
+
+
+def test_quotes_in_tsv_are_ordinary(tmp_path):
+    (tmp_path / "a.tsv").write_text('text\tn\n"hi there\t1\n12" pizza\t2\n')
+    assert [r.text for r in read(tmp_path / "a.tsv")] == ['"hi there', '12" pizza']
+
+
+def test_csv_fields_may_hold_line_breaks(tmp_path):
+    (tmp_path / "a.csv").write_text('n,text\n1,"two\nlines"\n2,one\n')
+    assert [r.text for r in read(tmp_path / "a.csv")] == ["two\nlines", "one"]
+
+
+def test_invalid_utf8_is_a_problem_of_its_row_only(tmp_path):
+    bad, good = b"caf\xe9", b"caf\xc3\xa9"
+    (tmp_path / "a.txt").write_bytes(bad + b"\n" + good + b"\n")
+    (tmp_path / "a.csv").write_bytes(b"text\n" + bad + b"\n" + good + b"\n")
+    (tmp_path / "a.jsonl").write_bytes(
+        b'{"text": "' + bad + b'"}\n{"text": "' + good + b'"}\n{"text": "\\ud800"}\n'
+    )
+    column = pa.Array.from_buffers(
+        pa.string(), 2, pa.array([bad, good], pa.binary()).buffers()
+    )
+    pq.write_table(pa.table({"text": column}), tmp_path / "a.parquet")
+    for name in ("a.txt", "a.csv", "a.jsonl", "a.parquet"):
+        first, second, *rest = read(tmp_path / name)
+        assert first.problem == "invalid_utf8" and "\\xe9" in first.text, name
+        assert second.text.endswith("café") and second.problem is None, name
+        assert [r.problem for r in rest] == (["invalid_utf8"] if name == "a.jsonl" else [])
+
+
+def test_problems_of_jsonl(tmp_path):
+    lines = ['{"text": "ok"}', "{broken", '["a list"]', '{"other": 1}', '{"text": 5}', "",
+             '{"text": null}', "[" * 100_000]  # fmt: skip
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    assert [p for _, p in problems(tmp_path / "a.jsonl")] == [
+        None, "malformed", "malformed", "no_text_column", "not_text", "empty", "null", "malformed",
+    ]  # fmt: skip
+
+
+def test_nulls_and_short_rows(tmp_path):
+    pq.write_table(pa.table({"text": ["a", None]}), tmp_path / "a.parquet")
+    assert problems(tmp_path / "a.parquet") == [(0, None), (1, "null")]
+    (tmp_path / "a.csv").write_text("n,text\n1,a\n2\n\n3,b\n")
+    assert problems(tmp_path / "a.csv") == [(0, None), (1, "malformed"), (2, None), (3, None)]
+
+
+def test_a_byte_order_mark_is_not_text(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfhello\r\n")
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbftext\r\nhello\r\n")
+    assert [r.text for r in read(tmp_path)] == ["hello", "hello"]
+
+
+def test_a_line_of_many_megabytes_is_cut(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "_LINE_BYTES", 1000)
+    (tmp_path / "a.txt").write_bytes(b"before\n" + b"x" * 12_345 + b"\nafter\n")
+    assert problems(tmp_path / "a.txt") == [(0, None), (7, "oversized"), (12_353, None)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 7, 64])
+def test_byte_ranges_read_every_line_once(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(readers, "_RANGE_BYTES", size)
+    lines = ["", "a", "bb", "", "", "a longer line", "x" * 20, "last without an end"]
+    (tmp_path / "a.txt").write_text("\n".join(lines))
+    rows = read(tmp_path / "a.txt")
+    assert [r.text for r in rows] == lines
+    data = (tmp_path / "a.txt").read_bytes()
+    assert all(data[r.position :].startswith(r.text.encode()) for r in rows)
+
+
+def test_row_groups_are_pieces_with_the_positions_of_the_file(tmp_path):
+    pq.write_table(
+        pa.table({"text": [str(i) for i in range(25)]}), tmp_path / "a.parquet", row_group_size=10
+    )
+    (file,) = find_input(str(tmp_path / "a.parquet"), Columns(), "--input")
+    pieces = list(split_file(file))
+    assert len(pieces) == 3
+    assert [(r.position, r.text) for r in read_piece(pieces[2], Columns())] == [
+        (i, str(i)) for i in range(20, 25)
+    ]
+
+
+def test_compressed_files_are_read_whole(tmp_path):
+    with gzip.open(tmp_path / "a.txt.gz", "wt") as file:
+        file.write("one\ntwo\n" * 1000)
+    path = str(tmp_path / "a.txt.gz")
+    assert list(split_file(InputFile(path, "text", 10, 0))) == [Piece(path, "text", 0, 10)]
+    assert len(read(path)) == 2000

@@ -1,0 +1,120 @@
+"""schemas/: batches, ids, tables, manifests."""
+
+import hashlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import tables
+from schemas.batches import (
+    content_id,
+    from_ipc,
+    shard_of,
+    to_ipc,
+    utterance_id,
+    vectors_from_arrow,
+    vectors_to_arrow,
+)
+from schemas.manifest import ManifestError, RunManifest, StageManifest, fingerprint
+
+ALL_SCHEMAS = {
+    **tables.TABLES,
+    "utterances": tables.UTTERANCES,
+    "labeled": tables.LABELED,
+    "vectors": tables.vectors_schema(8),
+    "novelty": tables.NOVELTY,
+    "membership": tables.MEMBERSHIP,
+    "centroids": tables.centroids_schema(8),
+    "sizes": tables.SIZES,
+    "documents": tables.DOCUMENTS,
+}
+
+
+@pytest.mark.parametrize("name", ALL_SCHEMAS)
+def test_every_table_and_column_is_described(name):
+    schema = ALL_SCHEMAS[name]
+    assert schema.metadata[b"description"]
+    for field in schema:
+        assert len(field.metadata[b"description"]) > 8, field.name
+
+
+@pytest.mark.parametrize("name", ALL_SCHEMAS)
+def test_descriptions_survive_parquet(name, tmp_path):
+    schema = ALL_SCHEMAS[name]
+    pq.write_table(schema.empty_table(), tmp_path / "t.parquet")
+    assert pq.read_schema(tmp_path / "t.parquet").equals(schema, check_metadata=True)
+
+
+def batch_of(rows: int, dimension: int = 384) -> pa.RecordBatch:
+    vectors = np.random.default_rng(0).normal(size=(rows, dimension)).astype(np.float16)
+    ids = pa.array([f"{i:032x}" for i in range(rows)])
+    return pa.RecordBatch.from_arrays(
+        [ids, vectors_to_arrow(vectors)], schema=tables.vectors_schema(dimension)
+    )
+
+
+def test_a_slice_does_not_drag_its_parent_along():
+    batch = batch_of(10_000)
+    assert len(to_ipc(batch.slice(5_000, 10))) < 30_000 < len(to_ipc(batch)) / 100
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_slices_come_back_as_they_were(start, length):
+    part = batch_of(50, 4).slice(start, length)
+    back = from_ipc(to_ipc(part))
+    assert back.equals(part) and back.schema.equals(part.schema, check_metadata=True)
+    np.testing.assert_array_equal(
+        vectors_from_arrow(back.column("vector")), vectors_from_arrow(part.column("vector"))
+    )
+
+
+def test_vectors_survive_an_offset_and_chunks():
+    batch = batch_of(20, 4)
+    whole = vectors_from_arrow(batch.column("vector"))
+    chunked = pa.chunked_array([batch.column("vector").slice(3, 5), batch.column("vector")[:2]])
+    np.testing.assert_array_equal(
+        vectors_from_arrow(chunked), np.concatenate([whole[3:8], whole[:2]])
+    )
+
+
+def test_utterance_ids_are_blake2b_of_the_text():
+    expected = hashlib.blake2b("größe".encode(), digest_size=16).hexdigest()
+    assert utterance_id("größe") == expected
+
+
+@given(st.lists(st.text(max_size=20), min_size=1, max_size=50), st.integers(0, 10))
+def test_shards_are_ranges_of_ids(texts, power):
+    ids = sorted(utterance_id(t) for t in texts)
+    shards = [shard_of(i, 2**power) for i in ids]
+    assert shards == sorted(shards) and 0 <= min(shards) and max(shards) < 2**power
+
+
+def test_shards_are_even():
+    counts = np.bincount([shard_of(utterance_id(str(i)), 8) for i in range(20_000)], minlength=8)
+    assert counts.min() > 2300 and counts.max() < 2700
+
+
+def test_content_ids_keep_parts_apart():
+    assert content_id(b"ab", b"c") != content_id(b"a", b"bc")
+
+
+def test_fingerprints_do_not_depend_on_the_order_of_keys():
+    assert fingerprint({"a": 1, "b": [1, 2]}) == fingerprint({"b": [1, 2], "a": 1})
+    assert fingerprint({"a": 1}) != fingerprint({"a": 2})
+
+
+def test_manifests_come_back_as_they_were():
+    stage = StageManifest("embed", "f" * 16, {"data": ["part-0"]}, {"vectors": 3}, 1.5, 10)
+    assert StageManifest.from_json(stage.to_json()) == stage
+    run = RunManifest({"advin": "1"}, {"seed": 0}, "f", {}, [["rows read", 3]], {"intents": []}, {})
+    assert RunManifest.from_json(run.to_json()) == run
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"stage": 1, "other": 2}'])
+def test_what_is_no_manifest_is_refused(text):
+    with pytest.raises(ManifestError):
+        StageManifest.from_json(text)

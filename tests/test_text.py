@@ -1,0 +1,43 @@
+"""discovery/text.py."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discovery.text import MAX_CHARACTERS, clean, defect, normalise
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("  lost \t my\r\n card ", "lost my card"),
+        ("a\u00a0b\u2003c", "a b c"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("a\x00b\x1b[31mred", "ab[31mred"),
+        ("right\u202eto left", "rightto left"),
+        ("👩\u200d👧 hi", "👩\u200d👧 hi"),
+        ("\ufeff\u200b", ""),
+    ],
+)
+def test_cleaning(text, cleaned):
+    assert clean(text) == cleaned
+
+
+def test_spellings_share_what_is_normalised():
+    assert normalise("Lost  my CARD") == normalise("lost my card ") == "lost my card"
+    assert normalise("STRASSE") == normalise("straße")
+
+
+@given(st.text())
+def test_cleaning_twice_changes_nothing(text):
+    once = clean(text)
+    assert clean(once) == once
+    assert "\n" not in once and "\x1b" not in once
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "empty"), ("x" * MAX_CHARACTERS, None), ("x" * (MAX_CHARACTERS + 1), "oversized")],
+)
+def test_defects(text, reason):
+    assert defect(text) == reason
