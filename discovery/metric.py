@@ -17,6 +17,10 @@ from torch.nn import functional
 # Neighbour search is quadratic; callers sample a larger log down to this many rows.
 MAX_ROWS = 100_000
 _SEARCH_ROWS = 1024
+_MIN_INTENTS = 4
+_RANKED_PER_INTENT = 40
+_FEWEST_NEIGHBOURS = 5
+_NEIGHBOURS_WITHOUT_LABELS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,14 @@ class MetricSettings:
 
     loss: Literal["contrastive", "margin"] = "contrastive"
     hidden: int = 1024
-    epochs: int = 40
+    epochs: int = 30
     batch: int = 768
     labelled_batch: int = 512
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     temperature: float = 0.07
     neighbours: int = 0
-    refresh: int = 5
-    dropout: float = 0.1
+    refresh: int = 3
+    dropout: float = 0.2
     min_steps: int = 200
     seed: int = 0
 
@@ -92,9 +96,38 @@ class MetricHead:
         return cls(**{f.name: np.asarray(arrays[f.name], np.float32) for f in fields(cls)})
 
 
-def default_neighbours(labels: np.ndarray) -> int:
-    """Choose how many neighbours count as positives, from the labelled intents."""
-    return 50 if len(labels) >= 500 else max(1, len(labels) // 10)
+def default_neighbours(vectors: np.ndarray, labels: np.ndarray) -> int:
+    """Choose how many neighbours count as positives: what finds 30 % of a labelled intent.
+
+    The rank, among all rows, within which an utterance finds that share of the other labelled
+    utterances of its intent, averaged over intents. It follows the size of intents and how far
+    they overlap, and depends neither on the share of rows that carry labels nor on how many
+    intents are known. Without at least `_MIN_INTENTS` intents of two labelled utterances, a
+    constant.
+    """
+    largest = max(1, len(vectors) // 20)
+    ranks, weights = [], []
+    intents = 0
+    for intent in np.unique(labels[labels >= 0]):
+        rows = np.flatnonzero(labels == intent)
+        rows = rows[:: -(-len(rows) // _RANKED_PER_INTENT)]
+        if len(rows) < 2:
+            continue
+        intents += 1
+        scores = vectors[rows] @ vectors.T
+        own = np.take_along_axis(scores, np.tile(rows, (len(rows), 1)), axis=1)
+        for row in range(len(rows)):
+            others = np.delete(own[row], row)
+            ordered = np.sort(scores[row])
+            # How many rows are nearer; the utterance itself is one of them.
+            ranks.append(len(ordered) - np.searchsorted(ordered, others, side="right"))
+            weights.append(np.full(len(others), 1.0 / (len(rows) * len(others))))
+    if intents < _MIN_INTENTS:
+        return min(_NEIGHBOURS_WITHOUT_LABELS, largest)
+    rank, weight = np.concatenate(ranks), np.concatenate(weights)
+    order = np.argsort(rank, kind="stable")
+    reached = np.searchsorted(np.cumsum(weight[order]), 0.3 * weight.sum())
+    return int(np.clip(rank[order[reached]], min(_FEWEST_NEIGHBOURS, largest), min(100, largest)))
 
 
 def train_metric_head(
@@ -135,7 +168,8 @@ def _train(vectors, labels, weights, settings: MetricSettings, generator) -> lis
     weights = [weight.requires_grad_() for weight in weights]
     optimiser = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=1e-2)
     labelled = torch.nonzero(labels >= 0).flatten()
-    k = min(settings.neighbours or default_neighbours(labels.cpu().numpy()), n - 1)
+    wanted = settings.neighbours or default_neighbours(vectors.cpu().numpy(), labels.cpu().numpy())
+    k = min(wanted, n - 1)
     loss_of = _LOSSES[settings.loss]
     steps_per_epoch = -(-n // settings.batch)
     epochs = max(settings.epochs, -(-settings.min_steps // steps_per_epoch))

@@ -1,0 +1,127 @@
+"""pipelines/ingest.py and pipelines/shards.py: counts add up, and nothing depends on order or cut."""
+
+import random
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines import shards
+from pipelines.ingest import Ingest, WriteRejects, WriteUtterances
+from pipelines.inputs import Columns, find_input
+from pipelines.shards import WriteShards, read_first_rows, shards_for
+from schemas import tables
+from schemas.batches import utterance_id
+
+WORDS = "lost my card please block it where is parcel thanks now the".split()
+
+
+def a_log(rows: int, seed: int = 0) -> list[dict]:
+    """A log with repeats, other spellings, and bad rows."""
+    choose = random.Random(seed)
+    texts = [" ".join(choose.choices(WORDS, k=choose.randint(1, 4))) for _ in range(rows)]
+    texts = [t.upper() if choose.random() < 0.1 else t for t in texts]
+    return [{"text": choose.choice(["", "  ", "x" * 3000]) if i % 17 == 0 else t}
+            for i, t in enumerate(texts)]  # fmt: skip
+
+
+def ingest(run_pipeline, source, target, columns=Columns(), schema=tables.UTTERANCES):
+    files = find_input(str(source), columns, "--input")
+
+    def build(pipeline):
+        utterances, rejects = pipeline | Ingest(files, columns)
+        utterances | "WriteUtterances" >> WriteUtterances(str(target / "data"), schema)
+        rejects | "WriteRejects" >> WriteRejects(str(target / "rejects"))
+
+    result = run_pipeline(build)
+    counters = {m.key.metric.name: m.committed for m in result.metrics().query()["counters"]}
+    return counters, read(target / "data"), read(target / "rejects")
+
+
+def read(folder):
+    return pa.concat_tables([pq.read_table(f) for f in sorted(folder.glob("*.parquet"))])
+
+
+@pytest.fixture
+def small_shards(monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_ROWS", 100)
+
+
+def test_counts_add_up(write_rows, run_pipeline, tmp_path, small_shards):
+    rows = a_log(2000)
+    path = write_rows("log.parquet", rows)
+    counters, utterances, rejects = ingest(run_pipeline, path, tmp_path / "out")
+    expected = Counter(r["text"].lower() for r in rows if 0 < len(r["text"].strip()) < 3000)
+    found = {u["text"].lower(): u["count"] for u in utterances.to_pylist()}
+    assert found == expected
+    assert counters["rows_read"] == 2000 == counters["rows_kept"] + counters["rows_rejected"]
+    assert counters["rows_rejected"] == rejects.num_rows == sum(i % 17 == 0 for i in range(2000))
+    assert set(rejects["reason"].to_pylist()) == {"empty", "oversized"}
+    assert max(len(p) for p in rejects["payload"].to_pylist()) <= 200
+    assert len(list((tmp_path / "out" / "data").iterdir())) > 1
+
+
+def test_ids_are_those_of_the_text_and_sorted_over_all_shards(
+    write_rows, run_pipeline, tmp_path, small_shards
+):
+    path = write_rows("log.jsonl", a_log(1000))
+    _, utterances, _ = ingest(run_pipeline, path, tmp_path / "out")
+    ids = utterances["utterance_id"].to_pylist()
+    assert ids == sorted(set(ids))
+    assert ids == [utterance_id(t.lower()) for t in utterances["text"].to_pylist()]
+
+
+@pytest.mark.parametrize("files", [1, 3, 7])
+def test_order_cut_and_format_change_nothing(
+    write_rows, run_pipeline, tmp_path, files, small_shards
+):
+    rows = a_log(1500)
+    ingest(run_pipeline, write_rows("whole.parquet", rows), tmp_path / "whole")
+    random.Random(files).shuffle(rows)
+    (tmp_path / "cut").mkdir()
+    for i in range(files):
+        name = write_rows(f"{i}.{('jsonl', 'csv', 'parquet')[i % 3]}", rows[i::files])
+        name.rename(tmp_path / "cut" / name.name)
+    ingest(run_pipeline, tmp_path / "cut", tmp_path / "parts")
+    expected = {p.name: p.read_bytes() for p in (tmp_path / "whole" / "data").iterdir()}
+    assert {p.name: p.read_bytes() for p in (tmp_path / "parts" / "data").iterdir()} == expected
+
+
+def test_labels_come_along_and_rows_without_one_are_rejected(write_rows, run_pipeline, tmp_path):
+    rows = [
+        {"text": "Lost card", "intent": "lost", "domain": "bank"},
+        {"text": "lost  card", "intent": "lost", "domain": "bank"},
+        {"text": "lost card", "intent": "other", "domain": None},
+        {"text": "hello", "intent": None, "domain": None},
+    ]
+    columns = Columns("text", "intent", "domain")
+    path = write_rows("known.parquet", rows)
+    _, labeled, rejects = ingest(run_pipeline, path, tmp_path / "out", columns, tables.LABELED)
+    found = {(r["text"], r["count"], r["intent"], r["domain"]) for r in labeled.to_pylist()}
+    assert found == {("lost card", 2, "lost", "bank"), ("lost card", 1, "other", None)}
+    assert rejects["reason"].to_pylist() == ["no_intent"]
+
+
+def test_nothing_at_all_gives_one_empty_file(run_pipeline, tmp_path):
+    run_pipeline(lambda p: p | _empty() | WriteShards(str(tmp_path), tables.REJECTS))
+    (path,) = tmp_path.glob("*.parquet")
+    assert pq.read_table(path).schema.equals(tables.REJECTS, check_metadata=True)
+
+
+def _empty():
+    import apache_beam as beam
+
+    return beam.Create([], reshuffle=False)
+
+
+def test_the_first_rows_are_those_with_the_lowest_ids(
+    write_rows, run_pipeline, tmp_path, small_shards
+):
+    path = write_rows("log.txt", [{"text": f"utterance {i}"} for i in range(500)])
+    _, utterances, _ = ingest(run_pipeline, path, tmp_path / "out")
+    assert shards_for(500) == 8
+    folder = str(tmp_path / "out" / "data")
+    batches = read_first_rows(folder, 8, 130, ["utterance_id"])
+    ids = [i for b in batches for i in b.column(0).to_pylist()]
+    assert ids == utterances["utterance_id"].to_pylist()[:130]

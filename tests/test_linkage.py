@@ -1,0 +1,121 @@
+"""discovery/linkage.py against scipy and against itself."""
+
+import faiss
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.cluster.hierarchy import fcluster
+from scipy.cluster.hierarchy import linkage as scipy_linkage
+from sklearn.metrics import adjusted_rand_score
+
+from discovery.linkage import average_linkage
+
+CUTS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3)
+
+
+def mixture(n: int, dimension: int = 8, groups: int = 6, seed: int = 0) -> np.ndarray:
+    """Unit vectors around some directions, as utterances around their intents."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(groups, dimension)) * 1.5
+    x = rng.normal(size=(n, dimension)) + centres[rng.integers(0, groups, n)]
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def scipy_labels(x: np.ndarray, cut: float) -> np.ndarray:
+    tree = scipy_linkage(x, "average", metric="cosine")
+    return fcluster(tree, cut, "distance")
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(2, 80), st.integers(2, 12), st.integers(0, 10_000))
+def test_it_is_scipys_average_linkage(n, dimension, seed):
+    x = mixture(n, dimension, seed=seed)
+    tree = average_linkage(x, np.ones(n), floor=-2)
+    assert len(tree.children) == n - 1
+    np.testing.assert_allclose(
+        1 - tree.similarities, scipy_linkage(x, "average", metric="cosine")[:, 2], atol=1e-9
+    )
+    for cut in CUTS:
+        assert adjusted_rand_score(tree.cut(1 - cut), scipy_labels(x, cut)) == 1
+
+
+def test_searches_that_the_lists_cannot_answer():
+    # Many more points than a list holds, so that lists run dry and are searched anew.
+    x = mixture(1500, dimension=24, groups=3)
+    tree = average_linkage(x, np.ones(len(x)), floor=-2)
+    for cut in CUTS:
+        assert adjusted_rand_score(tree.cut(1 - cut), scipy_labels(x, cut)) == 1
+
+
+def test_weights_are_repeated_rows():
+    x, rng = mixture(60), np.random.default_rng(1)
+    weights = rng.integers(1, 6, len(x))
+    rows = np.repeat(np.arange(len(x)), weights)
+    tree = average_linkage(x * weights[:, None], weights, floor=-2)
+    for cut in CUTS:
+        assert adjusted_rand_score(tree.cut(1 - cut)[rows], scipy_labels(x[rows], cut)) == 1
+
+
+def test_the_order_of_rows_does_not_matter():
+    x = mixture(400)
+    order = np.random.default_rng(2).permutation(len(x))
+    one = average_linkage(x, np.ones(len(x)), floor=0).cut(0.4)
+    other = average_linkage(x[order], np.ones(len(x)), floor=0).cut(0.4)
+    assert adjusted_rand_score(one[order], other) == 1
+
+
+def test_the_number_of_threads_does_not_matter():
+    x = mixture(3000, dimension=32, groups=40).astype(np.float32)
+    trees = []
+    for threads in (1, 2):
+        faiss.omp_set_num_threads(threads)
+        trees.append(average_linkage(x, np.ones(len(x)), floor=0.1))
+    assert trees[0].children.tobytes() == trees[1].children.tobytes()
+    assert trees[0].similarities.tobytes() == trees[1].similarities.tobytes()
+
+
+@pytest.mark.parametrize("floor", [0.9, 0.5, 0.0])
+def test_it_stops_at_the_floor(floor):
+    x = mixture(300)
+    whole = average_linkage(x, np.ones(len(x)), floor=-2)
+    part = average_linkage(x, np.ones(len(x)), floor=floor)
+    assert len(part.similarities) == np.count_nonzero(whole.similarities >= floor)
+    assert (part.similarities >= floor).all()
+    np.testing.assert_array_equal(part.cut(floor), whole.cut(floor))
+
+
+def test_similarities_never_rise():
+    similarities = average_linkage(mixture(800), np.ones(800), floor=-2).similarities
+    assert (np.diff(similarities) <= 0).all()
+
+
+def test_equal_rows_merge_first_and_ties_break_by_the_smaller_leaf():
+    x = np.eye(3)[[0, 1, 0, 1, 2, 0]]
+    tree = average_linkage(x, np.ones(6), floor=0.5)
+    assert tree.cut(1.0).tolist() == [0, 1, 0, 1, 4, 0]
+
+
+def test_more_equal_rows_than_a_list_holds():
+    x = np.tile(mixture(1), (200, 1))
+    tree = average_linkage(x, np.ones(200), floor=0.5)
+    assert tree.cut(0.99).tolist() == [0] * 200
+
+
+def test_equal_distances_give_a_whole_tree():
+    x = np.concatenate([np.eye(40), -np.eye(40)])
+    tree = average_linkage(x, np.ones(80), floor=-2)
+    assert len(tree.children) == 79
+    assert sorted(tree.children.ravel()) == list(range(158))
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_hardly_any_rows(n):
+    tree = average_linkage(mixture(n), np.ones(n), floor=0)
+    assert tree.cut(0.5).tolist() == list(range(n)) and len(tree.children) == 0
+
+
+@pytest.mark.parametrize("weights", [np.ones(3), np.zeros(4), -np.ones(4)])
+def test_weights_that_cannot_be(weights):
+    with pytest.raises(ValueError, match="one positive weight"):
+        average_linkage(mixture(4), weights, floor=0)
