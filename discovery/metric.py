@@ -17,6 +17,8 @@ from torch.nn import functional
 # Neighbour search is quadratic; callers sample a larger log down to this many rows.
 MAX_ROWS = 100_000
 _SEARCH_ROWS = 1024
+# Margins of the pairwise margin loss, as 1 - cosine.
+_NEAR, _FAR = 0.2, 0.8
 _MIN_INTENTS = 4
 _RANKED_PER_INTENT = 40
 _FEWEST_NEIGHBOURS = 5
@@ -30,7 +32,9 @@ class MetricSettings:
     Attributes:
         loss: "contrastive", or "margin" for ADVIN's pairwise margin loss.
         hidden: units of the hidden layer.
-        epochs: passes over all rows; few rows get more, so that there are `min_steps` steps.
+        steps: batches trained on, however many rows there are: distances in two spaces compare
+            only when both were trained alike.
+        refresh: steps after which the neighbours are searched anew.
         temperature: of the contrastive loss.
         neighbours: nearest neighbours that count as positives; 0 takes `default_neighbours`.
         dropout: share of input features dropped in training.
@@ -39,22 +43,21 @@ class MetricSettings:
 
     loss: Literal["contrastive", "margin"] = "contrastive"
     hidden: int = 1024
-    epochs: int = 30
+    steps: int = 400
     batch: int = 768
     labelled_batch: int = 512
     learning_rate: float = 3e-3
     temperature: float = 0.07
     neighbours: int = 0
-    refresh: int = 3
+    refresh: int = 40
     dropout: float = 0.2
-    min_steps: int = 200
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the choices."""
         if self.loss not in ("contrastive", "margin"):
             raise ValueError(f"loss is {self.loss!r}; choose 'contrastive' or 'margin'")
-        for name in ("hidden", "epochs", "batch", "labelled_batch", "refresh"):
+        for name in ("hidden", "steps", "batch", "labelled_batch", "refresh"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, but must be at least 1")
         if self.temperature <= 0:
@@ -145,9 +148,13 @@ def train_metric_head(
     vectors = _checked_vectors(vectors)
     labels = np.asarray(labels, np.int64)
     if labels.shape != (len(vectors),):
-        raise ValueError(f"{len(vectors)} vectors, but labels of shape {labels.shape}: give one each")
+        raise ValueError(
+            f"{len(vectors)} vectors, but labels of shape {labels.shape}: give one label each"
+        )
     if len(vectors) > MAX_ROWS:
-        raise ValueError(f"{len(vectors)} rows, but at most {MAX_ROWS} can be trained on: sample them")
+        raise ValueError(
+            f"{len(vectors)} rows, but at most {MAX_ROWS} can be trained on: sample them"
+        )
     generator = torch.Generator().manual_seed(settings.seed)
     weights = _initial_weights(vectors.shape[1], settings.hidden, generator)
     if len(vectors) >= 2:
@@ -171,38 +178,35 @@ def _train(vectors, labels, weights, settings: MetricSettings, generator) -> lis
     wanted = settings.neighbours or default_neighbours(vectors.cpu().numpy(), labels.cpu().numpy())
     k = min(wanted, n - 1)
     loss_of = _LOSSES[settings.loss]
-    steps_per_epoch = -(-n // settings.batch)
-    epochs = max(settings.epochs, -(-settings.min_steps // steps_per_epoch))
-    total, step = epochs * steps_per_epoch, 0
     place = torch.full((n,), -1, device=vectors.device)
     neighbours = torch.empty(0)
-    for epoch in range(epochs):
-        if epoch % settings.refresh == 0:
+    order = torch.empty(0, dtype=torch.int64)
+    for step in range(settings.steps):
+        if step % settings.refresh == 0:
             with torch.no_grad():
                 neighbours = nearest_neighbours(_embed(vectors, weights), k)
-        order = torch.randperm(n, generator=generator).to(vectors.device)
-        for start in range(0, n, settings.batch):
-            rows = order[start : start + settings.batch]
-            for group in optimiser.param_groups:
-                group["lr"] = settings.learning_rate * _schedule(step / total)
-            step += 1
-            loss = loss_of(
+        if not len(order):
+            order = torch.randperm(n, generator=generator)
+        rows, order = order[: settings.batch].to(vectors.device), order[settings.batch :]
+        for group in optimiser.param_groups:
+            group["lr"] = settings.learning_rate * _schedule(step / settings.steps)
+        loss = loss_of(
+            _forward(_drop(vectors[rows], settings.dropout, generator), weights),
+            _neighbour_positives(rows, neighbours, labels, place),
+            settings.temperature,
+        )
+        if len(labelled) >= 2:
+            pick = torch.randperm(len(labelled), generator=generator)[: settings.labelled_batch]
+            rows = labelled[pick.to(vectors.device)]
+            same = labels[rows][:, None] == labels[rows][None, :]
+            loss = loss + loss_of(
                 _forward(_drop(vectors[rows], settings.dropout, generator), weights),
-                _neighbour_positives(rows, neighbours, labels, place),
+                same.float().fill_diagonal_(0),
                 settings.temperature,
             )
-            if len(labelled) >= 2:
-                pick = torch.randperm(len(labelled), generator=generator)
-                rows = labelled[pick[: settings.labelled_batch].to(vectors.device)]
-                same = labels[rows][:, None] == labels[rows][None, :]
-                loss = loss + loss_of(
-                    _forward(_drop(vectors[rows], settings.dropout, generator), weights),
-                    same.float().fill_diagonal_(0),
-                    settings.temperature,
-                )
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
     return weights
 
 
@@ -239,13 +243,13 @@ def _contrastive_loss(z, positives, temperature: float) -> torch.Tensor:
 
 
 def _margin_loss(z, positives, temperature: float) -> torch.Tensor:
-    """ADVIN's pairwise margin loss: positives nearer than 0.2, the others farther than 0.8."""
+    """ADVIN's pairwise margin loss: positives inside one margin, all others outside another."""
     del temperature
     distance = 1 - z @ z.T
     same = positives > 0
     other = ~same & ~torch.eye(len(z), dtype=torch.bool, device=z.device)
-    pull = functional.relu(distance[same] - 0.2).square()
-    push = functional.relu(0.8 - distance[other]).square()
+    pull = functional.relu(distance[same] - _NEAR).square()
+    push = functional.relu(_FAR - distance[other]).square()
     return sum((part.mean() for part in (pull, push) if len(part)), z.sum() * 0.0)
 
 

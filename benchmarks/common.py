@@ -1,0 +1,265 @@
+"""What every benchmark shares: flags, data, vectors, known intents by seed, results.
+
+A benchmark reads Parquet files with the columns text, intent, domain, split and is_oos, and gives
+flat rows (data, known, method, metric, mean, std, seeds, seconds) as JSON and as a table.
+"""
+
+import argparse
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from discovery.encoder import BATCH_TEXTS, load_encoder
+from discovery.text import normalise
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+TRAIN, DEV, TEST = "train", "dev", "test"
+OPEN = -1
+_LIBRARIES = ("numpy", "torch", "scikit-learn", "scipy", "faiss-cpu", "sentence-transformers")
+_TEST_PER_CENT = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the flags say.
+
+    Attributes:
+        data: Parquet files.
+        known: shares of intents that are known.
+        seeds: how many times it is repeated, with seeds 0, 1, …
+        out: JSON file for the results, or None.
+        cache: folder for vectors, or None.
+        encoder: hub id or folder; None for the default encoder.
+        distinct: keep one row of each normalised text, a test row before others.
+        methods: names of the methods to run; empty for all.
+    """
+
+    data: tuple[Path, ...]
+    known: tuple[float, ...]
+    seeds: int = 10
+    out: Path | None = None
+    cache: Path | None = None
+    encoder: str | None = None
+    distinct: bool = False
+    methods: tuple[str, ...] = ()
+
+
+def parse_options(
+    description: str,
+    sets: Sequence[str],
+    known: Sequence[float] = (0.25, 0.5, 0.75),
+    arguments: Sequence[str] | None = None,
+) -> Options:
+    """Read the flags that all benchmarks have; `sets` are the names of the default data sets."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--data", action="append", type=_data_file, metavar="FILE.parquet",
+        help=f"a set, repeatable; default: {', '.join(sets)} of {os.path.relpath(DATA)}",
+    )  # fmt: skip
+    parser.add_argument("--known", nargs="+", type=_share, default=list(known), metavar="SHARE")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--out", type=Path, metavar="RESULT.json")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder that keeps vectors")
+    parser.add_argument("--encoder", help="hub id or folder of a SentenceTransformer")
+    parser.add_argument("--distinct", action="store_true", help="one row for each text")
+    parser.add_argument("--methods", nargs="+", default=[], metavar="NAME")
+    found = parser.parse_args(arguments)
+    if found.seeds < 1:
+        parser.error(f"--seeds {found.seeds}: give at least 1")
+    return Options(
+        data=tuple(found.data or (_data_file(name) for name in sets)),
+        known=tuple(found.known),
+        seeds=found.seeds,
+        out=found.out,
+        cache=found.cache,
+        encoder=found.encoder,
+        distinct=found.distinct,
+        methods=tuple(found.methods),
+    )
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share between 0 and 1")
+    return share
+
+
+def _data_file(text: str) -> Path:
+    """Find a Parquet file by its path, or one of the sets beside the repository by its name."""
+    for path in (Path(text), DATA / text / "utterances.parquet", DATA / f"{text}.parquet"):
+        if path.is_file():
+            return path
+    raise argparse.ArgumentTypeError(
+        f"{text} is neither a Parquet file nor one of the sets in {os.path.relpath(DATA)}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Utterances:
+    """A data set.
+
+    Attributes:
+        name: of the set.
+        texts: (n,) texts.
+        intents: (n,) intents; "" where an utterance belongs to none.
+        domains: (n,) domains, or "".
+        splits: (n,) TRAIN, DEV or TEST.
+    """
+
+    name: str
+    texts: np.ndarray
+    intents: np.ndarray
+    domains: np.ndarray
+    splits: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "Utterances":
+        """Return some of the rows."""
+        columns = (self.texts, self.intents, self.domains, self.splits)
+        return Utterances(self.name, *(c[rows] for c in columns))
+
+    @property
+    def names(self) -> np.ndarray:
+        """The intents there are, sorted."""
+        return np.unique(self.intents[self.intents != ""])
+
+    def known_intents(self, share: float, seed: int) -> np.ndarray:
+        """Draw round(K × share) of the intents, sorted, as TEXTOIR does."""
+        names = self.names
+        drawn = np.random.RandomState(seed).choice(names, round(len(names) * share), replace=False)
+        return np.sort(drawn)
+
+    def labels(self, known: np.ndarray) -> np.ndarray:
+        """Return (n,) int64 index into the sorted known intents, OPEN for all others."""
+        at = np.searchsorted(known, self.intents)
+        at = np.minimum(at, max(len(known) - 1, 0))
+        same = known[at] == self.intents if len(known) else np.zeros(len(self.intents), bool)
+        return np.where(same, at, OPEN).astype(np.int64)
+
+
+def load_utterances(path: Path, distinct: bool = False) -> Utterances:
+    """Read a set; one without the splits train and test is split by the hash of its texts."""
+    table = pq.read_table(path)
+    wanted = ["text", "intent", "domain", "split", "is_oos"]
+    missing = sorted(set(wanted) - set(table.column_names))
+    if missing:
+        raise ValueError(f"{path} lacks {missing}: it has {table.column_names}, not {wanted}")
+    text, intent, domain, split, oos = (table[c].to_pylist() for c in wanted)
+    name = path.stem if path.stem != "utterances" else path.parent.name
+    found = Utterances(
+        name=name,
+        texts=np.array([t or "" for t in text], object),
+        intents=np.array(["" if o else i or "" for i, o in zip(intent, oos, strict=True)], object),
+        domains=np.array([d or "" for d in domain], object),
+        splits=np.array([_split(s or "") for s in split], object),
+    )
+    if not {TRAIN, TEST} <= set(found.splits):
+        found.splits[:] = [_hashed_split(t) for t in found.texts]
+    return found.take(_distinct_rows(found)) if distinct else found
+
+
+def _split(name: str) -> str:
+    """Tell the split by its name: "oos_test" is part of the test, "valid" of dev."""
+    parts = name.lower().split("_")
+    return TEST if TEST in parts else TRAIN if TRAIN in parts else DEV
+
+
+def _hashed_split(text: str) -> str:
+    number = int.from_bytes(hashlib.sha256(normalise(text).encode()).digest()[:8])
+    return TEST if number % 100 < _TEST_PER_CENT else TRAIN
+
+
+def _distinct_rows(utterances: Utterances) -> np.ndarray:
+    rank = {TEST: 0, DEV: 1, TRAIN: 2}
+    order = np.argsort([rank[s] for s in utterances.splits], kind="stable")
+    first: dict[str, int] = {}
+    for row in order:
+        first.setdefault(normalise(str(utterances.texts[row])), int(row))
+    return np.array(sorted(first.values()), np.int64)
+
+
+def encode(utterances: Utterances, options: Options) -> np.ndarray:
+    """Encode the texts: (n, d) float16, unit norm; from the cache if they are there."""
+    texts, inverse = np.unique(utterances.texts.astype(str), return_inverse=True)
+    encoder = load_encoder(options.encoder)
+    kept = None
+    if options.cache is not None:
+        content = hashlib.sha256("\0".join(texts).encode()).hexdigest()
+        kept = options.cache / f"{utterances.name}-{encoder.digest[:12]}-{content[:12]}.npy"
+        if kept.exists():
+            return np.load(kept)[inverse]
+    order = np.argsort([len(t) for t in texts], kind="stable")
+    vectors = np.empty((len(texts), encoder.dimension), np.float16)
+    for start in range(0, len(order), BATCH_TEXTS):
+        rows = order[start : start + BATCH_TEXTS]
+        vectors[rows] = encoder.encode([str(t) for t in texts[rows]])
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.save(kept, vectors)
+    return vectors[inverse]
+
+
+@dataclass(slots=True)
+class Results:
+    """Measurements of all seeds, and the flat rows made of them."""
+
+    options: Options
+    _values: defaultdict = field(default_factory=functools.partial(defaultdict, list))
+
+    def add(self, key: tuple[str, float, str], metrics: Mapping[str, float], seconds: float):
+        """Add what one seed gave; key: data, known share, method."""
+        for metric, value in metrics.items():
+            self._values[(*key, metric)].append((float(value), seconds))
+
+    def rows(self) -> list[dict]:
+        """Return a row for each metric: data, known, method, metric, mean, std, seeds, seconds."""
+        rows = []
+        for (data, known, method, metric), measured in self._values.items():
+            values, seconds = np.array(measured).T
+            row = {"data": data, "known": known, "method": method, "metric": metric}
+            row |= {"mean": round(float(values.mean()), 4), "std": round(float(values.std()), 4)}
+            rows.append(row | {"seeds": len(values), "seconds": round(float(seconds.mean()), 2)})
+        return rows
+
+    def finish(self) -> None:
+        """Print the table, and write the rows with versions and command to `options.out`."""
+        rows = self.rows()
+        print(_table(rows), flush=True)
+        if self.options.out is not None:
+            result = {"command": " ".join(sys.argv), "versions": _versions(), "results": rows}
+            result["options"] = {k: v for k, v in asdict(self.options).items() if k != "out"}
+            text = json.dumps(result, indent=1, default=str)
+            self.options.out.write_text(text + "\n")
+
+
+def _table(rows: Sequence[Mapping]) -> str:
+    """Lay rows out as a Markdown table: a line for each (data, known, method)."""
+    metrics = list(dict.fromkeys(r["metric"] for r in rows))
+    lines: dict[tuple, dict] = defaultdict(dict)
+    for row in rows:
+        key = (row["data"], row["known"], row["method"])
+        lines[key][row["metric"]] = f"{row['mean']:.1f} ± {row['std']:.1f}"
+        lines[key]["seconds"] = f"{row['seconds']:.1f}"
+    header = ["data", "known", "method", *metrics, "seconds"]
+    body = [header, ["---"] * len(header)]
+    for key, line in lines.items():
+        body.append([*map(str, key), *(line.get(m, "") for m in header[3:])])
+    return "\n".join("| " + " | ".join(line) + " |" for line in body)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for library in _LIBRARIES:
+        found[library] = importlib.metadata.version(library)
+    return found

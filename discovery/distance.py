@@ -1,0 +1,187 @@
+"""The distance at which intents separate, learned on intents that are held out from the metric head.
+
+A head pulls the labelled utterances it has seen together far more than those of an intent it knows
+nothing of. So known intents are held out in turn: a head is trained without their labels, everything
+is linked, and the cut is the one that groups the held-out intents best, both among themselves and
+apart from the other known ones.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from discovery.linkage import average_linkage
+from discovery.metric import MetricSettings, default_neighbours, train_metric_head
+
+# Used when there are too few labelled intents to learn from.
+# PLACEHOLDER
+DEFAULT_INTENT_DISTANCE = 0.48
+DEFAULT_INTENT_RADIUS = 0.45
+
+# Rows that a fold is learned on; more are sampled, labelled ones first.
+MAX_FOLD_ROWS = 10_000
+_MAX_LABELLED_ROWS = 4_000
+_FOLDS = 3
+# Fewer intents with two labelled utterances than this say too little about a distance.
+MIN_INTENTS = 6
+
+_GRID = np.round(np.arange(0.05, 0.951, 0.01), 2)
+# Cuts whose agreement is within this share of the best one count as equally good.
+_PLATEAU = 0.03
+# Share of held-out utterances that the radius takes in.
+_COVERED = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class IntentDistance:
+    """A learned distance, with what it was learned from.
+
+    Attributes:
+        value: average cosine distance up to which clusters are merged.
+        radius: largest 1 - cosine to its centroid at which an intent takes an utterance.
+        small: clusters of fewer rows are left-overs, for `absorb_small_clusters`.
+        learned: False if value and radius are the defaults.
+        grid: (g,) cuts that were tried.
+        agreement: (folds, g) pairwise F1 of each held-out fold at each cut.
+    """
+
+    value: float
+    radius: float
+    small: int
+    learned: bool
+    grid: np.ndarray
+    agreement: np.ndarray
+
+
+def learn_intent_distance(
+    vectors: np.ndarray, labels: np.ndarray, settings: MetricSettings | None = None
+) -> IntentDistance:
+    """Learn the distance from vectors (n, d), unit norm, and labels (n,) int, -1 = unlabelled.
+
+    The settings are those of the head that the distance is for. With fewer than `MIN_INTENTS`
+    intents of two labelled utterances the documented defaults are returned.
+    """
+    settings = settings or MetricSettings()
+    labels = np.asarray(labels, np.int64)
+    vectors = np.asarray(vectors, np.float32)
+    # Of the whole data, since a sample's neighbourhoods hold fewer utterances.
+    small = max(2, default_neighbours(vectors, labels) // 2)
+    intents, counts = np.unique(labels[labels >= 0], return_counts=True)
+    usable = intents[counts >= 2]
+    if len(usable) < MIN_INTENTS:
+        return IntentDistance(
+            value=DEFAULT_INTENT_DISTANCE,
+            radius=DEFAULT_INTENT_RADIUS,
+            small=small,
+            learned=False,
+            grid=_GRID,
+            agreement=np.zeros((0, len(_GRID))),
+        )
+    random = np.random.default_rng(settings.seed)
+    rows = _sample(labels, random)
+    vectors, labels = vectors[rows], labels[rows]
+    agreement, spaces = [], []
+    for held_out in np.array_split(random.permutation(usable), _FOLDS):
+        held = np.isin(labels, held_out)
+        head = train_metric_head(vectors, np.where(held, -1, labels), replace(settings))
+        space = head.transform(vectors)
+        tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
+        agreement.append([_agreement(tree.cut(1 - float(cut)), labels, held) for cut in _GRID])
+        spaces.append((space, tree, held))
+    value = plateau_centre(_GRID, np.mean(agreement, axis=0))
+    reach = [_reach(space, tree.cut(1 - value), labels, held) for space, tree, held in spaces]
+    return IntentDistance(
+        value=value,
+        radius=float(np.median(reach)),
+        small=small,
+        learned=True,
+        grid=_GRID,
+        agreement=np.array(agreement),
+    )
+
+
+def pair_f1(clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:
+    """Return the pairwise F1 of clusters over the pairs of rows of which at least one is held out.
+
+    Pairs of two other rows are left out: the head has seen their labels.
+    """
+    together, clustered, alike = _pairs(clusters, labels) - _pairs(clusters[~held], labels[~held])
+    return float(2 * together / (clustered + alike)) if clustered + alike else 1.0
+
+
+def plateau_centre(grid: np.ndarray, agreement: np.ndarray) -> float:
+    """Return the centre of the cuts that are about as good as the best one, better ones weighted.
+
+    One peak of a curve that few utterances make is an accident; the hill around it is not.
+    """
+    excess = agreement - agreement.max() * (1 - _PLATEAU)
+    weights = np.where(excess >= 0, excess + 1e-12, 0.0)
+    return round(float(np.average(grid, weights=weights)), 4)
+
+
+def absorb_small_clusters(vectors: np.ndarray, clusters: np.ndarray, small: int) -> np.ndarray:
+    """Hand the rows of clusters of fewer than `small` rows to the nearest centroid of the others.
+
+    Args:
+        vectors: (n, d), unit norm, in the learned space.
+        clusters: (n,) int labels.
+        small: smallest size that stands for itself.
+
+    Returns:
+        (n,) int labels; unchanged if no cluster is large enough.
+    """
+    names, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
+    large = np.flatnonzero(counts >= small)
+    left_over = counts[index] < small
+    if not len(large) or not left_over.any():
+        return clusters.copy()
+    centroids = _centroids(vectors, index, len(names))[large]
+    absorbed = clusters.copy()
+    absorbed[left_over] = names[large[(vectors[left_over] @ centroids.T).argmax(axis=1)]]
+    return absorbed
+
+
+def _sample(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Choose the rows a fold is learned on: labelled ones evenly over intents, then the others."""
+    labelled = random.permutation(np.flatnonzero(labels >= 0))
+    order = np.argsort(labels[labelled], kind="stable")
+    first = np.searchsorted(labels[labelled][order], labels[labelled][order])
+    rank = np.arange(len(order)) - first
+    chosen = labelled[order[np.argsort(rank, kind="stable")]][:_MAX_LABELLED_ROWS]
+    others = random.permutation(np.flatnonzero(labels < 0))[: MAX_FOLD_ROWS - len(chosen)]
+    return np.sort(np.concatenate([chosen, others]))
+
+
+def _agreement(clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:
+    known = labels >= 0
+    return pair_f1(clusters[known], labels[known], held[known])
+
+
+def _pairs(clusters: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Count pairs of rows: in one cluster and of one label, in one cluster, of one label."""
+    cells = np.unique(np.stack([clusters, labels]), axis=1, return_counts=True)[1]
+    counts = (
+        cells,
+        np.unique(clusters, return_counts=True)[1],
+        np.unique(labels, return_counts=True)[1],
+    )
+    return np.array([(c * (c - 1.0)).sum() / 2 for c in counts])
+
+
+def _reach(
+    space: np.ndarray, clusters: np.ndarray, labels: np.ndarray, held: np.ndarray
+) -> float:
+    """Return the distance to the nearest large cluster that covers the held-out utterances."""
+    names, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
+    small = max(2, default_neighbours(space, np.where(held, -1, labels)) // 2)
+    large = counts >= small if (counts >= small).any() else counts > 0
+    centroids = _centroids(space, index, len(names))[large]
+    nearest = (space[held] @ centroids.T).max(axis=1)
+    return round(float(np.quantile(1 - nearest, _COVERED)), 4)
+
+
+def _centroids(vectors: np.ndarray, index: np.ndarray, clusters: int) -> np.ndarray:
+    sums = np.zeros((clusters, vectors.shape[1]))
+    np.add.at(sums, index, vectors)
+    lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    return (sums / lengths).astype(np.float32)

@@ -1,0 +1,169 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from discovery.metric import (
+    MetricHead,
+    MetricSettings,
+    default_neighbours,
+    nearest_neighbours,
+    train_metric_head,
+)
+
+FAST = MetricSettings(hidden=128, steps=100, refresh=20, batch=256)
+
+
+def mixture(intents=12, per_intent=40, dimension=32, spread=0.5, seed=0):
+    """Unit vectors around random centres; half of the dimensions are loud and mean nothing."""
+    random = np.random.default_rng(seed)
+    truth = np.tile(np.arange(intents), per_intent)
+    half = dimension // 2
+    centres = random.normal(size=(intents, half))
+    signal = centres[truth] + spread * random.normal(size=(len(truth), half))
+    nuisance = 2 * spread * random.normal(size=(len(truth), dimension - half))
+    vectors = np.concatenate([signal, nuisance], axis=1)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors.astype(np.float32), truth
+
+
+def some_labels(truth, known, each):
+    labels = np.full(len(truth), -1, np.int64)
+    for intent in range(known):
+        labels[np.flatnonzero(truth == intent)[:each]] = intent
+    return labels
+
+
+def precision(vectors, truth):
+    """Share of the nearest rows that are of the same intent, of as many as the intent has."""
+    similarity = vectors @ vectors.T
+    np.fill_diagonal(similarity, -np.inf)
+    shares = []
+    for row, order in enumerate(np.argsort(-similarity, axis=1)):
+        others = (truth == truth[row]).sum() - 1
+        shares.append((truth[order[:others]] == truth[row]).mean())
+    return float(np.mean(shares))
+
+
+@pytest.mark.parametrize("loss", ["contrastive", "margin"])
+def test_training_separates_intents_whose_labels_it_has_not_seen(loss):
+    vectors, truth = mixture()
+    head = train_metric_head(
+        vectors,
+        some_labels(truth, known=8, each=8),
+        replace(FAST, loss=loss),
+    )
+    novel = truth >= 8
+    learned = head.transform(vectors)
+    assert precision(learned[novel], truth[novel]) > precision(vectors[novel], truth[novel]) + 0.1
+
+
+def test_training_without_labels_separates_intents():
+    vectors, truth = mixture()
+    head = train_metric_head(vectors, np.full(len(truth), -1), FAST)
+    assert precision(head.transform(vectors), truth) > precision(vectors, truth) + 0.1
+
+
+def test_labels_decide_against_what_is_near():
+    vectors, truth = mixture(intents=4)
+    labels = truth // 2  # two centres each are one intent
+    learned = train_metric_head(vectors, labels, FAST).transform(vectors)
+    assert precision(learned, labels) > 0.95 > precision(vectors, labels) + 0.1
+
+
+def test_transform_gives_float32_unit_vectors_also_for_half_precision():
+    vectors, truth = mixture()
+    head = train_metric_head(vectors, truth, FAST)
+    for given in (vectors, vectors.astype(np.float16)):
+        learned = head.transform(given)
+        assert learned.dtype == np.float32
+        assert np.allclose(np.linalg.norm(learned, axis=1), 1, atol=1e-5)
+    assert head.transform(vectors[:0]).shape == (0, vectors.shape[1])
+
+
+def test_same_seed_same_bytes_other_seed_others():
+    vectors, truth = mixture()
+    labels = some_labels(truth, known=8, each=8)
+    first, again, other = (
+        train_metric_head(vectors, labels, replace(FAST, steps=20, seed=seed))
+        for seed in (3, 3, 4)
+    )
+    for name, array in first.to_arrays().items():
+        assert array.tobytes() == again.to_arrays()[name].tobytes()
+    assert not np.array_equal(first.weight_out, other.weight_out)
+
+
+def test_training_leaves_the_global_random_state_alone():
+    vectors, truth = mixture()
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    train_metric_head(vectors, truth, FAST)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_arrays_round_trip():
+    vectors, truth = mixture()
+    head = train_metric_head(vectors, truth, FAST)
+    restored = MetricHead.from_arrays(head.to_arrays())
+    assert np.array_equal(restored.transform(vectors), head.transform(vectors))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3])
+def test_few_rows_train(rows):
+    vectors, truth = mixture()
+    head = train_metric_head(vectors[:rows], truth[:rows], FAST)
+    assert np.isfinite(head.transform(vectors)).all()
+
+
+def test_equal_rows_stay_finite():
+    vectors = np.tile(mixture()[0][:1], (50, 1))
+    labels = np.arange(50) % 3 - 1
+    assert np.isfinite(train_metric_head(vectors, labels, FAST).transform(vectors)).all()
+
+
+def test_neighbours_are_the_nearest_other_rows():
+    vectors, _ = mixture()
+    similarity = vectors @ vectors.T
+    np.fill_diagonal(similarity, -np.inf)
+    found = nearest_neighbours(torch.from_numpy(vectors), 7).numpy()
+    expected = np.sort(similarity, axis=1)[:, :-8:-1]
+    assert np.allclose(np.take_along_axis(similarity, found, axis=1), expected)
+
+
+def test_neighbourhood_follows_the_size_of_intents_not_the_share_of_labels():
+    sizes = {}
+    for per_intent in (30, 120):
+        vectors, truth = mixture(per_intent=per_intent, spread=0.4)
+        sizes[per_intent] = default_neighbours(vectors, truth)
+        sparse = some_labels(truth, known=8, each=10)
+        assert default_neighbours(vectors, sparse) == pytest.approx(sizes[per_intent], rel=0.4)
+    assert sizes[120] > 2 * sizes[30]
+
+
+@pytest.mark.parametrize(
+    ("vectors", "labels", "message"),
+    [
+        (np.zeros((3, 2)), np.zeros(2), "3 vectors, but labels of shape"),
+        (np.zeros(3), np.zeros(3), r"vectors have shape \(3,\)"),
+        (np.full((3, 2), np.nan), np.zeros(3), "not finite"),
+    ],
+)
+def test_wrong_input_is_refused(vectors, labels, message):
+    with pytest.raises(ValueError, match=message):
+        train_metric_head(vectors, labels, FAST)
+
+
+def test_wrong_settings_are_refused():
+    with pytest.raises(ValueError, match="choose 'contrastive' or 'margin'"):
+        MetricSettings(loss="triplet")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="temperature is 0"):
+        MetricSettings(temperature=0)
+
+
+def test_vectors_of_another_encoder_are_refused():
+    vectors, truth = mixture()
+    head = train_metric_head(vectors, truth, FAST)
+    with pytest.raises(ValueError, match="16 dimensions, but the head was trained on 32"):
+        head.transform(vectors[:, :16])
