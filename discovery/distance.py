@@ -1,12 +1,12 @@
-"""The distance at which intents separate, learned on intents that are held out from the metric head.
+"""The distance at which intents separate, learned on intents held out from the metric head.
 
-A head pulls the labelled utterances it has seen together far more than those of an intent it knows
-nothing of. So known intents are held out in turn: a head is trained without their labels, everything
-is linked, and the cut is the one that groups the held-out intents best, both among themselves and
-apart from the other known ones.
+A head pulls the labelled utterances it has seen together far more than those of an intent it
+knows nothing of. So known intents are held out in turn: a head is trained without their labels,
+everything is linked, and the cut is the one that groups the held-out intents best, both among
+themselves and apart from the other known ones.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,6 +28,9 @@ MIN_INTENTS = 6
 _GRID = np.round(np.arange(0.05, 0.951, 0.01), 2)
 # Cuts whose agreement is within this share of the best one count as equally good.
 _PLATEAU = 0.03
+# A left-over cluster is smaller than this share of a neighbourhood (30 % of an intent is found in
+# one). On five train splits the ARI is the same from 0.3 to 0.7, and K is nearest at 0.5 to 0.6.
+_SMALL_SHARE = 0.6
 # Share of held-out utterances that the radius takes in.
 _COVERED = 0.95
 
@@ -65,7 +68,7 @@ def learn_intent_distance(
     labels = np.asarray(labels, np.int64)
     vectors = np.asarray(vectors, np.float32)
     # Of the whole data, since a sample's neighbourhoods hold fewer utterances.
-    small = max(2, default_neighbours(vectors, labels) // 2)
+    small = _smallest(vectors, labels)
     intents, counts = np.unique(labels[labels >= 0], return_counts=True)
     usable = intents[counts >= 2]
     if len(usable) < MIN_INTENTS:
@@ -83,7 +86,7 @@ def learn_intent_distance(
     agreement, spaces = [], []
     for held_out in np.array_split(random.permutation(usable), _FOLDS):
         held = np.isin(labels, held_out)
-        head = train_metric_head(vectors, np.where(held, -1, labels), replace(settings))
+        head = train_metric_head(vectors, np.where(held, -1, labels), settings)
         space = head.transform(vectors)
         tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
         agreement.append([_agreement(tree.cut(1 - float(cut)), labels, held) for cut in _GRID])
@@ -130,15 +133,28 @@ def absorb_small_clusters(vectors: np.ndarray, clusters: np.ndarray, small: int)
     Returns:
         (n,) int labels; unchanged if no cluster is large enough.
     """
-    names, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
-    large = np.flatnonzero(counts >= small)
+    _, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
     left_over = counts[index] < small
-    if not len(large) or not left_over.any():
-        return clusters.copy()
-    centroids = _centroids(vectors, index, len(names))[large]
     absorbed = clusters.copy()
-    absorbed[left_over] = names[large[(vectors[left_over] @ centroids.T).argmax(axis=1)]]
+    if left_over.any() and not left_over.all():
+        large = ~left_over
+        absorbed[left_over] = nearest_centroids(
+            vectors[left_over], vectors[large], clusters[large]
+        )[0]
     return absorbed
+
+
+def nearest_centroids(
+    queries: np.ndarray, vectors: np.ndarray, clusters: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the nearest cluster of each query (m, d), clusters given as labels of vectors (n, d).
+
+    Returns:
+        (m,) labels, and (m,) distances to the centroids, 1 - cosine.
+    """
+    names, index = np.unique(clusters, return_inverse=True)
+    similarity = queries @ _centroids(vectors, index, len(names)).T
+    return names[similarity.argmax(axis=1)], 1 - similarity.max(axis=1)
 
 
 def _sample(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -168,16 +184,20 @@ def _pairs(clusters: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.array([(c * (c - 1.0)).sum() / 2 for c in counts])
 
 
+def _smallest(vectors: np.ndarray, labels: np.ndarray) -> int:
+    return max(2, round(_SMALL_SHARE * default_neighbours(vectors, labels)))
+
+
 def _reach(
     space: np.ndarray, clusters: np.ndarray, labels: np.ndarray, held: np.ndarray
 ) -> float:
     """Return the distance to the nearest large cluster that covers the held-out utterances."""
-    names, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
-    small = max(2, default_neighbours(space, np.where(held, -1, labels)) // 2)
-    large = counts >= small if (counts >= small).any() else counts > 0
-    centroids = _centroids(space, index, len(names))[large]
-    nearest = (space[held] @ centroids.T).max(axis=1)
-    return round(float(np.quantile(1 - nearest, _COVERED)), 4)
+    small = _smallest(space, np.where(held, -1, labels))
+    _, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
+    large = counts[index] >= small
+    large = large if large.any() else np.ones_like(large)
+    distances = nearest_centroids(space[held], space[large], clusters[large])[1]
+    return round(float(np.quantile(distances, _COVERED)), 4)
 
 
 def _centroids(vectors: np.ndarray, index: np.ndarray, clusters: int) -> np.ndarray:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from discovery.distance import DEFAULT_INTENT_DISTANCE, learn_intent_distance
-from discovery.domains import DEFAULT_DOMAIN_DISTANCE, learn_domain_distance
+from discovery.distance import learn_intent_distance
+from discovery.domains import learn_domain_distance
 from discovery.intents import OUT_OF_DOMAIN, UNLABELED, IntentRules
 from discovery.metric import MetricSettings, train_metric_head
 from discovery.model import EncoderIdentity, Model

@@ -118,9 +118,8 @@ def default_neighbours(vectors: np.ndarray, labels: np.ndarray) -> int:
             continue
         intents += 1
         scores = vectors[rows] @ vectors.T
-        own = np.take_along_axis(scores, np.tile(rows, (len(rows), 1)), axis=1)
         for row in range(len(rows)):
-            others = np.delete(own[row], row)
+            others = np.delete(scores[row, rows], row)
             ordered = np.sort(scores[row])
             # How many rows are nearer; the utterance itself is one of them.
             ranks.append(len(ordered) - np.searchsorted(ordered, others, side="right"))

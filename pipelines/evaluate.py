@@ -1,8 +1,7 @@
-"""Compare a finished run with the truth: every metric of `discovery.evaluation`."""
+"""Compare a finished run with the truth, by every measure of `discovery.evaluation`."""
 
+from collections import Counter
 from dataclasses import dataclass
-
-import pyarrow as pa
 
 from discovery.evaluation import Found, Recovery, Truth, evaluate_discovery, recovery
 from discovery.text import clean, normalise
@@ -29,4 +28,61 @@ class Evaluation:
 
     metrics: dict[str, float]
     recovery: list[Recovery]
-def evaluate(*a): pass
+
+
+def evaluate(run: str, truth: str, columns: Columns) -> Evaluation:
+    """Evaluate the utterances of a run that the truth tells about, weighted by their counts.
+
+    Args:
+        run: folder of a finished run.
+        truth: files with texts and their true intent (empty: none) and domain.
+        columns: their names.
+
+    Raises:
+        SettingsError: if the run has not finished, or the truth tells about none of its texts.
+    """
+    manifest = read_run(run)
+    if manifest is None:
+        raise SettingsError(f"--run: no finished run in {run}: `advin discover --output {run}` …")
+    true_labels = _read_truth(truth, columns)
+    assignments = read_table(run, manifest, "assignments", _COLUMNS).to_pylist()
+    rows = [row for row in assignments if row["utterance_id"] in true_labels]
+    if not rows:
+        raise SettingsError(
+            f"--truth: {truth} tells about none of the {len(assignments)} distinct texts of the "
+            "run: is it the truth of this log?"
+        )
+    intents = read_table(run, manifest, "intents", ["intent_id", "name", "is_novel"]).to_pylist()
+    known = {i["intent_id"]: i["name"] for i in intents if not i["is_novel"]}
+    labels = [true_labels[row["utterance_id"]] for row in rows]
+    true = Truth(
+        intent=[intent for intent, _ in labels],
+        domain=[domain for _, domain in labels],
+        known=set(known.values()),
+        counts=[row["count"] for row in rows],
+    )
+    found = Found(
+        intent_id=[row["intent_id"] for row in rows],
+        is_novel=[row["is_novel"] for row in rows],
+        known_intent=[known.get(row["intent_id"], row["known_intent"]) for row in rows],
+        novelty_score=[row["novelty_score"] for row in rows],
+        domain=[row["domain_id"] for row in rows],
+    )
+    names = {i["intent_id"]: i["name"] for i in intents}
+    metrics = {"distinct_texts": len(rows), **evaluate_discovery(true, found)}
+    return Evaluation(metrics, recovery(true, found, names))
+
+
+def _read_truth(pattern: str, columns: Columns) -> dict[str, tuple[str | None, str | None]]:
+    """Return the most frequent (intent, domain) of each text, by utterance id."""
+    found: dict[str, Counter] = {}
+    for file in find_input(pattern, columns, "--truth"):
+        for piece in split_file(file):
+            for row in read_piece(piece, columns):
+                if row.problem is None and (text := clean(row.text or "")):
+                    label = (row.intent or None, row.domain or None)
+                    found.setdefault(utterance_id(normalise(text)), Counter())[label] += 1
+    return {
+        identity: min(labels, key=lambda label: (-labels[label], str(label)))
+        for identity, labels in found.items()
+    }

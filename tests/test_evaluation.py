@@ -382,4 +382,4 @@ def test_many_rows_and_intents_cost_what_their_distinct_pairs_cost():
     truth = rng.integers(0, 20_000, 200_000)
     found = np.where(rng.random(200_000) < 0.2, rng.integers(0, 20_000, 200_000), truth)
     pairs = contingency(truth, found)
-    assert 0.8 < ev.hungarian_accuracy(pairs) < 1 and 0.8 < ev.nmi(pairs) < 1
+    assert 0.75 < ev.hungarian_accuracy(pairs) < 1 and 0.75 < ev.nmi(pairs) < 1

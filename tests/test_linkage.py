@@ -57,6 +57,33 @@ def test_weights_are_repeated_rows():
         assert adjusted_rand_score(tree.cut(1 - cut)[rows], scipy_labels(x[rows], cut)) == 1
 
 
+def test_leaves_may_be_clusters_already():
+    x = mixture(500, dimension=16)
+    whole = average_linkage(x, np.ones(len(x)), floor=-2)
+    first, cluster = np.unique(whole.cut(0.7), return_inverse=True)
+    sums, weights = np.zeros((len(first), 16)), np.bincount(cluster)
+    np.add.at(sums, cluster, x)
+    rest = average_linkage(sums, weights, floor=-2)
+    for similarity in (0.6, 0.4, 0.2, 0.0):
+        assert adjusted_rand_score(rest.cut(similarity)[cluster], whole.cut(similarity)) == 1
+
+
+def test_equal_means_that_are_not_each_others_nearest():
+    # Two loose clusters with one mean, and a tight one that is nearer to both than they are.
+    sums = np.array([[1.2, 0.0], [1.2, 0.0], [2.0, 0.0]])
+    tree = average_linkage(sums, np.full(3, 2), floor=-2)
+    np.testing.assert_allclose(tree.similarities, [0.6, 0.6 * 0.8])
+    assert tree.children.tolist() == [[0, 2], [1, 3]]
+
+
+def test_halves_and_floats_give_the_same_tree():
+    x = mixture(300, dimension=16).astype(np.float16)
+    one = average_linkage(x, np.ones(300), floor=0)
+    other = average_linkage(x.astype(np.float64), np.ones(300), floor=0)
+    assert one.children.tobytes() == other.children.tobytes()
+    assert one.similarities.tobytes() == other.similarities.tobytes()
+
+
 def test_the_order_of_rows_does_not_matter():
     x = mixture(400)
     order = np.random.default_rng(2).permutation(len(x))
@@ -83,6 +110,7 @@ def test_it_stops_at_the_floor(floor):
     assert len(part.similarities) == np.count_nonzero(whole.similarities >= floor)
     assert (part.similarities >= floor).all()
     np.testing.assert_array_equal(part.cut(floor), whole.cut(floor))
+    assert whole.number_of_clusters(floor) == len(np.unique(whole.cut(floor)))
 
 
 def test_similarities_never_rise():
@@ -102,6 +130,23 @@ def test_more_equal_rows_than_a_list_holds():
     assert tree.cut(0.99).tolist() == [0] * 200
 
 
+def test_more_nearly_equal_rows_than_float32_tells_apart():
+    rng = np.random.default_rng(3)
+    x = mixture(1, dimension=32) + 1e-5 * rng.normal(size=(120, 32))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    tree = average_linkage(x, np.ones(120), floor=-2)
+    expected = scipy_linkage(x, "average", metric="cosine")[:, 2]
+    np.testing.assert_allclose(1 - tree.similarities, expected, atol=1e-14)
+    last_but_one = tree.similarities[-1] + 1e-14
+    assert adjusted_rand_score(tree.cut(last_but_one), scipy_labels(x, 1 - last_but_one)) == 1
+
+
+@pytest.mark.parametrize("floor, clusters", [(-1, 1), (0.1, 50)])
+def test_zero_vectors(floor, clusters):
+    tree = average_linkage(np.zeros((50, 4)), np.ones(50), floor=floor)
+    assert tree.number_of_clusters(floor) == clusters
+
+
 def test_equal_distances_give_a_whole_tree():
     x = np.concatenate([np.eye(40), -np.eye(40)])
     tree = average_linkage(x, np.ones(80), floor=-2)
@@ -109,10 +154,10 @@ def test_equal_distances_give_a_whole_tree():
     assert sorted(tree.children.ravel()) == list(range(158))
 
 
-@pytest.mark.parametrize("n", [0, 1])
+@pytest.mark.parametrize("n", [0, 1, 2])
 def test_hardly_any_rows(n):
-    tree = average_linkage(mixture(n), np.ones(n), floor=0)
-    assert tree.cut(0.5).tolist() == list(range(n)) and len(tree.children) == 0
+    tree = average_linkage(mixture(n), np.ones(n), floor=1.5)
+    assert tree.cut(1.5).tolist() == list(range(n)) and len(tree.children) == 0
 
 
 @pytest.mark.parametrize("weights", [np.ones(3), np.zeros(4), -np.ones(4)])

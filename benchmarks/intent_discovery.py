@@ -1,0 +1,206 @@
+"""Discover intents by the protocol of TEXTOIR, with K given and with K unknown.
+
+Some of the intents are known, a tenth of their utterances of the train split are labelled, all
+others of that split are unlabelled. Everything is learned on the train split and scored on the test
+split, over all intents:
+
+    python -m benchmarks.intent_discovery --known 0 0.25 0.5 0.75 --seeds 10 --out RESULT.json
+
+Methods: `raw_k_given` and `head_k_given`, k-means with the true K on the test split's vectors, as
+they come and in the learned space, as the published tables do it; `head_k_given_train`, the
+same with centroids from the train split; `pipeline`, K unknown: average linkage of the train split
+up to the learned distance, left-over small clusters absorbed, each test utterance to the nearest
+centroid. `margin_k_given` is ADVIN's pairwise margin loss.
+
+    python -m benchmarks.intent_discovery --methods default_distance --data FILE.parquet
+
+looks up, on the true labels of the train split, the distance and radius that are best for a head
+that has seen no labels: the source of the defaults in `discovery/distance.py`.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from sklearn.cluster import KMeans
+
+from benchmarks.common import (
+    OPEN,
+    TEST,
+    TRAIN,
+    Results,
+    Utterances,
+    encode,
+    load_utterances,
+    parse_options,
+)
+from discovery.distance import IntentDistance, absorb_small_clusters, learn_intent_distance
+from discovery.distance import nearest_centroids as nearest
+from discovery.evaluation import ari, contingency, hungarian_accuracy, known_novel_accuracy, nmi
+from discovery.linkage import average_linkage
+from discovery.metric import MetricHead, MetricSettings, train_metric_head
+
+SETS = ("textoir_banking", "textoir_clinc")
+KNOWN = (0.0, 0.25, 0.5, 0.75)
+METHODS = ("raw_k_given", "head_k_given", "head_k_given_train", "pipeline", "margin_k_given")
+LABELLED = 0.1
+# Rows of the train split that are used; more are sampled.
+MAX_TRAIN = 20_000
+_RESTARTS = 10
+_MIN_REPORTED = 5
+
+
+@dataclass(frozen=True)
+class Task:
+    """One draw of known intents and labels; heads are trained when first asked for."""
+
+    train: np.ndarray
+    labels: np.ndarray
+    test: np.ndarray
+    truth: np.ndarray
+    known: frozenset[str]
+    seed: int
+
+    @property
+    def intents(self) -> int:
+        """The true K."""
+        return len(np.unique(self.truth))
+
+    @cached_property
+    def head(self) -> MetricHead:
+        """The head of the default settings."""
+        return train_metric_head(self.train, self.labels, MetricSettings(seed=self.seed))
+
+    @cached_property
+    def distance(self) -> IntentDistance:
+        """The learned distance."""
+        return learn_intent_distance(self.train, self.labels, MetricSettings(seed=self.seed))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
+    options = parse_options("Intent discovery, TEXTOIR protocol", SETS, KNOWN, arguments)
+    results = Results(options)
+    for path in options.data:
+        utterances = load_utterances(path, options.distinct)
+        utterances = utterances.take(np.flatnonzero(utterances.intents != ""))
+        vectors = encode(utterances, options).astype(np.float32)
+        if options.methods == ("default_distance",):
+            _show_default_distance(utterances, vectors)
+            continue
+        for share in options.known:
+            for seed in range(options.seeds):
+                _measure(_draw(utterances, vectors, share, seed), results, (utterances.name, share))
+    if options.methods != ("default_distance",):
+        results.finish()
+
+
+def _draw(utterances: Utterances, vectors: np.ndarray, share: float, seed: int) -> Task:
+    known = utterances.known_intents(share, seed)
+    random = np.random.default_rng(seed)
+    train = np.flatnonzero(utterances.splits == TRAIN)
+    train = np.sort(random.permutation(train)[:MAX_TRAIN])
+    test = np.flatnonzero(utterances.splits == TEST)
+    given = utterances.labels(known)[train]
+    labels = np.full(len(train), OPEN, np.int64)
+    for intent in range(len(known)):
+        rows = np.flatnonzero(given == intent)
+        labels[random.permutation(rows)[: max(1, round(LABELLED * len(rows)))]] = intent
+    return Task(
+        train=vectors[train],
+        labels=labels,
+        test=vectors[test],
+        truth=utterances.intents[test].astype(str),
+        known=frozenset(known),
+        seed=seed,
+    )
+
+
+def _measure(task: Task, results: Results, key: tuple[str, float]) -> None:
+    for method in results.options.methods or METHODS:
+        start = time.perf_counter()
+        found, extra = _RUNS[method](task)
+        seconds = time.perf_counter() - start
+        results.add((*key, method), _scores(task, found) | extra, seconds)
+
+
+def _scores(task: Task, found: np.ndarray) -> dict[str, float]:
+    pairs = contingency(task.truth, found)
+    scores = {"NMI": nmi(pairs), "ARI": ari(pairs), "ACC": hungarian_accuracy(pairs)}
+    if 0 < len(task.known) < task.intents:
+        accuracies = known_novel_accuracy(pairs, task.known)
+        scores |= dict(zip(("known ACC", "novel ACC", "H-score"), accuracies, strict=True))
+    return {name: 100 * value for name, value in scores.items()}
+
+
+def _k_means(vectors: np.ndarray, task: Task) -> KMeans:
+    return KMeans(task.intents, n_init=_RESTARTS, random_state=task.seed).fit(vectors)
+
+
+def _raw_k_given(task: Task) -> tuple[np.ndarray, dict[str, float]]:
+    return _k_means(task.test, task).labels_, {}
+
+
+def _head_k_given(task: Task) -> tuple[np.ndarray, dict[str, float]]:
+    return _k_means(task.head.transform(task.test), task).labels_, {}
+
+
+def _head_k_given_train(task: Task) -> tuple[np.ndarray, dict[str, float]]:
+    means = _k_means(task.head.transform(task.train), task)
+    return means.predict(task.head.transform(task.test)), {}
+
+
+def _margin_k_given(task: Task) -> tuple[np.ndarray, dict[str, float]]:
+    settings = MetricSettings(loss="margin", seed=task.seed)
+    head = train_metric_head(task.train, task.labels, settings)
+    return _k_means(head.transform(task.test), task).labels_, {}
+
+
+def _pipeline(task: Task) -> tuple[np.ndarray, dict[str, float]]:
+    space = task.head.transform(task.train)
+    cut = 1 - task.distance.value
+    clusters = average_linkage(space, np.ones(len(space)), floor=cut).cut(cut)
+    sizes = np.unique(clusters, return_counts=True)[1]
+    clusters = absorb_small_clusters(space, clusters, task.distance.small)
+    extra = {
+        "K": len(np.unique(clusters)),
+        "K of 5 or more": int((sizes >= _MIN_REPORTED).sum()),
+        "distance": 100 * task.distance.value,
+    }
+    return nearest(task.head.transform(task.test), space, clusters)[0], extra
+
+
+_RUNS = {
+    "raw_k_given": _raw_k_given,
+    "head_k_given": _head_k_given,
+    "head_k_given_train": _head_k_given_train,
+    "pipeline": _pipeline,
+    "margin_k_given": _margin_k_given,
+}
+
+
+def _show_default_distance(utterances: Utterances, vectors: np.ndarray) -> None:
+    """Print the cut that is best on the true labels of the train split, for an unlabelled head."""
+    task = _draw(utterances, vectors, 0.0, 0)
+    space = task.head.transform(task.train)
+    train = np.flatnonzero(utterances.splits == TRAIN)
+    random = np.random.default_rng(0)
+    truth = utterances.intents[np.sort(random.permutation(train)[:MAX_TRAIN])].astype(str)
+    tree = average_linkage(space, np.ones(len(space)), floor=0.05)
+    grid = np.round(np.arange(0.2, 0.9, 0.01), 2)
+    curve = np.array([ari(contingency(truth, tree.cut(1 - float(cut)))) for cut in grid])
+    near = grid[curve >= 0.97 * curve.max()]
+    best = float(grid[curve.argmax()])
+    clusters = absorb_small_clusters(space, tree.cut(1 - best), task.distance.small)
+    radius = np.quantile(nearest(space, space, clusters)[1], 0.95)
+    print(
+        f"{utterances.name}: best cut {best:.2f} (ARI {100 * curve.max():.1f}), within 3 %: "
+        f"{near.min():.2f} to {near.max():.2f}; radius {radius:.2f}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Detect open intents by the protocol of TEXTOIR: which utterances belong to no known intent?
+
+A share of the intents is known, with all their utterances of the train split. Everything else in
+the test split, other intents and out-of-scope text alike, is open:
+
+    python -m benchmarks.open_intent_detection --seeds 10 --out RESULT.json
+
+Methods: `default`, what `advin fit` learns without out-of-domain text; `default_ood`, with the
+sample's out-of-domain text; each score by itself with its own learned threshold: `mahalanobis`,
+`neighbours` (nearest labelled utterances), `learned_neighbours` and `learned_centre` (the same and
+the intent's centre in the space of the known intents), and `open`, the open classifier ((K+1)-way,
+trained with the sample's out-of-domain text). All measures in per cent; `fpr95` is the share of
+known utterances flagged where 95 % of the open ones are.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.common import (
+    OPEN,
+    TEST,
+    TRAIN,
+    Results,
+    Utterances,
+    encode,
+    load_utterances,
+    parse_options,
+)
+from discovery.encoder import load_encoder
+from discovery.evaluation import auroc, fpr_at_recall, open_intent_scores
+from discovery.novelty import SCORES, NoveltySettings, fit_novelty
+
+SETS = ("textoir_banking", "textoir_oos")
+# What learns from out-of-domain text too, and which scores it may use.
+_WITH_OOD = {"default_ood": SCORES, "open": ("open",)}
+_WITHOUT = {"default": SCORES} | {name: (name,) for name in SCORES if name != "open"}
+METHODS = _WITHOUT | _WITH_OOD
+OUT_OF_DOMAIN = Path(__file__).resolve().parents[1] / "examples" / "ood.txt"
+# More labelled utterances are sampled.
+MAX_TRAIN = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One draw of known intents: labelled train vectors, and test vectors with their labels."""
+
+    train: np.ndarray
+    labels: np.ndarray
+    test: np.ndarray
+    truth: np.ndarray
+
+
+def draw_task(utterances: Utterances, vectors: np.ndarray, share: float, seed: int) -> Task:
+    """Draw the known intents; those without a train utterance are open."""
+    train = utterances.splits == TRAIN
+    names = utterances.known_intents(share, seed)
+    known = np.intersect1d(names, utterances.intents[train])
+    labels = utterances.labels(known)
+    rows = np.flatnonzero(train & (labels != OPEN))
+    rng = np.random.default_rng(seed)
+    first = np.unique(labels[rows], return_index=True)[1]
+    rest = np.setdiff1d(np.arange(len(rows)), first)
+    more = rng.permutation(rest)[: max(0, MAX_TRAIN - len(first))]
+    rows = np.sort(rows[np.concatenate([first, more])])
+    test = np.flatnonzero(utterances.splits == TEST)
+    return Task(vectors[rows], labels[rows], vectors[test], labels[test])
+
+
+def measure(task: Task, method: str, ood: np.ndarray | None, seed: int) -> dict[str, float]:
+    """Fit a method and score the test split: per cent."""
+    model = fit_novelty(
+        task.train,
+        task.labels,
+        int(task.labels.max()) + 1,
+        ood_vectors=ood,
+        settings=NoveltySettings(scores=METHODS[method]),
+        seed=seed,
+    )
+    scores = model.score(task.test)
+    found = np.where(scores.score > 0, OPEN, scores.best_class)
+    named = [[None if c == OPEN else int(c) for c in column] for column in (task.truth, found)]
+    is_open = task.truth == OPEN
+    measures = open_intent_scores(*named) | {
+        "auroc": auroc(is_open, scores.score),
+        "fpr95": fpr_at_recall(is_open, scores.score, 0.95),
+        "known_kept": float((scores.score[~is_open] <= 0).mean()),
+        "open_flagged": float((scores.score[is_open] > 0).mean()),
+    }
+    return {name: 100 * value for name, value in measures.items()}
+
+
+def main() -> None:
+    """Run the benchmark."""
+    options = parse_options(__doc__, SETS)
+    methods = options.methods or tuple(METHODS)
+    ood = load_encoder(options.encoder).encode(OUT_OF_DOMAIN.read_text().splitlines())
+    results = Results(options)
+    for path in options.data:
+        utterances = load_utterances(path, options.distinct)
+        vectors = encode(utterances, options)
+        for share in options.known:
+            for method in methods:
+                for seed in range(options.seeds):
+                    started = time.perf_counter()
+                    task = draw_task(utterances, vectors, share, seed)
+                    given = ood if method in _WITH_OOD else None
+                    measured = measure(task, method, given, seed)
+                    seconds = time.perf_counter() - started
+                    results.add((utterances.name, share, method), measured, seconds)
+    results.finish()
+
+
+if __name__ == "__main__":
+    main()

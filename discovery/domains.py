@@ -1,0 +1,171 @@
+"""Stage III: intents into domains.
+
+Known domains keep their names: their intents are merged beforehand, and two known domains are never
+merged. Novel intents join a known domain or form a novel one, by average linkage of their centred
+centroids down to a second learned distance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+# Similarities of all pairs of intents are held at once.
+MAX_INTENTS = 10_000
+
+# Learned on public data by `python -m benchmarks.domains`; used when there are too few domains.
+DEFAULT_DOMAIN_DISTANCE = 0.8
+
+# With fewer known domains of two intents there is nothing to hold out.
+MIN_DOMAINS = 4
+_DRAWS = 20
+_GRID = np.round(np.arange(0.3, 1.21, 0.02), 2)
+# Cuts within this of the best agreement count as equally good.
+_PLATEAU = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class DomainDistance:
+    """A learned distance, and how well each distance on the grid did on held-out domains.
+
+    Attributes:
+        value: average 1 - cosine of centred centroids up to which intents are one domain.
+        learned: False if the value is the default.
+        grid: (g,) distances that were tried.
+        agreement: (g,) mean pairwise F1 on the intents of held-out domains.
+    """
+
+    value: float
+    learned: bool
+    grid: np.ndarray
+    agreement: np.ndarray
+
+
+def learn_domain_distance(
+    centroids: np.ndarray, domains: Sequence[str | None], seed: int = 0
+) -> DomainDistance:
+    """Learn the distance by holding out half of the known domains, again and again.
+
+    Args:
+        centroids: (k, d) of the known intents.
+        domains: the domain of each, or None.
+        seed: of the draws.
+    """
+    names, index, sizes = np.unique(
+        [d or "" for d in domains], return_inverse=True, return_counts=True
+    )
+    usable = np.flatnonzero((sizes >= 2) & (names != ""))
+    if len(usable) < MIN_DOMAINS:
+        return DomainDistance(DEFAULT_DOMAIN_DISTANCE, False, _GRID, np.zeros(len(_GRID)))
+    rng = np.random.default_rng(seed)
+    agreement = np.zeros((_DRAWS, len(_GRID)))
+    for draw in range(_DRAWS):
+        held_out = rng.permutation(usable)[: len(usable) // 2]
+        held = np.isin(index, held_out)
+        anchors = np.where(held | (names[index] == ""), -1, index)
+        tree = _Tree(centroids, anchors)
+        for column, cut in enumerate(_GRID):
+            agreement[draw, column] = _pair_f1(tree.cut(1 - cut), index, held)
+    mean = agreement.mean(axis=0)
+    plateau = _GRID[mean >= mean.max() - _PLATEAU]
+    return DomainDistance(float(round(plateau.mean(), 4)), True, _GRID, mean)
+
+
+def link_domains(
+    centroids: np.ndarray, known_domains: Sequence[str | None], distance: float
+) -> list[str | int]:
+    """Return the domain of each intent: a known one's name, or the number of a novel one.
+
+    Args:
+        centroids: (k, d) of intents, known and novel.
+        known_domains: the domain of each known intent, None for all others.
+        distance: the learned one.
+
+    Returns:
+        (k,) names, and for novel domains the position of their first intent.
+
+    Raises:
+        ValueError: if there are more than MAX_INTENTS intents.
+    """
+    names = sorted({d for d in known_domains if d is not None})
+    anchors = np.array([names.index(d) if d is not None else -1 for d in known_domains], np.int64)
+    labels = _Tree(centroids, anchors).cut(1 - distance)
+    name_of = {int(labels[i]): d for i, d in enumerate(known_domains) if d is not None}
+    return [name_of.get(int(label), int(label)) for label in labels]
+
+
+class _Tree:
+    """Average linkage under the constraint that two anchors are never in one cluster."""
+
+    def __init__(self, centroids: np.ndarray, anchors: np.ndarray):
+        k = len(centroids)
+        if k > MAX_INTENTS:
+            raise ValueError(f"{k} intents, but at most {MAX_INTENTS} can be linked into domains")
+        x = centroids.astype(np.float64)
+        x = x - x.mean(axis=0)
+        x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+        self._cluster = np.arange(k)
+        self._anchors = anchors.copy()
+        for anchor in np.unique(anchors[anchors >= 0]):
+            members = np.flatnonzero(anchors == anchor)
+            self._cluster[members] = members[0]
+        slots = np.unique(self._cluster)
+        sums = np.zeros((k, x.shape[1]))
+        np.add.at(sums, self._cluster, x)
+        self._size = np.bincount(self._cluster, minlength=k).astype(np.float64)
+        self._slots = slots
+        means = sums[slots] / self._size[slots, None]
+        # Kept as sums over pairs, so that merging is adding.
+        self._similarity = means @ means.T
+        self._merges = self._link()
+
+    def _link(self) -> list[tuple[int, int, float]]:
+        """Merge the most similar pair again and again; rows and columns are positions in slots."""
+        similarity, size = self._similarity, self._size[self._slots].copy()
+        anchored = self._anchors[self._slots] >= 0
+        np.fill_diagonal(similarity, -np.inf)
+        similarity[np.ix_(anchored, anchored)] = -np.inf
+        best = similarity.argmax(axis=1) if len(size) else np.zeros(0, np.int64)
+        merges = []
+        for _ in range(len(size) - 1):
+            value = similarity[np.arange(len(size)), best]
+            a = int(value.argmax())
+            if not np.isfinite(value[a]):
+                break
+            a, b = sorted((a, int(best[a])))
+            merges.append((int(self._slots[a]), int(self._slots[b]), float(value.max())))
+            row = (size[a] * similarity[a] + size[b] * similarity[b]) / (size[a] + size[b])
+            size[a] += size[b]
+            anchored[a] |= anchored[b]
+            row[[a, b]] = -np.inf
+            if anchored[a]:
+                row[anchored] = -np.inf
+            similarity[a], similarity[:, a] = row, row
+            similarity[b], similarity[:, b] = -np.inf, -np.inf
+            stale = np.flatnonzero((best == a) | (best == b))
+            stale = np.union1d(stale, [a])
+            best[stale] = similarity[stale].argmax(axis=1)
+        return merges
+
+    def cut(self, similarity: float) -> np.ndarray:
+        """Return (k,) labels after all merges of at least this similarity."""
+        into = np.arange(len(self._cluster))
+        for keep, drop, value in self._merges:
+            # Constraints can make a later merge a better one: the first that is too far ends it.
+            if value < similarity:
+                break
+            into[drop] = keep
+        labels = self._cluster.copy()
+        while (into[labels] != labels).any():
+            labels = into[labels]
+        return labels
+
+
+def _pair_f1(labels: np.ndarray, truth: np.ndarray, held: np.ndarray) -> float:
+    """Pairwise F1 of pairs of which at least one intent is held out."""
+    together = labels[:, None] == labels[None, :]
+    alike = truth[:, None] == truth[None, :]
+    counted = (held[:, None] | held[None, :]) & ~np.eye(len(labels), dtype=bool)
+    right = (together & alike & counted).sum()
+    total = (together & counted).sum() + (alike & counted).sum()
+    return float(2 * right / total) if total else 1.0

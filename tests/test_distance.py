@@ -1,0 +1,125 @@
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discovery import distance
+from discovery.distance import (
+    DEFAULT_INTENT_DISTANCE,
+    MIN_INTENTS,
+    absorb_small_clusters,
+    learn_intent_distance,
+    pair_f1,
+    plateau_centre,
+)
+from discovery.linkage import average_linkage
+from discovery.metric import MetricSettings, train_metric_head
+
+FAST = MetricSettings(hidden=64, steps=40, refresh=20, batch=128)
+
+
+def intents(known=12, novel=6, per_intent=30, spread=0.7, seed=0):
+    """Unit vectors around random centres, and labels of a third of the known intents' rows."""
+    random = np.random.default_rng(seed)
+    truth = np.tile(np.arange(known + novel), per_intent)
+    centres = random.normal(size=(known + novel, 24))
+    vectors = centres[truth] + spread * random.normal(size=(len(truth), 24))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    labelled = (truth < known) & (random.random(len(truth)) < 1 / 3)
+    return vectors.astype(np.float32), truth, np.where(labelled, truth, -1)
+
+
+rows = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 3), st.booleans()), min_size=1, max_size=12
+)
+
+
+@given(rows)
+def test_pair_f1_counts_the_pairs_that_touch_a_held_out_row(given_rows):
+    clusters, labels, held = (np.array(column) for column in zip(*given_rows, strict=True))
+    clustered = alike = both = 0
+    for a, b in combinations(range(len(labels)), 2):
+        if held[a] or held[b]:
+            one, same = clusters[a] == clusters[b], labels[a] == labels[b]
+            clustered, alike, both = clustered + one, alike + same, both + (one and same)
+    expected = 2 * both / (clustered + alike) if clustered + alike else 1.0
+    assert pair_f1(clusters, labels, held) == pytest.approx(expected)
+
+
+def test_pair_f1_sees_a_held_out_intent_merged_into_a_known_one():
+    labels = np.array([0, 0, 1, 1])
+    held = labels == 1
+    assert pair_f1(labels, labels, held) == 1
+    assert pair_f1(np.zeros(4, int), labels, held) < 0.5
+
+
+def test_plateau_centre_is_the_middle_of_the_hill_not_the_peak_beside_it():
+    grid = np.linspace(0, 1, 101)
+    hill = np.clip(1 - 4 * np.abs(grid - 0.4), 0, None).round(1)
+    assert plateau_centre(grid, hill) == pytest.approx(0.4, abs=0.02)
+    assert plateau_centre(grid, np.ones(101)) == pytest.approx(0.5)
+    assert plateau_centre(grid, np.zeros(101)) == pytest.approx(0.5)
+
+
+def test_small_clusters_go_to_the_nearest_large_one():
+    vectors = np.eye(3, dtype=np.float32)[[0, 0, 0, 1, 1, 1, 2]]
+    vectors[6] = [0.1, 0.9, 0.4]
+    clusters = np.array([4, 4, 4, 7, 7, 7, 9])
+    assert absorb_small_clusters(vectors, clusters, 2).tolist() == [4, 4, 4, 7, 7, 7, 7]
+    assert absorb_small_clusters(vectors, clusters, 1).tolist() == clusters.tolist()
+    assert absorb_small_clusters(vectors, clusters, 99).tolist() == clusters.tolist()
+
+
+def test_learned_distance_finds_the_number_of_intents():
+    vectors, truth, labels = intents()
+    learned = learn_intent_distance(vectors, labels, FAST)
+    assert learned.learned
+    space = train_metric_head(vectors, labels, FAST).transform(vectors)
+    clusters = average_linkage(space, np.ones(len(space)), 0.0).cut(1 - learned.value)
+    found = np.unique(absorb_small_clusters(space, clusters, learned.small))
+    assert abs(len(found) - truth.max() - 1) <= 2
+
+
+def test_a_fold_never_sees_the_labels_it_is_scored_on(monkeypatch):
+    vectors, _, labels = intents()
+    seen = []
+
+    def spy(part, given_labels, settings):
+        seen.append(set(given_labels[given_labels >= 0]))
+        return train_metric_head(part, given_labels, replace(settings, steps=1))
+
+    monkeypatch.setattr(distance, "train_metric_head", spy)
+    learn_intent_distance(vectors, labels, FAST)
+    everything = set(labels[labels >= 0])
+    hidden = [everything - known for known in seen]
+    assert all(hidden) and set.union(*hidden) == everything
+    assert sum(map(len, hidden)) == len(everything)
+
+
+def test_same_seed_same_distance():
+    vectors, _, labels = intents()
+    first, again = (learn_intent_distance(vectors, labels, FAST) for _ in range(2))
+    assert (first.value, first.radius) == (again.value, again.radius)
+    assert first.agreement.tobytes() == again.agreement.tobytes()
+
+
+def test_large_data_are_sampled_with_every_intent(monkeypatch):
+    vectors, _, labels = intents()
+    monkeypatch.setattr(distance, "MAX_FOLD_ROWS", 200)
+    monkeypatch.setattr(distance, "_MAX_LABELLED_ROWS", 60)
+    rows = distance._sample(labels, np.random.default_rng(0))
+    assert len(rows) == len(np.unique(rows)) == 200
+    counts = np.bincount(labels[rows][labels[rows] >= 0])
+    assert counts.sum() == 60 and counts.min() >= 3
+
+
+@pytest.mark.parametrize("known", [0, 1, MIN_INTENTS - 1])
+def test_too_few_intents_give_the_default(known):
+    vectors, _, labels = intents()
+    labels = np.where(labels < known, labels, -1)
+    learned = learn_intent_distance(vectors, labels, FAST)
+    assert not learned.learned
+    assert learned.value == DEFAULT_INTENT_DISTANCE
