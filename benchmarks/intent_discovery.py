@@ -48,6 +48,8 @@ METHODS = ("raw_k_given", "head_k_given", "head_k_given_train", "pipeline", "mar
 LABELLED = 0.1
 # Rows of the train split that are used; more are sampled.
 MAX_TRAIN = 20_000
+# The same for the default distance.
+MAX_DEFAULT_ROWS = 9_000
 _RESTARTS = 10
 _MIN_REPORTED = 5
 
@@ -58,6 +60,7 @@ class Task:
 
     train: np.ndarray
     labels: np.ndarray
+    train_truth: np.ndarray
     test: np.ndarray
     truth: np.ndarray
     known: frozenset[str]
@@ -97,11 +100,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results.finish()
 
 
-def _draw(utterances: Utterances, vectors: np.ndarray, share: float, seed: int) -> Task:
+def _draw(
+    utterances: Utterances, vectors: np.ndarray, share: float, seed: int, limit: int = MAX_TRAIN
+) -> Task:
     known = utterances.known_intents(share, seed)
     random = np.random.default_rng(seed)
     train = np.flatnonzero(utterances.splits == TRAIN)
-    train = np.sort(random.permutation(train)[:MAX_TRAIN])
+    train = np.sort(random.permutation(train)[:limit])
     test = np.flatnonzero(utterances.splits == TEST)
     given = utterances.labels(known)[train]
     labels = np.full(len(train), OPEN, np.int64)
@@ -111,6 +116,7 @@ def _draw(utterances: Utterances, vectors: np.ndarray, share: float, seed: int) 
     return Task(
         train=vectors[train],
         labels=labels,
+        train_truth=utterances.intents[train].astype(str),
         test=vectors[test],
         truth=utterances.intents[test].astype(str),
         known=frozenset(known),
@@ -183,14 +189,11 @@ _RUNS = {
 
 def _show_default_distance(utterances: Utterances, vectors: np.ndarray) -> None:
     """Print the cut that is best on the true labels of the train split, for an unlabelled head."""
-    task = _draw(utterances, vectors, 0.0, 0)
+    task = _draw(utterances, vectors, 0.0, 0, MAX_DEFAULT_ROWS)
     space = task.head.transform(task.train)
-    train = np.flatnonzero(utterances.splits == TRAIN)
-    random = np.random.default_rng(0)
-    truth = utterances.intents[np.sort(random.permutation(train)[:MAX_TRAIN])].astype(str)
     tree = average_linkage(space, np.ones(len(space)), floor=0.05)
     grid = np.round(np.arange(0.2, 0.9, 0.01), 2)
-    curve = np.array([ari(contingency(truth, tree.cut(1 - float(cut)))) for cut in grid])
+    curve = np.array([ari(contingency(task.train_truth, tree.cut(1 - float(cut)))) for cut in grid])
     near = grid[curve >= 0.97 * curve.max()]
     best = float(grid[curve.argmax()])
     clusters = absorb_small_clusters(space, tree.cut(1 - best), task.distance.small)

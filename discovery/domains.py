@@ -14,7 +14,9 @@ import numpy as np
 MAX_INTENTS = 10_000
 
 # Learned on public data by `python -m benchmarks.domains`; used when there are too few domains.
-DEFAULT_DOMAIN_DISTANCE = 0.8
+DEFAULT_DOMAIN_DISTANCE = 0.85
+# A distance learned on few domains is drawn towards the default, as if that came from this many.
+_PRIOR_DOMAINS = 4
 
 # With fewer known domains of two intents there is nothing to hold out.
 MIN_DOMAINS = 4
@@ -68,7 +70,9 @@ def learn_domain_distance(
             agreement[draw, column] = _pair_f1(tree.cut(1 - cut), index, held)
     mean = agreement.mean(axis=0)
     plateau = _GRID[mean >= mean.max() - _PLATEAU]
-    return DomainDistance(float(round(plateau.mean(), 4)), True, _GRID, mean)
+    share = len(usable) / (len(usable) + _PRIOR_DOMAINS)
+    value = share * plateau.mean() + (1 - share) * DEFAULT_DOMAIN_DISTANCE
+    return DomainDistance(round(float(value), 4), True, _GRID, mean)
 
 
 def link_domains(
@@ -115,7 +119,6 @@ class _Tree:
         self._size = np.bincount(self._cluster, minlength=k).astype(np.float64)
         self._slots = slots
         means = sums[slots] / self._size[slots, None]
-        # Kept as sums over pairs, so that merging is adding.
         self._similarity = means @ means.T
         self._merges = self._link()
 

@@ -23,6 +23,9 @@ MAX_OUT_OF_DOMAIN = 5_000
 
 LEARNED, DEFAULT = "learned", "default"
 
+# Fewer distinct utterances than this are never a novel intent.
+_MIN_SIZE = 5
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
@@ -64,7 +67,7 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, seed: int = 0) -> Mo
         novelty = fit_novelty(data.labeled, data.labels, known, ood_vectors=ood, seed=seed)
     distance = learn_intent_distance(vectors, labels, settings)
     domain_distance = learn_domain_distance(
-        _class_means(head.transform(data.labeled), data.labels, known), data.domains, seed
+        class_means(data.labeled, data.labels, known), data.domains, seed
     )
     return Model(
         encoder=encoder,
@@ -72,7 +75,11 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, seed: int = 0) -> Mo
         domains=data.domains,
         novelty=novelty,
         head=head,
-        rules=IntentRules(distance=distance.value, radius=distance.radius),
+        rules=IntentRules(
+            distance=distance.value,
+            radius=distance.radius,
+            min_size=max(_MIN_SIZE, distance.small // 3),
+        ),
         domain_distance=domain_distance.value,
         anchors=np.concatenate([data.labeled, data.out_of_domain]).astype(np.float16),
         anchor_labels=np.concatenate(
@@ -85,7 +92,8 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, seed: int = 0) -> Mo
     )
 
 
-def _class_means(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+def class_means(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Return the (classes, d) means of vectors (n, d) with labels (n,), zero without any."""
     sums = np.zeros((classes, vectors.shape[1]))
     np.add.at(sums, labels, vectors)
-    return sums / np.bincount(labels, minlength=classes)[:, None]
+    return sums / np.maximum(np.bincount(labels, minlength=classes), 1)[:, None]

@@ -70,7 +70,7 @@ _COMPARED = 5
 # How candidates are weighed, by looking at names of gold intents; +-50 % changes few of them.
 _COVERAGE_POWER = 0.6
 _RARE = 0.1
-_LENGTH_FACTOR = {1: 0.18, 3: 1.5}
+_LENGTH_FACTOR = {1: 0.18, 3: 1.8}
 _ASKING_WORD = 0.2
 _APART = 0.35
 # Words of a domain's name; a word that occurs in this share of an intent speaks for all of it.
@@ -472,10 +472,12 @@ def _candidates(intent: _Intent, terms: _Terms, row: int) -> list[_Candidate]:
 
     total = intent.weights.sum()
     candidates = []
+    # What was said once says little, and is most of it.
+    fewest = min(2, max(map(len, found.values()), default=1))
     for lemmas, rows in found.items():
         back = found.get(lemmas[::-1], []) if len(lemmas) == 2 else []
-        if (len(back), lemmas[::-1]) > (len(rows), lemmas):
-            continue  # mostly said the other way round
+        if len(rows) + len(back) < fewest or (len(back), lemmas[::-1]) > (len(rows), lemmas):
+            continue  # the latter: mostly said the other way round
         own = [weight.get(lemma, _ASKING_WORD) for lemma in lemmas]
         fit = math.prod(own) ** (1 / len(own)) * _LENGTH_FACTOR.get(len(lemmas), 1.0)
         if back or adjacent[lemmas] < len(rows):

@@ -1,32 +1,50 @@
 """Stage I: how unlike all known intents an utterance is, and which known intent fits best.
 
-Three scores, all higher for stranger text: the relative Mahalanobis distance, the distance to the
-nearest labelled utterance, and, where out-of-domain text was given, the odds of the open class.
-Known intents that are held out in turn stand for the unknown: they decide how the scores are
-weighed, and where the threshold lies.
+Five scores, all higher for stranger text (`SCORES`): the distances to the nearest labelled
+utterances and to the nearest intent's centre in a space learned from the labels, the distance to
+the nearest labelled utterances in the encoder's space, the relative Mahalanobis distance, and,
+where out-of-domain text was given, the odds of the open class. Known intents that are held out in
+turn stand for the unknown: they decide how the scores are weighed, and where the threshold lies.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from itertools import product
 from typing import Self
 
+import faiss
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from discovery.known_space import train_known_space
 from discovery.mahalanobis import ClassMoments, RelativeMahalanobis
+from discovery.metric import MetricHead
 from discovery.open_classifier import OpenClassifier
 
-# What the held-out intents choose from.
-_SHRINKAGES = (0.003, 0.03, 0.3)
-_NEIGHBOUR_WEIGHTS = (0.0, 0.5, 1.0)
-_OPEN_WEIGHTS = (0.0, 0.5, 1.0)
+SCORES = ("learned_neighbours", "learned_centre", "neighbours", "mahalanobis", "open")
 
-# Of the known intents, this share is held out as unknown in each fold, and of the utterances of
-# the others this share as known.
-_FOLDS = 3
-_HELD_ROWS = 5
-_CHUNK = 8192
+# Weights of the scores that are tried; the first of each is taken unless the held-out intents are
+# told apart clearly better by others: differences below this in AUROC are chance.
+_WEIGHTS = ((1.0, 0.0), (1.0, 0.0), (0.3, 1.0, 0.0), (0.0, 1.0), (0.0, 0.3, 1.0))
+_CLEARLY = 0.005
+_SHRINKAGE = 0.01
+# Neighbours that are averaged; fewer where intents have few utterances.
+_NEIGHBOURS = 5
+# Labelled utterances that are kept as neighbours: the time to score is in proportion.
+MAX_EXEMPLARS = 10_000
+
+# The known intents are cut in this many parts, each of which is unknown once.
+_INTENT_FOLDS = 3
+# Of the labelled utterances this part is held out in each fold; so many folds are made with all
+# intents known, more where utterances are few.
+_ROW_PARTS = 5
+_ROW_FOLDS = 2
+_FEW_ROWS = 500
+# More held-out utterances than this tell no more.
+_MAX_HELD = 4000
+# Without anything that could stand for the unknown: beyond all but this share of the known.
+_KNOWN_KEPT = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,47 +63,86 @@ class NoveltyScores:
 
 
 @dataclass(frozen=True, slots=True)
-class NoveltyModel:
-    """The fitted stage I.
+class Scorers:
+    """Everything that is fitted to labelled vectors but how the scores are weighed.
 
     Attributes:
         mahalanobis: distances to classes.
+        space: from the encoder's space to that of the known intents.
         exemplars: (m, d) float16 labelled vectors.
+        learned_exemplars: (m, d) float16, the same in the learned space.
+        exemplar_classes: (m,) int64.
+        centres: (k, d) float32 unit vectors in the learned space.
+        neighbours: how many exemplars are averaged.
         opened: the open classifier, or None without out-of-domain text.
-        weights: (3,) of the three scores.
-        scales: (2, 3) mean and spread of each score over known utterances that were held out.
-        threshold: on the weighted sum of the scaled scores.
-        calibration: (2,) slope and intercept of the log-odds of a known intent in the score.
     """
 
     mahalanobis: RelativeMahalanobis
+    space: MetricHead
     exemplars: np.ndarray
+    learned_exemplars: np.ndarray
+    exemplar_classes: np.ndarray
+    centres: np.ndarray
+    neighbours: int
     opened: OpenClassifier | None
-    weights: np.ndarray
-    scales: np.ndarray
-    threshold: float
-    calibration: np.ndarray
 
-    def score(self, vectors: np.ndarray) -> NoveltyScores:
-        """Score vectors (n, d)."""
-        raw, best = _raw_scores(vectors, self.mahalanobis, self.exemplars, self.opened)
-        score = ((raw - self.scales[0]) / self.scales[1]) @ self.weights - self.threshold
-        slope, intercept = self.calibration
-        probability = 1 / (1 + np.exp(-np.clip(slope * score + intercept, -30, 30)))
-        return NoveltyScores(score.astype(np.float32), best, probability.astype(np.float32))
+    @classmethod
+    def fit(
+        cls, vectors: np.ndarray, labels: np.ndarray, ood: np.ndarray | None, seed: int
+    ) -> Self:
+        """Fit to vectors (n, d) with labels 0 … k - 1, each at least once."""
+        vectors = vectors.astype(np.float32)
+        counts = np.bincount(labels)
+        space = train_known_space(vectors, labels, seed)
+        learned = space.transform(vectors)
+        centres = np.zeros((len(counts), vectors.shape[1]))
+        np.add.at(centres, labels, learned)
+        kept = _sample_evenly(labels, MAX_EXEMPLARS, np.random.default_rng(seed))
+        moments = ClassMoments.of(vectors, labels, len(counts))
+        return cls(
+            mahalanobis=RelativeMahalanobis.fit(moments, _SHRINKAGE),
+            space=space,
+            exemplars=vectors[kept].astype(np.float16),
+            learned_exemplars=learned[kept].astype(np.float16),
+            exemplar_classes=labels[kept].astype(np.int64),
+            centres=_unit(centres).astype(np.float32),
+            neighbours=int(np.clip(np.median(counts) // 4, 1, _NEIGHBOURS)),
+            opened=None if ood is None else OpenClassifier.fit(vectors, labels, ood),
+        )
+
+    def score(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (n, 5) float64 scores, in the order of SCORES, and the (n,) best classes."""
+        vectors = vectors.astype(np.float32)
+        learned = self.space.transform(vectors)
+        near, which = _nearest(learned, self.learned_exemplars, self.neighbours)
+        fit = learned @ self.centres.T
+        scores = np.zeros((len(vectors), len(SCORES)))
+        scores[:, 0] = 1 - near.mean(axis=1)
+        scores[:, 1] = 1 - fit.max(axis=1)
+        scores[:, 2] = 1 - _nearest(vectors, self.exemplars, self.neighbours)[0].mean(axis=1)
+        scores[:, 3] = self.mahalanobis.distances(vectors).min(axis=1)
+        if self.opened is not None:
+            scores[:, 4] = self.opened.log_odds(vectors)
+        # The best class is nearest by its centre and by its utterances together.
+        rows = np.arange(len(vectors))
+        for column in range(self.neighbours):
+            fit[rows, self.exemplar_classes[which[:, column]]] += near[:, column] / self.neighbours
+        return scores, fit.argmax(axis=1)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state as named arrays."""
-        arrays = {f"mahalanobis.{k}": v for k, v in self.mahalanobis.to_arrays().items()}
+        arrays = {
+            "exemplars": self.exemplars,
+            "learned_exemplars": self.learned_exemplars,
+            "exemplar_classes": self.exemplar_classes,
+            "centres": self.centres,
+            "neighbours": np.array([self.neighbours]),
+        }
+        arrays |= {f"mahalanobis.{k}": v for k, v in self.mahalanobis.to_arrays().items()}
+        arrays |= {f"space.{k}": v for k, v in self.space.to_arrays().items()}
         if self.opened is not None:
             arrays |= {f"opened.{k}": v for k, v in self.opened.to_arrays().items()}
-        return arrays | {
-            "exemplars": self.exemplars,
-            "weights": self.weights,
-            "scales": self.scales,
-            "threshold": np.array([self.threshold]),
-            "calibration": self.calibration,
-        }
+        return arrays
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self:
@@ -97,8 +154,61 @@ class NoveltyModel:
         opened = below("opened.")
         return cls(
             mahalanobis=RelativeMahalanobis.from_arrays(below("mahalanobis.")),
+            space=MetricHead.from_arrays(below("space.")),
             exemplars=arrays["exemplars"],
+            learned_exemplars=arrays["learned_exemplars"],
+            exemplar_classes=arrays["exemplar_classes"],
+            centres=arrays["centres"],
+            neighbours=int(arrays["neighbours"][0]),
             opened=OpenClassifier.from_arrays(opened) if opened else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NoveltyModel:
+    """The fitted stage I.
+
+    Attributes:
+        scorers: the scores.
+        weights: (5,) of the scores.
+        scales: (2, 5) middle and spread of each score over known utterances that were held out.
+        threshold: on the weighted sum of the scaled scores.
+        calibration: (2,) slope and intercept of the log-odds of the best class in the score.
+    """
+
+    scorers: Scorers
+    weights: np.ndarray
+    scales: np.ndarray
+    threshold: float
+    calibration: np.ndarray
+
+    def score(self, vectors: np.ndarray) -> NoveltyScores:
+        """Score vectors (n, d)."""
+        if len(vectors) == 0:
+            none = np.zeros(0, np.float32)
+            return NoveltyScores(none, np.zeros(0, np.int64), none)
+        raw, best = self.scorers.score(vectors)
+        score = ((raw - self.scales[0]) / self.scales[1]) @ self.weights - self.threshold
+        slope, intercept = self.calibration
+        probability = 1 / (1 + np.exp(-np.clip(slope * score + intercept, -30, 30)))
+        return NoveltyScores(score.astype(np.float32), best, probability.astype(np.float32))
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return the state as named arrays."""
+        return {f"scorers.{k}": v for k, v in self.scorers.to_arrays().items()} | {
+            "weights": self.weights,
+            "scales": self.scales,
+            "threshold": np.array([self.threshold]),
+            "calibration": self.calibration,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self:
+        """Restore what `to_arrays` returned."""
+        own = {f.name for f in fields(cls)}
+        scorers = {k.removeprefix("scorers."): v for k, v in arrays.items() if k not in own}
+        return cls(
+            scorers=Scorers.from_arrays(scorers),
             weights=arrays["weights"],
             scales=arrays["scales"],
             threshold=float(arrays["threshold"][0]),
@@ -112,6 +222,7 @@ def fit_novelty(
     classes: int,
     ood_vectors: np.ndarray | None = None,
     seed: int = 0,
+    scores: tuple[str, ...] = SCORES,
 ) -> NoveltyModel:
     """Fit stage I to labelled vectors.
 
@@ -120,149 +231,157 @@ def fit_novelty(
         labels: (n,) int64, 0 … classes - 1, each at least once.
         classes: number of known intents.
         ood_vectors: (o, d) vectors of texts that belong to no intent, if there are any.
-        seed: of the folds.
+        seed: of the folds and the learned space.
+        scores: names of the scores that may be used, of SCORES.
+
+    Raises:
+        ValueError: if a class has no rows, or there is no score that may be used.
     """
-    ood = None if ood_vectors is None or len(ood_vectors) < _HELD_ROWS else ood_vectors
-    folds = _folds(labels, classes, 0 if ood is None else len(ood), seed)
-    held = [_score_fold(vectors, labels, ood, fold) for fold in folds]
-    shrinkage, weights = _choose(held, ood is not None)
-    # The scale is that of the final model: of known utterances under all intents, each held out.
-    scaling = [_score_fold(vectors, labels, ood, f) for f in _row_folds(labels, ood, seed)]
-    scales = _scales(np.concatenate([s.known[shrinkage] for s in scaling]))
-    threshold, calibration = _threshold(held, shrinkage, weights)
-    moments = ClassMoments.of(vectors, labels, classes)
+    labels = np.asarray(labels, np.int64)
+    _check(labels, classes, scores)
+    ood = None if ood_vectors is None or len(ood_vectors) < _ROW_PARTS else ood_vectors
+    usable = [s for s in SCORES if s in scores and not (s == "open" and ood is None)]
+    if not usable:
+        raise ValueError(f"scores {scores} need out-of-domain text: give some, or other scores")
+    parts = np.random.default_rng(seed).permutation(len(labels)) % _ROW_PARTS
+    # The same utterances are held out with a part of the intents unknown, and with all known.
+    held = [
+        _score_fold(vectors, labels, ood, f, seed) for f in _folds(labels, classes, parts, seed)
+    ]
+    weights = _choose_weights(held, usable)
+    threshold, calibration = _threshold(held, weights)
+    scaling = [_score_fold(vectors, labels, ood, f, seed) for f in _row_folds(labels, parts)]
     return NoveltyModel(
-        mahalanobis=RelativeMahalanobis.fit(moments, shrinkage),
-        exemplars=vectors.astype(np.float16),
-        opened=None if ood is None else OpenClassifier.fit(vectors, labels, ood),
+        scorers=Scorers.fit(vectors, labels, ood, seed),
         weights=weights,
-        scales=scales,
+        scales=_scales(np.concatenate([fold.known for fold in scaling])),
         threshold=threshold,
         calibration=calibration,
     )
 
 
-def _raw_scores(
-    vectors: np.ndarray,
-    mahalanobis: RelativeMahalanobis,
-    exemplars: np.ndarray,
-    opened: OpenClassifier | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return (n, 3) scores and (n,) best classes."""
-    distances = mahalanobis.distances(vectors)
-    known = exemplars.astype(np.float32)
-    nearest = [
-        (vectors[i : i + _CHUNK].astype(np.float32) @ known.T).max(axis=1)
-        for i in range(0, len(vectors), _CHUNK)
-    ]
-    odds = np.zeros(len(vectors)) if opened is None else opened.log_odds(vectors)
-    return (
-        np.stack([distances.min(axis=1), 1 - np.concatenate([*nearest, []]), odds], axis=1),
-        distances.argmin(axis=1),
-    )
+def _check(labels: np.ndarray, classes: int, scores: tuple[str, ...]) -> None:
+    counts = np.bincount(labels, minlength=classes)
+    if len(counts) > classes or not counts.all():
+        raise ValueError(
+            f"labels run over {np.unique(labels).size} of {classes} classes, up to "
+            f"{labels.max(initial=-1)}: give each class at least one row, numbered from 0"
+        )
+    strange = sorted(set(scores) - set(SCORES))
+    if strange:
+        raise ValueError(f"no such novelty scores: {strange}; choose from {list(SCORES)}")
+
+
+def _nearest(x: np.ndarray, exemplars: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the inner products (n, k) with the k nearest exemplars, and which these are."""
+    index = faiss.IndexFlatIP(x.shape[1])
+    index.add(exemplars.astype(np.float32))
+    return index.search(np.ascontiguousarray(x), min(k, len(exemplars)))
+
+
+def _sample_evenly(labels: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Return at most `most` row numbers, sorted: small classes whole, large ones in part."""
+    order = rng.permutation(len(labels))
+    sorted_by_class = order[np.argsort(labels[order], kind="stable")]
+    starts = np.searchsorted(labels[sorted_by_class], labels[sorted_by_class])
+    rank = np.arange(len(labels)) - starts
+    return np.sort(sorted_by_class[np.argsort(rank, kind="stable")[:most]])
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
 
 @dataclass(frozen=True, slots=True)
 class _Fold:
-    """Rows to fit on, known rows and unknown rows held out; the same for out-of-domain rows."""
+    """Numbers of the rows to fit on, and of known and unknown rows held out; a part for the OOD."""
 
     fit: np.ndarray
     known: np.ndarray
     unknown: np.ndarray
-    ood_fit: np.ndarray
-    ood_held: np.ndarray
+    part: int
 
 
 @dataclass(frozen=True, slots=True)
 class _HeldOut:
-    """Scores (n, 3) of one fold's held-out rows, by shrinkage, and whether known ones hit home."""
+    """Scores (n, 5) of a fold's held-out rows; whether the best class of known ones is right."""
 
-    known: dict[float, np.ndarray]
-    unknown: dict[float, np.ndarray]
-    right: dict[float, np.ndarray]
+    known: np.ndarray
+    unknown: np.ndarray
+    right: np.ndarray
 
 
-def _folds(labels: np.ndarray, classes: int, ood: int, seed: int) -> list[_Fold]:
-    """Hold out each third of the intents in turn; with too few intents, only rows."""
-    rng = np.random.default_rng(seed)
-    part_of_class = rng.permutation(classes) % _FOLDS
-    part_of_row = rng.permutation(len(labels)) % _HELD_ROWS
-    part_of_ood = rng.permutation(ood) % _HELD_ROWS
-    folds = []
-    for fold in range(_FOLDS):
+def _folds(labels: np.ndarray, classes: int, parts: np.ndarray, seed: int) -> Iterator[_Fold]:
+    """Hold out each part of the intents in turn; a single intent is only held out in part."""
+    folds = min(_INTENT_FOLDS, classes)
+    part_of_class = np.random.default_rng(seed + 1).permutation(classes) % folds
+    for fold in range(folds):
         unknown = part_of_class[labels] == fold
-        if classes < _FOLDS:
+        if classes == 1:
             unknown[:] = False
-        known = ~unknown & (part_of_row == fold)
-        known &= np.isin(labels, labels[~unknown & ~known])
-        held = part_of_ood == fold
-        folds.append(
-            _Fold(*map(np.flatnonzero, (~unknown & ~known, known, unknown, ~held, held)))
-        )
-    return folds
+        yield _split(labels, parts == fold, unknown, fold)
 
 
-def _row_folds(labels: np.ndarray, ood: np.ndarray | None, seed: int) -> list[_Fold]:
-    """Hold out rows only: each fifth in turn."""
-    part = np.random.default_rng(seed + 1).permutation(len(labels)) % _HELD_ROWS
-    every = np.arange(0 if ood is None else len(ood))
-    none = np.zeros(0, np.int64)
-    folds = []
-    for fold in range(_HELD_ROWS):
-        known = part == fold
-        known &= np.isin(labels, labels[~known])
-        folds.append(_Fold(np.flatnonzero(~known), np.flatnonzero(known), none, every, none))
-    return folds
+def _row_folds(labels: np.ndarray, parts: np.ndarray) -> Iterator[_Fold]:
+    """Hold out only rows."""
+    for fold in range(_ROW_FOLDS if len(labels) > _FEW_ROWS else _ROW_PARTS):
+        yield _split(labels, parts == fold, np.zeros(len(labels), bool), fold)
+
+
+def _split(labels: np.ndarray, held: np.ndarray, unknown: np.ndarray, part: int) -> _Fold:
+    fit = ~unknown & ~held
+    if not fit.any():
+        fit = ~unknown
+    known = ~unknown & held & np.isin(labels, labels[fit])
+    return _Fold(np.flatnonzero(fit), np.flatnonzero(known), np.flatnonzero(unknown), part)
 
 
 def _score_fold(
-    vectors: np.ndarray, labels: np.ndarray, ood: np.ndarray | None, fold: _Fold
+    vectors: np.ndarray, labels: np.ndarray, ood: np.ndarray | None, fold: _Fold, seed: int
 ) -> _HeldOut:
     """Fit to the fold's rows and score those held out."""
-    present, compact = np.unique(labels[fold.fit], return_inverse=True)
-    fitted = vectors[fold.fit]
-    moments = ClassMoments.of(fitted, compact, len(present))
-    opened = None if ood is None else OpenClassifier.fit(fitted, compact, ood[fold.ood_fit])
-    strange = vectors[fold.unknown]
+    rng = np.random.default_rng(seed + 2 + fold.part)
+    known, unknown = (
+        rows[_sample_evenly(labels[rows], _MAX_HELD, rng)] for rows in (fold.known, fold.unknown)
+    )
+    strange, opened = vectors[unknown], None
     if ood is not None:
-        strange = np.concatenate([strange, ood[fold.ood_held]])
-    known, unknown, right = {}, {}, {}
-    for shrinkage in _SHRINKAGES:
-        model = RelativeMahalanobis.fit(moments, shrinkage)
-        known[shrinkage], best = _raw_scores(vectors[fold.known], model, fitted, opened)
-        unknown[shrinkage], _ = _raw_scores(strange, model, fitted, opened)
-        right[shrinkage] = present[best] == labels[fold.known]
-    return _HeldOut(known, unknown, right)
+        held = np.arange(len(ood)) % _ROW_PARTS == fold.part
+        strange, opened = np.concatenate([strange, ood[held]]), ood[~held]
+    present, compact = np.unique(labels[fold.fit], return_inverse=True)
+    scorers = Scorers.fit(vectors[fold.fit], compact, opened, seed)
+    scores, best = scorers.score(np.concatenate([vectors[known], strange]))
+    right = present[best[: len(known)]] == labels[known]
+    return _HeldOut(scores[: len(known)], scores[len(known) :], right)
 
 
 def _scales(known: np.ndarray) -> np.ndarray:
-    """Return (2, 3) robust mean and spread of the scores of known utterances."""
+    """Return (2, 5) robust middle and spread of the scores of known utterances."""
     if len(known) == 0:
-        return np.array([np.zeros(3), np.ones(3)])
+        return np.array([np.zeros(len(SCORES)), np.ones(len(SCORES))])
     low, middle, high = np.quantile(known, [0.16, 0.5, 0.84], axis=0)
     spread = (high - low) / 2
     return np.array([middle, np.where(spread > 1e-6, spread, 1.0)])
 
 
-def _scaled(fold: _HeldOut, shrinkage: float, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weighted scores of a fold's known and unknown rows, in units of its known ones."""
-    middle, spread = _scales(fold.known[shrinkage])
-    known, unknown = fold.known[shrinkage], fold.unknown[shrinkage]
-    return (known - middle) / spread @ weights, (unknown - middle) / spread @ weights
+def _scaled(fold: _HeldOut, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weighted scores of a fold's known and unknown rows, in units of its known ones.
+
+    Distances shrink as intents are added. Measured in the spread of known utterances that were
+    held out, the threshold of fewer intents holds for all of them.
+    """
+    middle, spread = _scales(fold.known)
+    return (fold.known - middle) / spread @ weights, (fold.unknown - middle) / spread @ weights
 
 
-def _choose(held: list[_HeldOut], has_ood: bool) -> tuple[float, np.ndarray]:
-    """Choose the shrinkage and the weights that tell held-out intents apart best (mean AUROC)."""
-    candidates = [
-        (shrinkage, np.array([1.0, neighbour, opened]))
-        for shrinkage, neighbour, opened in product(
-            _SHRINKAGES, _NEIGHBOUR_WEIGHTS, _OPEN_WEIGHTS if has_ood else (0.0,)
-        )
-    ]
-    quality = [
-        np.mean([_auroc(*_scaled(fold, *candidate)) for fold in held]) for candidate in candidates
-    ]
-    return candidates[int(np.argmax(np.round(quality, 4)))]
+def _choose_weights(held: list[_HeldOut], usable: list[str]) -> np.ndarray:
+    """Choose the weights, of sum 1, that tell held-out intents apart best (mean AUROC)."""
+    tried = [w if s in usable else (0.0,) for s, w in zip(SCORES, _WEIGHTS, strict=True)]
+    # What is not usable cannot be the default, so scores alone always have a weight.
+    candidates = [np.array(c) / sum(c) for c in product(*tried) if sum(c) > 0]
+    quality = [np.mean([_auroc(*_scaled(f, c)) for f in held]) for c in candidates]
+    best = int(np.argmax(np.round(quality, 4)))
+    return candidates[best if quality[best] > quality[0] + _CLEARLY else 0]
 
 
 def _auroc(known: np.ndarray, unknown: np.ndarray) -> float:
@@ -272,36 +391,29 @@ def _auroc(known: np.ndarray, unknown: np.ndarray) -> float:
     return float(roc_auc_score(truth, np.concatenate([known, unknown])))
 
 
-# Without anything that could stand for the unknown: beyond all but this share of the known.
-_KNOWN_KEPT = 0.95
-
-
-def _threshold(
-    held: list[_HeldOut], shrinkage: float, weights: np.ndarray
-) -> tuple[float, np.ndarray]:
+def _threshold(held: list[_HeldOut], weights: np.ndarray) -> tuple[float, np.ndarray]:
     """Return the threshold, and slope and intercept of the log-odds of being right about known."""
-    scaled = [_scaled(fold, shrinkage, weights) for fold in held]
+    scaled = [_scaled(fold, weights) for fold in held]
     known = np.concatenate([k for k, _ in scaled])
     unknown = np.concatenate([u for _, u in scaled])
-    right = np.concatenate([fold.right[shrinkage] for fold in held])
-    if len(known) == 0:
-        return 0.0, np.array([-1.0, 0.0])
-    if len(unknown) == 0:
-        threshold = float(np.quantile(known, _KNOWN_KEPT))
-        return threshold, np.array([-1.0, 0.0])
+    right = np.concatenate([fold.right for fold in held])
+    neutral = np.array([-1.0, 0.0])
+    if len(known) == 0 or len(unknown) == 0:
+        return (float(np.quantile(known, _KNOWN_KEPT)) if len(known) else 0.0), neutral
     # Known kept plus unknown flagged, at every possible cut.
     cuts = np.sort(np.concatenate([known, unknown]))
     kept = np.searchsorted(np.sort(known), cuts, side="right") / len(known)
     flagged = 1 - np.searchsorted(np.sort(unknown), cuts, side="right") / len(unknown)
     gain = kept + flagged
     # The middle of the plateau, as its single highest point is chance.
-    threshold = float(np.median(cuts[gain >= gain.max() - 0.002]))
-    scores = np.concatenate([known, unknown]) - threshold
+    threshold = float(np.median(cuts[gain >= gain.max() - 0.004]))
     truth = np.concatenate([right, np.zeros(len(unknown), bool)])
     if truth.all() or not truth.any():
-        return threshold, np.array([-1.0, 0.0])
-    weight = np.concatenate(
-        [np.full(len(known), 0.5 / len(known)), np.full(len(unknown), 0.5 / len(unknown))]
+        return threshold, neutral
+    # As if known and unknown were equally frequent.
+    weight = np.repeat([0.5 / len(known), 0.5 / len(unknown)], [len(known), len(unknown)])
+    scores = np.concatenate([known, unknown]) - threshold
+    fitted = LogisticRegression(C=1e3).fit(
+        scores[:, None], truth, sample_weight=weight * len(truth)
     )
-    fitted = LogisticRegression(C=1e3).fit(scores[:, None], truth, sample_weight=weight * len(truth))
     return threshold, np.array([fitted.coef_[0, 0], fitted.intercept_[0]])

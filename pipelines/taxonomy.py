@@ -154,7 +154,7 @@ def build_taxonomy(found: Found, model: Model) -> tuple[pa.RecordBatch, pa.Recor
     """Return the tables intents and domains, sorted by id."""
     domain_of_label = dict(zip(model.intents, model.domains, strict=True))
     known_domains = [domain_of_label.get(k) if k is not None else None for k in found.known]
-    linked = link_domains(found.centroids, known_domains, model.domain_distance)
+    linked = link_domains(_encoder_centroids(found, model), known_domains, model.domain_distance)
     # An intent that is known, but labelled without a domain, is given none.
     no_domain = [k is not None and d is None for k, d in zip(found.known, known_domains, strict=True)]
     groups: dict[str | int, list[int]] = {}
@@ -195,6 +195,18 @@ def build_taxonomy(found: Found, model: Model) -> tuple[pa.RecordBatch, pa.Recor
         pa.RecordBatch.from_pydict(columns, schema=tables.INTENTS),
         pa.RecordBatch.from_pylist(rows, schema=tables.DOMAINS),
     )
+
+
+def _encoder_centroids(found: Found, model: Model) -> np.ndarray:
+    """Return (k, d) means in the encoder's own space: the learned one pulls known intents apart."""
+    position = {label: i for i, label in enumerate(model.intents)}
+    means = []
+    for label, documents in zip(found.known, found.documents, strict=True):
+        rows = [documents.vectors]
+        if label is not None:
+            rows.append(model.anchors[model.anchor_labels == position[label]])
+        means.append(np.concatenate(rows).astype(np.float64).mean(axis=0))
+    return np.stack(means)
 
 
 def _intent_names(found: Found) -> list[IntentName]:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import json
 from collections.abc import Iterator
 
@@ -30,7 +31,8 @@ def run_discover(flags: argparse.Namespace, beam_args: list[str]) -> None:
 def run_fit(flags: argparse.Namespace, beam_args: list[str]) -> None:
     """advin fit."""
     with _engine(flags, beam_args) as options:
-        fit(_settings(flags), flags.model, options)
+        # To a fit, the model is what comes out, not what is used.
+        fit(dataclasses.replace(_settings(flags), model=None), flags.model, options)
     printing.print_model(flags.model)
 
 

@@ -1,0 +1,246 @@
+"""The command line on wrong and on odd input: one clear line and exit code 2, or a run that ends well."""
+
+import json
+import random
+
+import pyarrow.parquet as pq
+import pytest
+
+from discovery.model import Model
+from pipelines import report
+from pipelines.models import load_model
+from runners.cli import main
+
+INTENTS = {
+    "balance": ("bank", "what is my balance;show the balance of my account;how much money do I have;"
+                "account balance please;money left in my account;tell me my balance"),
+    "parcel": ("shop", "where is my parcel;track my order;has my package been shipped;"
+               "when will my parcel arrive;my order is late;parcel status"),
+    "flight": ("travel", "book a flight to rome;I need a plane ticket;cheap flights in may;"
+               "fly me to oslo;find a flight for two;one way ticket to lisbon"),
+}  # fmt: skip
+NOVEL = """the radiator is cold;heating does not work;boiler is broken;no hot water from the boiler;
+my heating stopped;radiators stay cold;fix my boiler;heating is off again;boiler shows an error;
+cold radiators all over the house;the boiler makes noise;heater not working"""
+
+
+def known(domains: bool = True) -> list[dict]:
+    return [
+        {"text": text, "intent": intent} | ({"domain": domain} if domains else {})
+        for intent, (domain, texts) in INTENTS.items()
+        for text in texts.split(";")
+    ]
+
+
+def log(novel: bool = True, rest: bool = True) -> list[dict]:
+    texts = [t.strip() for t in NOVEL.split(";")] if novel else []
+    if rest:
+        texts += [f"{t} {end}" for r in known() for t in [r["text"]] for end in ("now", "thanks")]
+    return [{"text": t} for t in texts * 2]
+
+
+@pytest.fixture
+def run(tmp_path, capsys, write_rows):
+    """Run `advin discover` on rows; return exit code, error lines, and the manifest if there is one."""
+
+    def discover(*flags, log_rows=None, labeled=None, output=tmp_path / "out"):
+        arguments = ["discover", "--output", str(output), *map(str, flags)]
+        if log_rows is not None:
+            arguments += ["--input", str(write_rows("log.parquet", log_rows))]
+        if labeled is not None:
+            arguments += ["--labeled", str(write_rows("known.parquet", labeled))]
+        code = main(arguments)
+        lines = [x for x in capsys.readouterr().err.splitlines() if x.startswith("advin: ")]
+        return code, lines, report.read_run(str(output))
+
+    return discover
+
+
+def table(folder, name):
+    return pq.read_table(folder / name).to_pylist()
+
+
+def refused(outcome, *words):
+    code, lines, manifest = outcome
+    assert code == 2 and len(lines) == 1 and manifest is None
+    for word in words:
+        assert word in lines[0]
+
+
+# Settings and files that are wrong.
+
+
+def test_no_such_file(run, tmp_path):
+    refused(run("--input", tmp_path / "none.csv"), "--input", "no such file", "none.csv")
+
+
+def test_a_glob_that_matches_nothing(run, tmp_path):
+    refused(run("--input", tmp_path / "*.csv"), "matches no file")
+
+
+def test_a_missing_column(run):
+    refused(run(log_rows=[{"utterance": "x"}]), "no column 'text'", "utterance", "--text-column")
+
+
+def test_a_text_column_that_is_not_text(run):
+    refused(run(log_rows=[{"text": 1.5}]), "holds double, not text")
+
+
+def test_an_empty_file(run, tmp_path):
+    (tmp_path / "log.txt").touch()
+    refused(run("--input", tmp_path / "log.txt"), "is empty")
+
+
+def test_not_one_usable_row(run):
+    refused(run(log_rows=[{"text": " "}, {"text": ""}]), "none of its 2 rows can be used")
+
+
+def test_an_intent_under_two_domains(run):
+    labeled = [*known(), {"text": "saldo", "intent": "balance", "domain": "shop"}]
+    refused(run(log_rows=log(), labeled=labeled), "'balance'", "'bank'", "'shop'")
+
+
+def test_no_such_encoder(run, tmp_path):
+    refused(run("--encoder", tmp_path / "none", log_rows=log()), "no such encoder folder")
+
+
+@pytest.mark.parametrize("flag", ["--inptu", "--runnner=direct", "--no_such_beam_flag=1"])
+def test_an_unknown_flag(run, flag):
+    refused(run(flag, log_rows=log()), "unknown flag", flag)
+
+
+def test_a_missing_model(run, tmp_path):
+    refused(run("--model", tmp_path, log_rows=log()), "no model in", "advin fit")
+
+
+def test_an_output_folder_that_holds_something_else(run, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.doc").write_text("precious")
+    refused(run(log_rows=log()), "is not empty")
+    assert (tmp_path / "out" / "thesis.doc").read_text() == "precious"
+
+
+def test_a_flag_without_its_value_is_argparse_business(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["discover", "--input"])
+    assert end.value.code == 2
+
+
+# Odd input that is fine.
+
+
+def test_known_and_novel(run, tmp_path):
+    code, _, manifest = run(log_rows=log(), labeled=known())
+    assert code == 0
+    assignments, intents = table(tmp_path / "out", "assignments"), table(tmp_path / "out", "intents")
+    assert sum(a["count"] for a in assignments) == len(log())
+    names = {i["intent_id"]: i["name"] for i in intents if not i["is_novel"]}
+    assert set(names.values()) == set(INTENTS)
+    assert dict(map(tuple, manifest.funnel))["rows read"] == len(log())
+    # Another run is not mixed with it, the same one is found finished.
+    refused_code, lines, _ = run("--seed", 1, log_rows=log(), labeled=known())
+    assert refused_code == 2 and "holds another run" in lines[0]
+
+
+def test_no_labels_at_all(run, tmp_path):
+    code, _, manifest = run(log_rows=log())
+    assert code == 0
+    assert manifest.model["origins"] == {"intent_distance": "default", "domain_distance": "default"}
+    assert manifest.model["known_intents"] == 0
+    rows = table(tmp_path / "out", "assignments")
+    assert {r["known_intent"] for r in rows} == {None} == {r["novelty_score"] for r in rows}
+
+
+def test_all_rows_equal(run, tmp_path):
+    code, _, _ = run(log_rows=[{"text": "hello"}] * 50, labeled=known())
+    (row,) = table(tmp_path / "out", "assignments")
+    assert code == 0 and row["count"] == 50
+
+
+def test_one_labelled_intent(run):
+    assert run(log_rows=log(), labeled=known()[:6])[0] == 0
+
+
+def test_a_single_labelled_utterance(run):
+    assert run(log_rows=log(), labeled=known()[:1])[0] == 0
+
+
+def test_labels_without_domains(run, tmp_path):
+    assert run(log_rows=log(), labeled=known(domains=False))[0] == 0
+    for intent in table(tmp_path / "out", "intents"):
+        assert intent["is_novel"] or intent["domain_id"] is None
+
+
+def test_nothing_novel(run, tmp_path):
+    assert run(log_rows=log(novel=False), labeled=known())[0] == 0
+    assert len(table(tmp_path / "out", "intents")) >= len(INTENTS)
+
+
+def test_everything_novel(run, tmp_path):
+    assert run(log_rows=log(rest=False), labeled=known())[0] == 0
+    sizes = {i["name"]: i["size"] for i in table(tmp_path / "out", "intents")}
+    assert set(INTENTS) <= set(sizes)
+
+
+def test_bad_rows_become_rejects_and_the_job_goes_on(run, tmp_path):
+    rows = [*log(), {"text": None}, {"text": ""}, {"text": "x" * 1_000_000}]
+    code, _, manifest = run(log_rows=rows, labeled=known())
+    rejects = table(tmp_path / "out", "rejects")
+    assert code == 0
+    assert sorted(r["reason"] for r in rejects) == ["empty", "null", "oversized"]
+    kept = sum(a["count"] for a in table(tmp_path / "out", "assignments"))
+    assert kept + len(rejects) == len(rows) == manifest.funnel[0][1]
+
+
+# Fit first, discover later.
+
+
+def test_fit_then_discover_is_discover_with_labels(run, tmp_path, write_rows):
+    log_path, known_path = write_rows("l.csv", log()), write_rows("k.csv", known())
+    model = tmp_path / "model"
+    assert main(["fit", "--input", str(log_path), "--labeled", str(known_path), "--model", str(model)]) == 0
+    assert not (model / "stages").exists()
+    assert run("--input", log_path, "--model", model, output=tmp_path / "two")[0] == 0
+    assert run("--input", log_path, "--labeled", known_path, output=tmp_path / "one")[0] == 0
+    for name in ("assignments", "intents", "domains"):
+        assert table(tmp_path / "one", name) == table(tmp_path / "two", name), name
+
+
+def test_a_model_of_another_encoder(run, tmp_path, write_rows):
+    model = tmp_path / "model"
+    log_path = write_rows("l.csv", log())
+    assert main(["fit", "--input", str(log_path), "--model", str(model)]) == 0
+    config = json.loads((model / "config.json").read_text())
+    config["encoder"]["digest"] = "0" * 64
+    (model / "config.json").write_text(json.dumps(config))
+    load_model.cache_clear()
+    refused(run("--input", log_path, "--model", model), "fitted on encoder", "000000000000")
+
+
+def test_a_model_that_is_none(run, tmp_path, write_rows):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"pickle?")
+    refused(run("--model", tmp_path / "model", log_rows=log()), "cannot read the model")
+
+
+def test_labels_that_contradict_each_other_are_settled_by_count(run, tmp_path):
+    labeled = [*known(), *[{"text": "parcel status", "intent": "balance", "domain": "bank"}] * 3]
+    assert run(log_rows=log(), labeled=labeled)[0] == 0
+    model = load_model(str(tmp_path / "out" / "model"))
+    assert isinstance(model, Model)
+    labels = [model.intents[i] for i in model.anchor_labels]
+    assert labels.count("balance") == 7 and labels.count("parcel") == 5
+
+
+def test_rows_in_another_order_give_the_same_tables(run, tmp_path):
+    rows = log()
+    assert run(log_rows=rows, labeled=known(), output=tmp_path / "one")[0] == 0
+    random.Random(0).shuffle(rows)
+    labels = known()
+    random.Random(1).shuffle(labels)
+    assert run(log_rows=rows, labeled=labels, output=tmp_path / "two")[0] == 0
+    for name in ("assignments", "intents", "domains"):
+        one = sorted((tmp_path / "one" / name).iterdir())
+        two = sorted((tmp_path / "two" / name).iterdir())
+        assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two], name

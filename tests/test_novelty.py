@@ -1,0 +1,195 @@
+import time
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from discovery.known_space import train_known_space
+from discovery.mahalanobis import ClassMoments, RelativeMahalanobis
+from discovery.novelty import MAX_EXEMPLARS, SCORES, NoveltyModel, _sample_evenly, fit_novelty
+
+DIMENSION = 24
+
+
+def draw(intents, rows, seed=0, spread=0.7, dimension=DIMENSION):
+    """Unit vectors around random centres: (vectors, labels)."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(intents, dimension))
+    labels = np.repeat(np.arange(intents), rows)
+    x = centres[labels] + spread * rng.normal(size=(len(labels), dimension))
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float16), labels
+
+
+@pytest.fixture(scope="module")
+def known_and_unknown():
+    """Twelve intents; the last three are unknown, and half of the rows are held out."""
+    x, labels = draw(12, 60)
+    fit = (labels < 9) & (np.arange(len(x)) % 2 == 0)
+    held = np.arange(len(x)) % 2 == 1
+    return x[fit], labels[fit], x[held], labels[held]
+
+
+@pytest.fixture(scope="module")
+def model(known_and_unknown):
+    x, labels, _, _ = known_and_unknown
+    return fit_novelty(x, labels, 9)
+
+
+def test_moments_add_up_exactly_in_any_order():
+    x, labels = draw(5, 40)
+    whole = ClassMoments.of(x, labels, 5)
+    parts = [ClassMoments.of(x[i::7], labels[i::7], 5) for i in range(7)]
+    forth, back = parts[0], parts[-1]
+    for part in parts[1:]:
+        forth = forth + part
+    for part in parts[-2::-1]:
+        back = part + back
+    for name in ("counts", "sums", "second"):
+        assert np.array_equal(getattr(whole, name), getattr(forth, name))
+        assert np.array_equal(getattr(whole, name), getattr(back, name))
+
+
+def test_relative_mahalanobis_is_its_definition():
+    x, labels = draw(4, 50, dimension=6)
+    found = RelativeMahalanobis.fit(ClassMoments.of(x, labels, 4), 1e-9).distances(x[:9])
+    x = x.astype(np.float64)
+    means = np.stack([x[labels == c].mean(axis=0) for c in range(4)])
+    within = np.linalg.inv(np.cov((x - means[labels]).T, bias=True) * len(x) / (len(x) - 4))
+    overall = np.linalg.inv(np.cov(x.T, bias=True))
+    for row, distances in zip(x[:9], found, strict=True):
+        out = (row - x.mean(axis=0)) @ overall @ (row - x.mean(axis=0))
+        for mean, distance in zip(means, distances, strict=True):
+            # Second moments are rounded to 2^-12.
+            assert distance == pytest.approx(
+                (row - mean) @ within @ (row - mean) - out, rel=0.02, abs=0.1
+            )
+
+
+def test_unknown_intents_are_flagged_and_known_ones_kept(model, known_and_unknown):
+    _, _, x, labels = known_and_unknown
+    found = model.score(x)
+    unknown = labels >= 9
+    assert roc_auc_score(unknown, found.score) > 0.97
+    assert (found.score[unknown] > 0).mean() > 0.85
+    assert (found.score[~unknown] <= 0).mean() > 0.85
+    assert (found.best_class == labels)[~unknown].mean() > 0.95
+
+
+def test_probability_is_calibrated_and_falls_with_the_score(model, known_and_unknown):
+    _, _, x, labels = known_and_unknown
+    found = model.score(x)
+    order = np.argsort(found.score)
+    assert (np.diff(found.probability[order]) <= 1e-6).all()
+    right = found.best_class == labels
+    # Fitted as if half were unknown; here a quarter is.
+    assert found.probability[right].mean() > 0.75
+    assert found.probability[labels >= 9].mean() < 0.3
+    assert found.probability.min() >= 0 and found.probability.max() <= 1
+
+
+@pytest.mark.parametrize("name", [s for s in SCORES if s != "open"])
+def test_each_score_tells_unknown_from_known_by_itself(name, known_and_unknown):
+    x, labels, test, truth = known_and_unknown
+    found = fit_novelty(x, labels, 9, scores=(name,)).score(test)
+    assert roc_auc_score(truth >= 9, found.score) > 0.9
+    assert 0.6 < (found.score[truth < 9] <= 0).mean()
+    assert 0.6 < (found.score[truth >= 9] > 0).mean()
+
+
+def test_out_of_domain_text_helps_to_find_its_like():
+    x, labels = draw(9, 40)
+    # Out-of-domain text that lies amid the known intents.
+    middle = x[labels == 0] + x[labels == 1] * np.float16(0.8)
+    middle = (middle / np.linalg.norm(middle, axis=1, keepdims=True)).astype(np.float16)
+    with_ood = fit_novelty(x, labels, 9, ood_vectors=middle[:30])
+    without = fit_novelty(x, labels, 9)
+    assert with_ood.weights[SCORES.index("open")] > 0
+    strange = middle[30:]
+    assert (with_ood.score(strange).score > 0).mean() >= (without.score(strange).score > 0).mean()
+
+
+def test_a_stored_model_scores_alike(model, known_and_unknown):
+    _, _, x, _ = known_and_unknown
+    restored = NoveltyModel.from_arrays(model.to_arrays())
+    for name in ("score", "best_class", "probability"):
+        assert np.array_equal(getattr(model.score(x), name), getattr(restored.score(x), name))
+
+
+def test_a_stored_model_keeps_the_open_classifier():
+    x, labels = draw(4, 12)
+    model = fit_novelty(x, labels, 4, ood_vectors=draw(3, 10, seed=1)[0])
+    arrays = model.to_arrays()
+    assert all(isinstance(a, np.ndarray) for a in arrays.values())
+    restored = NoveltyModel.from_arrays(arrays)
+    assert np.array_equal(model.score(x).score, restored.score(x).score)
+
+
+def test_the_same_rows_give_the_same_bytes(known_and_unknown, model):
+    x, labels, test, _ = known_and_unknown
+    again = fit_novelty(x, labels, 9)
+    assert again.score(test).score.tobytes() == model.score(test).score.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("intents", "rows"), [(1, 1), (1, 2), (1, 30), (2, 1), (2, 9), (3, 1), (40, 1)]
+)
+def test_few_labels_give_finite_scores_that_keep_the_labelled(intents, rows):
+    x, labels = draw(intents, rows, spread=0.3)
+    far = draw(5, 4, seed=9)[0]
+    model = fit_novelty(x, labels, intents)
+    for vectors in (x, far, x[:0]):
+        found = model.score(vectors)
+        assert len(found.score) == len(found.best_class) == len(found.probability) == len(vectors)
+        assert np.isfinite(found.score).all() and np.isfinite(found.probability).all()
+    assert (model.score(x).best_class == labels).mean() > 0.9
+    assert model.score(far).score.mean() > model.score(x).score.mean()
+
+
+def test_rows_that_are_all_equal_give_finite_scores():
+    x = np.tile(draw(1, 1)[0], (20, 1))
+    found = fit_novelty(x, np.arange(20) % 2, 2).score(x)
+    assert np.isfinite(found.score).all()
+
+
+def test_a_thousand_intents_are_fitted_in_time():
+    x, labels = draw(1000, 4, spread=0.2)
+    started = time.process_time()
+    found = fit_novelty(x, labels, 1000).score(x)
+    assert time.process_time() - started < 60
+    assert (found.best_class == labels).mean() > 0.9
+
+
+def test_a_sample_is_even_over_classes():
+    labels = np.repeat([0, 1, 2], [1, 10, 1000])
+    rows = _sample_evenly(labels, 40, np.random.default_rng(0))
+    assert np.bincount(labels[rows]).tolist() == [1, 10, 29]
+    assert len(_sample_evenly(labels, MAX_EXEMPLARS, np.random.default_rng(0))) == 1011
+
+
+def test_the_known_space_pulls_intents_together():
+    x, labels = draw(8, 40, spread=0.9)
+    train, test = np.arange(len(x)) % 2 == 0, np.arange(len(x)) % 2 == 1
+    space = train_known_space(x[train], labels[train], seed=0)
+
+    def contrast(z):
+        similarity = z @ z.T
+        same = labels[test][:, None] == labels[test]
+        return similarity[same].mean() - similarity[~same].mean()
+
+    assert contrast(space.transform(x[test])) > contrast(x[test].astype(np.float32)) + 0.1
+
+
+def test_one_intent_leaves_the_space_as_it_is():
+    x, labels = draw(1, 10)
+    z = train_known_space(x, labels, seed=0).transform(x)
+    assert np.allclose(z, x.astype(np.float32), atol=2e-3)
+
+
+def test_wrong_labels_and_scores_are_told():
+    x, labels = draw(3, 4)
+    with pytest.raises(ValueError, match="run over 3 of 4 classes, up to 2: give each class"):
+        fit_novelty(x, labels, 4)
+    with pytest.raises(ValueError, match=r"no such novelty scores: \['entropy'\]; choose from"):
+        fit_novelty(x, labels, 3, scores=("entropy",))
+    with pytest.raises(ValueError, match="need out-of-domain text"):
+        fit_novelty(x, labels, 3, scores=("open",))
