@@ -189,9 +189,7 @@ def _smallest(vectors: np.ndarray, labels: np.ndarray) -> int:
     return max(2, round(_SMALL_SHARE * default_neighbours(vectors, labels)))
 
 
-def _reach(
-    space: np.ndarray, clusters: np.ndarray, labels: np.ndarray, held: np.ndarray
-) -> float:
+def _reach(space: np.ndarray, clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:
     """Return the distance to the nearest large cluster that covers the held-out utterances."""
     small = _smallest(space, np.where(held, -1, labels))
     _, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)

@@ -16,7 +16,7 @@ MAX_INTENTS = 10_000
 # Learned on public data by `python -m benchmarks.domains`; used when there are too few domains.
 DEFAULT_DOMAIN_DISTANCE = 0.85
 # A distance learned on few domains is drawn towards the default, as if that came from this many.
-_PRIOR_DOMAINS = 4
+_PRIOR_DOMAINS = 8
 
 # With fewer known domains of two intents there is nothing to hold out.
 MIN_DOMAINS = 4

@@ -183,21 +183,17 @@ def matched(pairs: Contingency) -> np.ndarray:
     n = len(pairs.truth_labels)
     inside = pairs.found != _NONE
     truth, found, count = pairs.truth[inside], pairs.found[inside], pairs.count[inside]
+    if not n:
+        return np.zeros(0)
     # Each true label can also stay alone, in a column of its own. The solver takes no weights of 0:
     # one more on every edge changes nothing, since each true label takes exactly one.
-    alone = np.arange(n)
-    width = len(pairs.found_labels) + n
-    edges = csr_array(
-        (
-            np.concatenate([count, np.zeros(n)]) + 1,
-            (np.concatenate([truth, alone]), np.concatenate([found, width - n + alone])),
-        ),
-        shape=(n, width),
-    )
-    taken = np.full(n, _NONE)
-    if n:
-        rows, columns = min_weight_full_bipartite_matching(edges, maximize=True)
-        taken[rows] = columns
+    weight = np.concatenate([count, np.zeros(n)]) + 1
+    rows = np.concatenate([truth, np.arange(n)])
+    columns = np.concatenate([found, len(pairs.found_labels) + np.arange(n)])
+    edges = csr_array((weight, (rows, columns)), shape=(n, len(pairs.found_labels) + n))
+    taken = np.empty(n, np.int64)
+    rows, columns = min_weight_full_bipartite_matching(edges, maximize=True)
+    taken[rows] = columns
     agree = found == taken[truth]
     return np.bincount(truth[agree], count[agree], minlength=n)
 
@@ -259,8 +255,8 @@ def open_intent_scores(
 ) -> dict[str, float]:
     """Accuracy and macro F1 of classifying into the known intents and one open class.
 
-    As in TEXTOIR (Zhang et al., ACL 2021): `f1` is the mean over all classes, `f1_known` over the
-    known intents, `f1_open` that of the open class. Classes are those that occur in truth or
+    As in TEXTOIR (Zhang et al., ACL 2021): `open_f1` is the mean over all classes, `f1_known` over
+    the known intents, `f1_open` that of the open class. Classes are those that occur in truth or
     prediction; F1 is 0 where one of the two lacks the class, nan where both do.
 
     Args:
@@ -279,8 +275,8 @@ def open_intent_scores(
     either = np.bincount(codes, weights, minlength=len(labels) + 1)
     f1 = np.divide(2 * both, either, out=np.full(len(either), np.nan), where=either > 0)
     return {
-        "accuracy": _share(both.sum(), counts.sum()),
-        "f1": _mean(f1),
+        "open_accuracy": _share(both.sum(), counts.sum()),
+        "open_f1": _mean(f1),
         "f1_known": _mean(f1[:-1]),
         "f1_open": float(f1[-1]),
     }
@@ -385,15 +381,6 @@ def evaluate_discovery(truth: Truth, found: Found) -> dict[str, float]:
     present = counts > 0
 
     recovered = [r.recall > 0.5 and r.purity > 0.5 for r in recovery(truth, found)]
-    scores = np.array(found.novelty_score, np.float64)
-    classes = open_intent_scores(
-        [i if k else None for i, k in zip(truth.intent, is_known, strict=True)],
-        [
-            None if novel else intent
-            for novel, intent in zip(found.is_novel, found.known_intent, strict=True)
-        ],
-        counts,
-    )
     measures: dict[str, float] = {
         "rows": int(counts.sum()),
         **_clustering("", contingency(truth.intent, found.intent_id, counts), known),
@@ -409,14 +396,12 @@ def evaluate_discovery(truth: Truth, found: Found) -> dict[str, float]:
         "junk_intents": _junk_intents(in_scope, novel_ids, counts),
     }
     if known:
-        measures |= {
-            "open_accuracy": classes["accuracy"],
-            "open_f1": classes["f1"],
-            "f1_known": classes["f1_known"],
-            "f1_open": classes["f1_open"],
-            "auroc": auroc(~is_known, scores, counts),
-            "fpr95": fpr_at_recall(~is_known, scores, _RECALL, counts),
-        }
+        true = [i if k else None for i, k in zip(truth.intent, is_known, strict=True)]
+        verdicts = zip(found.is_novel, found.known_intent, strict=True)
+        measures |= open_intent_scores(true, [None if n else i for n, i in verdicts], counts)
+        scores = np.array(found.novelty_score, np.float64)
+        measures["auroc"] = auroc(~is_known, scores, counts)
+        measures["fpr95"] = fpr_at_recall(~is_known, scores, _RECALL, counts)
     if (domains := _distinct(truth.domain, present)) > 0:
         measures |= _clustering(
             "domain_", contingency(truth.domain, found.domain, counts), known_domains
@@ -427,15 +412,15 @@ def evaluate_discovery(truth: Truth, found: Found) -> dict[str, float]:
 
 def _clustering(prefix: str, pairs: Contingency, known: Collection[str]) -> dict[str, float]:
     names = ("precision", "recall", "f1")
+    groups = ("known_accuracy", "novel_accuracy", "h_score")
     measures = {
         "nmi": nmi(pairs),
         "ari": ari(pairs),
         "accuracy": hungarian_accuracy(pairs),
         **{f"b_cubed_{n}": v for n, v in zip(names, b_cubed(pairs), strict=True)},
         **{f"pairwise_{n}": v for n, v in zip(names, pairwise_f1(pairs), strict=True)},
+        **dict(zip(groups, known_novel_accuracy(pairs, known), strict=True)),
     }
-    groups = ("known_accuracy", "novel_accuracy", "h_score")
-    measures |= dict(zip(groups, known_novel_accuracy(pairs, known), strict=True))
     return {prefix + name: value for name, value in measures.items()}
 
 

@@ -1,4 +1,4 @@
-"""Learn a model: the novelty of stage I, the space and distance of stage II, the distance of stage III.
+"""Learn a model: the novelty of stage I, the space and distance of stage II, that of stage III.
 
 With labelled intents everything is learned from them, on intents held out in turn. Without any,
 the space is learned from the log alone and the distances are defaults that were learned on public

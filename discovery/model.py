@@ -109,7 +109,13 @@ class Model:
                 anchor_labels=arrays["anchor_labels"],
                 origins=config["origins"],
             )
-        except (KeyError, TypeError, UnicodeDecodeError, SafetensorError, json.JSONDecodeError) as e:
+        except (
+            KeyError,
+            TypeError,
+            UnicodeDecodeError,
+            SafetensorError,
+            json.JSONDecodeError,
+        ) as e:
             raise ModelError(f"not a model of advin ({type(e).__name__}: {e}): fit it again") from e
 
     def check_encoder(self, encoder: EncoderIdentity) -> None:

@@ -1,7 +1,7 @@
-"""The open classifier of the seeds: (K+1)-way, trained on labelled intents plus out-of-domain text.
+"""The open classifier of the seeds: (K+1)-way, on labelled intents plus out-of-domain text.
 
-ADVIN (Vedula et al., arXiv 2006.01208) and the (K+1)-way baseline of the field: multinomial logistic
-regression on the encoder's vectors with one more class for whatever belongs to no intent.
+ADVIN (Vedula et al., arXiv 2006.01208) and the (K+1)-way baseline of the field: multinomial
+logistic regression on the encoder's vectors with one more class for whatever belongs to no intent.
 """
 
 from dataclasses import dataclass, fields
@@ -24,7 +24,7 @@ class OpenClassifier:
 
     @classmethod
     def fit(cls, vectors: np.ndarray, labels: np.ndarray, ood: np.ndarray) -> Self:
-        """Fit to labelled vectors (n, d) with labels 0 … k - 1, and out-of-domain vectors (o, d)."""
+        """Fit to labelled vectors (n, d), labels 0 … k - 1, and out-of-domain vectors (o, d)."""
         opened = labels.max() + 1
         x = np.concatenate([vectors, ood]).astype(np.float64)
         y = np.concatenate([labels, np.full(len(ood), opened)])

@@ -1,4 +1,4 @@
-"""Stage describe: for each intent its size, its cohesion, and a bounded sample of its utterances."""
+"""Stage describe: for each intent its size, its cohesion, and a bounded sample of its texts."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -55,8 +55,9 @@ class DescribeIntents(beam.PTransform):
         summaries = (
             shards
             | "Summarise"
-            >> beam.ParDo(_Summarise(self.utterances, self.vectors, self.membership))
-            .with_output_types(
+            >> beam.ParDo(
+                _Summarise(self.utterances, self.vectors, self.membership)
+            ).with_output_types(
                 tuple[int, tuple[tuple[int, int, int], list[tuple[str, str, int, bytes]]]]
             )
             | "Combine" >> beam.CombinePerKey(_Summary())
@@ -68,10 +69,8 @@ class DescribeIntents(beam.PTransform):
         )
         documents = (
             summaries
-            | "Documents"
-            >> beam.FlatMap(lambda s: [(_spread(s[0]), (s[0], *d)) for d in s[1][1]])
-            | "WriteDocuments"
-            >> WriteShards(self.documents, tables.DOCUMENTS)
+            | "Documents" >> beam.FlatMap(lambda s: [(_spread(s[0]), (s[0], *d)) for d in s[1][1]])
+            | "WriteDocuments" >> WriteShards(self.documents, tables.DOCUMENTS)
         )
         return (sizes, documents) | beam.Flatten()
 

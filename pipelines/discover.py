@@ -22,9 +22,9 @@ from pipelines.fit import Embedded, FitInputs, FitModel, check_labels
 from pipelines.ingest import Ingest, WriteRejects, WriteUtterances
 from pipelines.inputs import Columns, find_input, input_fingerprint
 from pipelines.intents import AssignIntents, AssignSources, DiscoverIntents, LogShards
-from pipelines.report import finish_run, read_run
 from pipelines.models import load_model, model_exists, model_fingerprint
 from pipelines.novelty import ScoreNovelty
+from pipelines.report import finish_run, read_run
 from pipelines.shards import Shards
 from pipelines.stages import Stage, Workspace
 from pipelines.taxonomy import BuildTaxonomy, Described
@@ -75,7 +75,7 @@ def discover(settings: Settings, output: str, options: PipelineOptions) -> RunMa
     encoder = _encoder(settings)
     claim = sources.claim(settings, encoder)
     if not settings.fits:
-        claim["model"] = model_fingerprint(settings.model)
+        claim["model"] = model_fingerprint(str(settings.model))
     workspace = Workspace.claim(output, claim, options)
     finished = read_run(output)
     if finished is not None:
@@ -117,15 +117,19 @@ class _Sources:
     @classmethod
     def find(cls, settings: Settings) -> "_Sources":
         text_only = Columns(settings.columns.text)
-        roles = {
+        roles: dict[str, tuple[str, str | None, Columns]] = {
             "log": ("--input", settings.input, text_only),
             "labeled": ("--labeled", settings.labeled, settings.columns),
             "ood": ("--ood", settings.ood, text_only),
         }
-        given = {role: r for role, r in roles.items() if r[1] is not None}
+        given = {
+            role: (find_input(pattern, columns, flag), columns)
+            for role, (flag, pattern, columns) in roles.items()
+            if pattern is not None
+        }
         return cls(
-            files={role: find_input(pattern, c, flag) for role, (flag, pattern, c) in given.items()},
-            columns={role: columns for role, (_, _, columns) in given.items()},
+            files={role: files for role, (files, _) in given.items()},
+            columns={role: columns for role, (_, columns) in given.items()},
         )
 
     def claim(self, settings: Settings, encoder: "_LoadedEncoder") -> dict:
@@ -228,12 +232,16 @@ def _run_discovery(workspace: Workspace, log: Embedded, model: str) -> None:
         pipeline | Shards(log.shards) | AssignIntents(sources, stage.path())
 
     def summarise(pipeline, stage: Stage) -> None:
-        pipeline | Shards(log.shards) | DescribeIntents(
-            utterances=log.utterances,
-            vectors=log.vectors,
-            membership=intents.path(),
-            sizes=stage.path("sizes"),
-            documents=stage.path("documents"),
+        (
+            pipeline
+            | Shards(log.shards)
+            | DescribeIntents(
+                utterances=log.utterances,
+                vectors=log.vectors,
+                membership=intents.path(),
+                sizes=stage.path("sizes"),
+                documents=stage.path("documents"),
+            )
         )
 
     def name(pipeline, stage: Stage) -> None:

@@ -67,14 +67,19 @@ class _Progress:
         now = time.monotonic()
         if now - self._last >= _LOG_SECONDS:
             rate = self._done / (now - self._start)
-            _log.info("encoded %d of %d utterances of a shard, %.0f/s", self._done, self._total, rate)
+            _log.info(
+                "encoded %d of %d utterances of a shard, %.0f/s", self._done, self._total, rate
+            )
             self._last = now
 
 
-class EncoderHandler(ModelHandler[tuple[Shard, pa.RecordBatch], tuple[Shard, pa.RecordBatch], Encoder]):
+class EncoderHandler(
+    ModelHandler[tuple[Shard, pa.RecordBatch], tuple[Shard, pa.RecordBatch], Encoder]
+):
     """Lets RunInference load the encoder once a process and encode whole shards."""
 
     def __init__(self, settings: EncoderSettings):
+        """Take the settings along; the encoder itself is loaded on the worker."""
         # An element is a shard, which is batched inside: never wait for a second one.
         super().__init__(min_batch_size=1, max_batch_size=1)
         self._settings = settings

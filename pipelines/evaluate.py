@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
+import numpy as np
+
 from discovery.evaluation import Found, Recovery, Truth, evaluate_discovery, recovery
 from discovery.text import clean, normalise
 from pipelines.errors import SettingsError
@@ -59,7 +61,7 @@ def evaluate(run: str, truth: str, columns: Columns) -> Evaluation:
         intent=[intent for intent, _ in labels],
         domain=[domain for _, domain in labels],
         known=set(known.values()),
-        counts=[row["count"] for row in rows],
+        counts=np.array([row["count"] for row in rows]),
     )
     found = Found(
         intent_id=[row["intent_id"] for row in rows],

@@ -36,7 +36,7 @@ class Embedded:
 
 @dataclasses.dataclass(frozen=True)
 class FitInputs:
-    """Where the log, the labelled utterances and the out-of-domain texts are; the last two if given."""
+    """Where the log, the labelled utterances and the out-of-domain texts are, if given."""
 
     log: Embedded
     labeled: Embedded | None

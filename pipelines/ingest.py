@@ -1,7 +1,7 @@
 """Stage ingest: rows of any format to distinct utterances, each with its count, and rejects.
 
-Rows are read, checked, normalised and deduplicated. The utterances leave in shards, which are ranges
-of ids: their number follows from the number of distinct utterances alone, so that what is encoded
+Rows are read, checked, normalised and deduplicated. The utterances leave in shards, which are
+ranges of ids: their number follows from that of distinct utterances alone, so that what is encoded
 together later does not depend on how the input was cut, nor on the engine.
 """
 

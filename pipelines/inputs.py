@@ -11,9 +11,9 @@ import gzip
 import io
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,7 +29,7 @@ FORMATS = {
     ".tsv": "tsv",
     ".txt": "text",
 }
-COMPRESSIONS = {".gz": gzip.open, ".bz2": bz2.open}
+COMPRESSIONS: dict[str, Callable[[BinaryIO], Any]] = {".gz": gzip.open, ".bz2": bz2.open}
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 # Rows looked at to tell whether a JSONL file has a column at all.
 _PROBED_ROWS = 100

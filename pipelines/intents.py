@@ -79,7 +79,7 @@ class _Cluster(beam.DoFn):
 
 
 def read_points(log: LogShards, model: Model) -> Points:
-    """Read what is clustered together: at most MAX_CLUSTERED utterances, and the model's anchors."""
+    """Read what is clustered together: at most MAX_CLUSTERED utterances, and the anchors."""
 
     def column(folder: str, name: str) -> list[pa.Array]:
         batches = read_first_rows(folder, log.shards, MAX_CLUSTERED, [name])

@@ -8,7 +8,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -99,7 +99,7 @@ def _read_delimited(stream, piece: Piece, columns: Columns) -> Iterator[Row]:
     lines = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     csv.field_size_limit(1 << 30)
     # Quotes are quotes in CSV; in TSV exports they are ordinary characters.
-    quoting = csv.QUOTE_MINIMAL if piece.format == "csv" else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if piece.format == "csv" else csv.QUOTE_NONE
     reader = csv.reader(lines, delimiter=DELIMITERS[piece.format], quoting=quoting)
     header = next(reader, [])
     at = [header.index(c) if c in header else None for c in _names(columns)]

@@ -31,7 +31,16 @@ _PARTS = {
     "domains": ("taxonomy", "domains"),
     "rejects": ("ingest", "rejects"),
 }
-_STAGES = ("ingest", "embed", "novelty", "clusters", "intents", "describe", "taxonomy", "assignments")
+_STAGES = (
+    "ingest",
+    "embed",
+    "novelty",
+    "clusters",
+    "intents",
+    "describe",
+    "taxonomy",
+    "assignments",
+)
 _FIT_STAGES = ("ingest_labeled", "embed_labeled", "ingest_ood", "embed_ood", "fit")
 
 

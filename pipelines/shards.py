@@ -1,4 +1,4 @@
-"""Shards: the files between stages. Those of the same number hold the same utterances, sorted by id.
+"""Shards: the files between stages. Those of one number hold the same utterances, sorted by id.
 
 A shard is a range of hashed ids, and how many there are follows from the number of rows alone. So
 the stages after ingest need no shuffle: a worker takes a shard's files and writes the next one.
@@ -55,9 +55,7 @@ class WriteShards(beam.PTransform):
     def expand(self, rows):
         """Count, group by shard, write; yields the names of the files."""
         shards = (
-            rows
-            | "CountRows" >> beam.combiners.Count.Globally()
-            | "Shards" >> beam.Map(shards_for)
+            rows | "CountRows" >> beam.combiners.Count.Globally() | "Shards" >> beam.Map(shards_for)
         )
         keyed = rows | "ToShard" >> beam.Map(
             lambda pair, n: (shard_of(pair[0], n), pair[1]), pvalue.AsSingleton(shards)
@@ -114,7 +112,9 @@ def write_shard(folder: str, shard: Shard, batch: pa.RecordBatch) -> None:
     storage.write_parquet(storage.join(folder, shard.name), pa.Table.from_batches([batch]))
 
 
-def read_first_rows(folder: str, shards: int, rows: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def read_first_rows(
+    folder: str, shards: int, rows: int, columns: list[str]
+) -> Iterator[pa.RecordBatch]:
     """Read shards in order until so many rows were read: as ids are hashes, a random sample."""
     for number in range(shards):
         if rows <= 0:

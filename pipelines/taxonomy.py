@@ -27,7 +27,7 @@ MAX_INTENTS = 20_000
 
 @dataclasses.dataclass(frozen=True)
 class Described:
-    """Where the stages before left the centroids, the sizes and the documents, in how many shards."""
+    """Where the stages before left centroids, sizes and documents, and in how many shards."""
 
     centroids: str
     sizes: str
@@ -156,7 +156,9 @@ def build_taxonomy(found: Found, model: Model) -> tuple[pa.RecordBatch, pa.Recor
     known_domains = [domain_of_label.get(k) if k is not None else None for k in found.known]
     linked = link_domains(_encoder_centroids(found, model), known_domains, model.domain_distance)
     # An intent that is known, but labelled without a domain, is given none.
-    no_domain = [k is not None and d is None for k, d in zip(found.known, known_domains, strict=True)]
+    no_domain = [
+        k is not None and d is None for k, d in zip(found.known, known_domains, strict=True)
+    ]
     groups: dict[str | int, list[int]] = {}
     for i, domain in enumerate(linked):
         if not no_domain[i]:
@@ -227,16 +229,16 @@ def _domains(
     rows = []
     for (domain, group), name in zip(groups.items(), names, strict=True):
         largest_first = sorted(group, key=lambda i: (-found.sizes[i, 1], found.ids[i]))
-        is_known = isinstance(domain, str)
+        known = domain if isinstance(domain, str) else None
         members = "".join(sorted(found.ids[i] for i in group))
         rows.append(
             (
                 {
-                    "domain_id": known_id(domain)
-                    if is_known
-                    else f"n-{content_id(members.encode())}",
-                    "name": domain if is_known else name.name,
-                    "is_novel": not is_known,
+                    "domain_id": f"n-{content_id(members.encode())}"
+                    if known is None
+                    else known_id(known),
+                    "name": name.name if known is None else known,
+                    "is_novel": known is None,
                     "keywords": list(name.keywords),
                     "intents": [found.ids[i] for i in largest_first],
                     "size": int(found.sizes[group, 1].sum()),

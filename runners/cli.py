@@ -80,7 +80,9 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ood", metavar="FILES", help="texts that belong to no intent at all")
     _add_columns(parser)
     parser.add_argument(
-        "--encoder", metavar="NAME", help="a SentenceTransformer: hub id or folder (all-MiniLM-L6-v2)"
+        "--encoder",
+        metavar="NAME",
+        help="a SentenceTransformer: hub id or folder (all-MiniLM-L6-v2)",
     )
     parser.add_argument(
         "--encoder-threads",
@@ -103,7 +105,7 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_logging() -> None:
-    """Show our own progress and others' warnings; before Beam is imported, which installs a handler."""
+    """Show our progress and others' warnings; before Beam, whose import installs a handler."""
     # No network is asked for models that are on this machine, and no progress bars are drawn.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)

@@ -1,4 +1,4 @@
-"""What each command does: settings from flags, an engine, a pipeline, and what is printed after it."""
+"""What each command does: settings from flags, an engine, a pipeline, and what is printed."""
 
 import argparse
 import contextlib
@@ -39,7 +39,9 @@ def run_fit(flags: argparse.Namespace, beam_args: list[str]) -> None:
 def run_evaluate(flags: argparse.Namespace, beam_args: list[str]) -> None:
     """advin evaluate."""
     if beam_args:
-        raise SettingsError(f"unknown flag {beam_args[0]}: `advin evaluate --help` lists those there are")
+        raise SettingsError(
+            f"unknown flag {beam_args[0]}: `advin evaluate --help` lists those there are"
+        )
     result = evaluate(flags.run, flags.truth, _columns(flags))
     if flags.json:
         storage.write_text(flags.json, json.dumps(result.metrics, indent=2) + "\n")
@@ -77,7 +79,7 @@ def _columns(flags: argparse.Namespace) -> Columns:
 
 def _check_beam_args(beam_args: list[str]) -> None:
     """Refuse flags that neither we nor Beam know: Beam itself would pass over them in silence."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = pipeline_options._BeamArgumentParser(add_help=False, allow_abbrev=False)
     for options in PipelineOptions.__subclasses__():
         if options.__module__ == pipeline_options.__name__:
             options._add_argparse_args(parser)

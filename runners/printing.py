@@ -1,4 +1,4 @@
-"""What a user sees at the end of a command. Utterances are untrusted: always plain text, no markup."""
+"""What a user sees at the end of a command. Utterances are untrusted: plain text, no markup."""
 
 import sys
 
@@ -27,7 +27,9 @@ def print_run(folder: str, manifest: RunManifest) -> None:
     intents = read_table(folder, manifest, "intents", columns).to_pylist()
     domains = read_table(folder, manifest, "domains", ["domain_id", "name"]).to_pylist()
     domain_names = {d["domain_id"]: d["name"] for d in domains}
-    novel = sorted((i for i in intents if i["is_novel"]), key=lambda i: (-i["size"], i["intent_id"]))
+    novel = sorted(
+        (i for i in intents if i["is_novel"]), key=lambda i: (-i["size"], i["intent_id"])
+    )
     title = f"The largest novel intents ({min(len(novel), _NOVEL_SHOWN)} of {len(novel)})"
     table = _table(title, "name", "domain", "rows", "distinct", "the most central utterance")
     for intent in novel[:_NOVEL_SHOWN]:

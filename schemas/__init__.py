@@ -1,1 +1,1 @@
-"""The contracts: what tables, stage files and manifests look like. Imports neither Beam nor science."""
+"""The contracts: tables, stage files, batches, manifests. Imports neither Beam nor science."""

@@ -48,7 +48,7 @@ ASSIGNMENTS = _schema(
     _field(
         "novelty_score",
         pa.float32(),
-        "How unlike all known intents this utterance is on its own; above 0 it is flagged as novel.",
+        "How unlike all known intents the utterance is on its own; above 0 it is flagged.",
         nullable=True,
     ),
     _field(
@@ -70,7 +70,9 @@ ASSIGNMENTS = _schema(
 
 INTENTS = _schema(
     "One row for each intent, known or novel.",
-    _field("intent_id", pa.string(), "Content-derived: k-… for a known intent, n-… for a novel one."),
+    _field(
+        "intent_id", pa.string(), "Content-derived: k-… for a known intent, n-… for a novel one."
+    ),
     _field("name", pa.string(), "A known intent's label; a novel one's name, from its utterances."),
     _field("is_novel", pa.bool_(), "Whether this intent was discovered."),
     _field("keywords", _STRINGS, "Most characteristic words first (class-based TF-IDF)."),
@@ -83,7 +85,9 @@ INTENTS = _schema(
         "Mean cosine of its utterances to its centroid; null when none was assigned.",
         nullable=True,
     ),
-    _field("radius", pa.float32(), "Largest 1 - cosine to the centroid at which it takes utterances."),
+    _field(
+        "radius", pa.float32(), "Largest 1 - cosine to the centroid at which it takes utterances."
+    ),
     _field(
         "nearest_known_intent",
         pa.string(),
@@ -96,7 +100,9 @@ INTENTS = _schema(
 
 DOMAINS = _schema(
     "One row for each domain, known or novel.",
-    _field("domain_id", pa.string(), "Content-derived: k-… for a known domain, n-… for a novel one."),
+    _field(
+        "domain_id", pa.string(), "Content-derived: k-… for a known domain, n-… for a novel one."
+    ),
     _field("name", pa.string(), "A known domain's label; a novel one's name, from its utterances."),
     _field("is_novel", pa.bool_(), "Whether this domain was discovered."),
     _field("keywords", _STRINGS, "Most characteristic words first."),

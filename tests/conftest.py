@@ -1,8 +1,8 @@
 """Shared fixtures.
 
-    write_rows      write rows as Parquet, JSONL, CSV, TSV or text: path
-    run_pipeline    run what a function wires on the in-process engine
-    encoder         the real default encoder, loaded once
+write_rows      write rows as Parquet, JSONL, CSV, TSV or text: path
+run_pipeline    run what a function wires on the in-process engine
+encoder         the real default encoder, loaded once
 """
 
 import csv

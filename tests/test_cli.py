@@ -1,4 +1,4 @@
-"""The command line on wrong and on odd input: one clear line and exit code 2, or a run that ends well."""
+"""The command line on wrong and odd input: one clear line and exit code 2, or a good run."""
 
 import json
 import random
@@ -12,7 +12,7 @@ from pipelines.models import load_model
 from runners.cli import main
 
 INTENTS = {
-    "balance": ("bank", "what is my balance;show the balance of my account;how much money do I have;"
+    "balance": ("bank", "what is my balance;show my account balance;how much money do I have;"
                 "account balance please;money left in my account;tell me my balance"),
     "parcel": ("shop", "where is my parcel;track my order;has my package been shipped;"
                "when will my parcel arrive;my order is late;parcel status"),
@@ -41,7 +41,7 @@ def log(novel: bool = True, rest: bool = True) -> list[dict]:
 
 @pytest.fixture
 def run(tmp_path, capsys, write_rows):
-    """Run `advin discover` on rows; return exit code, error lines, and the manifest if there is one."""
+    """Run `advin discover` on rows; return exit code, error lines, and the manifest, if any."""
 
     def discover(*flags, log_rows=None, labeled=None, output=tmp_path / "out"):
         arguments = ["discover", "--output", str(output), *map(str, flags)]
@@ -132,7 +132,10 @@ def test_a_flag_without_its_value_is_argparse_business(capsys):
 def test_known_and_novel(run, tmp_path):
     code, _, manifest = run(log_rows=log(), labeled=known())
     assert code == 0
-    assignments, intents = table(tmp_path / "out", "assignments"), table(tmp_path / "out", "intents")
+    assignments, intents = (
+        table(tmp_path / "out", "assignments"),
+        table(tmp_path / "out", "intents"),
+    )
     assert sum(a["count"] for a in assignments) == len(log())
     names = {i["intent_id"]: i["name"] for i in intents if not i["is_novel"]}
     assert set(names.values()) == set(INTENTS)
@@ -198,7 +201,10 @@ def test_bad_rows_become_rejects_and_the_job_goes_on(run, tmp_path):
 def test_fit_then_discover_is_discover_with_labels(run, tmp_path, write_rows):
     log_path, known_path = write_rows("l.csv", log()), write_rows("k.csv", known())
     model = tmp_path / "model"
-    assert main(["fit", "--input", str(log_path), "--labeled", str(known_path), "--model", str(model)]) == 0
+    assert (
+        main(["fit", "--input", str(log_path), "--labeled", str(known_path), "--model", str(model)])
+        == 0
+    )
     assert not (model / "stages").exists()
     assert run("--input", log_path, "--model", model, output=tmp_path / "two")[0] == 0
     assert run("--input", log_path, "--labeled", known_path, output=tmp_path / "one")[0] == 0

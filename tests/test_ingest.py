@@ -1,4 +1,4 @@
-"""pipelines/ingest.py and pipelines/shards.py: counts add up, and nothing depends on order or cut."""
+"""pipelines/ingest.py and pipelines/shards.py: counts add up, and order and cut do not matter."""
 
 import random
 from collections import Counter

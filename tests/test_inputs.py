@@ -68,7 +68,9 @@ def test_a_missing_column_lists_those_there_are(write_rows, name):
 
 
 def test_labels_need_an_intent_column_but_no_domain(write_rows):
-    assert "no column 'intent'" in refusal(write_rows("a.csv", [{"text": "x"}]), LABELS, "--labeled")
+    assert "no column 'intent'" in refusal(
+        write_rows("a.csv", [{"text": "x"}]), LABELS, "--labeled"
+    )
     assert find_input(str(write_rows("b.csv", [{"text": "x", "intent": "y"}])), LABELS, "--labeled")
 
 

@@ -86,8 +86,7 @@ def test_same_seed_same_bytes_other_seed_others():
     vectors, truth = mixture()
     labels = some_labels(truth, known=8, each=8)
     first, again, other = (
-        train_metric_head(vectors, labels, replace(FAST, steps=20, seed=seed))
-        for seed in (3, 3, 4)
+        train_metric_head(vectors, labels, replace(FAST, steps=20, seed=seed)) for seed in (3, 3, 4)
     )
     for name, array in first.to_arrays().items():
         assert array.tobytes() == again.to_arrays()[name].tobytes()

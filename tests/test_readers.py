@@ -28,7 +28,7 @@ def problems(path, columns=Columns()):
 @pytest.mark.parametrize("name", ["a.parquet", "a.jsonl", "a.csv", "a.tsv"])
 def test_rows_come_out_with_their_labels(write_rows, name):
     rows = [
-        {"text": "Wo ist, \"bitte\", mein Paket?", "intent": "track", "domain": "shop"},
+        {"text": 'Wo ist, "bitte", mein Paket?', "intent": "track", "domain": "shop"},
         {"text": "日本語", "intent": "other", "domain": "shop"},
     ]
     if name.endswith("tsv"):
@@ -56,9 +56,7 @@ def test_invalid_utf8_is_a_problem_of_its_row_only(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(
         b'{"text": "' + bad + b'"}\n{"text": "' + good + b'"}\n{"text": "\\ud800"}\n'
     )
-    column = pa.Array.from_buffers(
-        pa.string(), 2, pa.array([bad, good], pa.binary()).buffers()
-    )
+    column = pa.Array.from_buffers(pa.string(), 2, pa.array([bad, good], pa.binary()).buffers())
     pq.write_table(pa.table({"text": column}), tmp_path / "a.parquet")
     for name in ("a.txt", "a.csv", "a.jsonl", "a.parquet"):
         first, second, *rest = read(tmp_path / name)

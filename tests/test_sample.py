@@ -1,0 +1,211 @@
+"""The sample, end to end: what it must find, and that it always finds the same.
+
+The model is fitted once, on the whole sample; runs that must give the same tables use it again.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.evaluate import evaluate
+from pipelines.inputs import Columns
+from pipelines.report import read_run
+from runners.cli import main
+from schemas.tables import TABLES
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+COLUMNS = Columns("text", "intent", "domain")
+STAGES = (
+    "ingest",
+    "embed",
+    "novelty",
+    "clusters",
+    "intents",
+    "describe",
+    "taxonomy",
+    "assignments",
+)
+# Byte for byte the same on any engine; rejects tell file and position, which differ by nature.
+SAME = ("assignments", "intents", "domains")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    """The run that `make demo` makes."""
+    output = tmp_path_factory.mktemp("sample") / "run"
+    arguments = ["discover", "--input", EXAMPLES / "log.jsonl", "--output", output]
+    arguments += ["--labeled", EXAMPLES / "known.csv", "--ood", EXAMPLES / "ood.txt"]
+    assert main([str(a) for a in arguments]) == 0
+    return output
+
+
+@pytest.fixture(scope="module")
+def evaluation(sample):
+    return evaluate(str(sample), str(EXAMPLES / "truth.csv"), COLUMNS)
+
+
+@pytest.fixture(scope="module")
+def part_of_the_log():
+    """Some hundred rows, bad ones among them, so that a run takes seconds."""
+    return (EXAMPLES / "log.jsonl").read_text().splitlines()[::12]
+
+
+@pytest.fixture(scope="module")
+def run_of_part(sample, part_of_the_log, tmp_path_factory):
+    """Tables of part of the log, as one file, in process."""
+    folder = tmp_path_factory.mktemp("part")
+    (folder / "log.jsonl").write_text("\n".join(part_of_the_log))
+    return tables_of(folder / "log.jsonl", sample, folder / "run")
+
+
+def tables_of(source, sample, output, *flags) -> dict[str, list[bytes]]:
+    assert main(arguments_for(source, sample, output, *flags)) == 0
+    return read_tables(output)
+
+
+def arguments_for(source, sample, output, *flags) -> list[str]:
+    arguments = ["discover", "--input", source, "--model", sample / "model", "--output", output]
+    return [str(a) for a in [*arguments, *flags]]
+
+
+def read_tables(output) -> dict[str, list[bytes]]:
+    return {name: [p.read_bytes() for p in sorted((output / name).iterdir())] for name in SAME}
+
+
+def read(folder, table):
+    return pq.read_table(folder / table).to_pylist()
+
+
+def test_every_planted_novel_intent_comes_out(evaluation):
+    assert len(evaluation.recovery) == 11
+    for row in evaluation.recovery:
+        assert row.recall >= 0.85 and row.purity >= 0.85, row
+
+
+def test_known_intents_and_junk_are_not_reported_as_novel(evaluation, sample):
+    assert evaluation.metrics["junk_intents"] == 0
+    assert evaluation.metrics["novel_intents_found"] == 11
+    assert evaluation.metrics["known_in_novel"] < 0.03
+    assert evaluation.metrics["junk_in_novel"] < 0.05
+    labels = {r["name"] for r in read(sample, "intents") if not r["is_novel"]}
+    assert len(labels) == 16
+
+
+def test_planted_domains_are_separated(sample):
+    """No domain holds intents of two planted domains."""
+    truth = {i["text"].casefold(): i for i in csv_rows(EXAMPLES / "truth.csv")}
+    planted: dict[str, set] = {}
+    domain_of = {i["intent_id"]: i["domain_id"] for i in read(sample, "intents") if i["is_novel"]}
+    counts: dict[str, dict] = {}
+    for row in read(sample, "assignments"):
+        label = truth.get(row["text"].casefold())
+        if label and label["domain"] and row["intent_id"] in domain_of:
+            of_intent = counts.setdefault(row["intent_id"], {})
+            of_intent[label["domain"]] = of_intent.get(label["domain"], 0) + row["count"]
+    for intent, domains in counts.items():
+        planted.setdefault(domain_of[intent], set()).add(max(domains, key=domains.get))
+    assert planted and all(len(domains) == 1 for domains in planted.values()), planted
+
+
+def csv_rows(path):
+    import csv
+
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_names_come_from_the_utterances(sample):
+    texts = " ".join(a["text"].casefold() for a in read(sample, "assignments"))
+    for intent in read(sample, "intents"):
+        if intent["is_novel"]:
+            assert all(word in texts for word in intent["name"].casefold().split())
+            assert intent["keywords"] and len(intent["exemplars"]) == 5
+
+
+def test_counts_add_up(sample):
+    manifest = read_run(str(sample))
+    with open(EXAMPLES / "log.jsonl", "rb") as file:
+        rows = sum(1 for _ in file)
+    kept = sum(a["count"] for a in read(sample, "assignments"))
+    assert (
+        kept + len(read(sample, "rejects"))
+        == rows
+        == dict(map(tuple, manifest.funnel))["rows read"]
+    )
+    assert sum(i["size"] for i in read(sample, "intents")) == sum(
+        a["count"] for a in read(sample, "assignments") if a["intent_id"]
+    )
+    assert sum(d["size"] for d in read(sample, "domains")) == sum(
+        i["size"] for i in read(sample, "intents") if i["domain_id"]
+    )
+
+
+def test_tables_have_their_schemas_and_refer_to_each_other(sample):
+    for name, schema in TABLES.items():
+        for path in (sample / name).iterdir():
+            assert pq.read_schema(path).equals(schema, check_metadata=True), name
+    intents = {i["intent_id"] for i in read(sample, "intents")}
+    domains = {d["domain_id"]: d["intents"] for d in read(sample, "domains")}
+    for row in read(sample, "assignments"):
+        assert row["intent_id"] is None or row["intent_id"] in intents
+        assert row["domain_id"] is None or row["domain_id"] in domains
+    for intent in read(sample, "intents"):
+        assert intent["domain_id"] is None or intent["intent_id"] in domains[intent["domain_id"]]
+
+
+def test_metrics_are_flat_json(sample, tmp_path):
+    arguments = ["evaluate", "--run", sample, "--truth", EXAMPLES / "truth.csv"]
+    assert main([str(a) for a in [*arguments, "--json", tmp_path / "m.json"]]) == 0
+    metrics = json.loads((tmp_path / "m.json").read_text())
+    assert all(isinstance(v, int | float) for v in metrics.values()) and "ari" in metrics
+
+
+@pytest.mark.parametrize("files", [3, 7])
+def test_shuffled_rows_in_several_files(files, sample, part_of_the_log, run_of_part, tmp_path):
+    rows = list(part_of_the_log)
+    random.Random(files).shuffle(rows)
+    (tmp_path / "log").mkdir()
+    for i in range(files):
+        (tmp_path / "log" / f"{i}.jsonl").write_text("\n".join(rows[i::files]))
+    assert tables_of(tmp_path / "log", sample, tmp_path / "run") == run_of_part
+
+
+def test_workers_in_other_processes(sample, part_of_the_log, run_of_part, tmp_path):
+    (tmp_path / "log.jsonl").write_text("\n".join(part_of_the_log))
+    tables = tables_of(tmp_path / "log.jsonl", sample, tmp_path / "run", "--runner", "portable")
+    assert tables == run_of_part
+
+
+def test_a_run_that_is_killed_in_every_stage_ends_the_same(
+    sample, part_of_the_log, run_of_part, tmp_path
+):
+    (tmp_path / "log.jsonl").write_text("\n".join(part_of_the_log))
+    output = tmp_path / "run"
+    command = [sys.executable, "-m", "runners.cli"]
+    command += arguments_for(tmp_path / "log.jsonl", sample, output)
+    killed = []
+    for stage in STAGES:
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        for line in process.stderr:
+            # Each stage says that it begins; killing it then leaves it unfinished.
+            if line.startswith(f"{stage} …"):
+                time.sleep(0.02)
+                os.kill(process.pid, signal.SIGKILL)
+                killed.append(stage)
+                break
+        process.wait()
+        assert not (output / "manifest.json").exists()
+    assert tuple(killed) == STAGES
+    assert main(arguments_for(tmp_path / "log.jsonl", sample, output)) == 0
+    assert read_tables(output) == run_of_part
