@@ -62,7 +62,9 @@ def parse_options(
     arguments: Sequence[str] | None = None,
 ) -> Options:
     """Read the flags that all benchmarks have; `sets` are the names of the default data sets."""
-    parser = argparse.ArgumentParser(description=description)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "--data", action="append", type=_data_file, metavar="FILE.parquet",
         help=f"a set, repeatable; default: {', '.join(sets)} of {os.path.relpath(DATA)}",

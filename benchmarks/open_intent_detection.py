@@ -31,7 +31,7 @@ from benchmarks.common import (
 )
 from discovery.encoder import load_encoder
 from discovery.evaluation import auroc, fpr_at_recall, open_intent_scores
-from discovery.novelty import SCORES, NoveltySettings, fit_novelty
+from discovery.novelty import SCORES, fit_novelty
 
 SETS = ("textoir_banking", "textoir_oos")
 # What learns from out-of-domain text too, and which scores it may use.
@@ -76,8 +76,8 @@ def measure(task: Task, method: str, ood: np.ndarray | None, seed: int) -> dict[
         task.labels,
         int(task.labels.max()) + 1,
         ood_vectors=ood,
-        settings=NoveltySettings(scores=METHODS[method]),
         seed=seed,
+        scores=METHODS[method],
     )
     scores = model.score(task.test)
     found = np.where(scores.score > 0, OPEN, scores.best_class)

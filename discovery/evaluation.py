@@ -10,13 +10,25 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from sklearn.metrics import auc, roc_curve
+
+from discovery.agreement import (
+    NONE,
+    Contingency,
+    ari,
+    b_cubed,
+    checked_counts,
+    codes_of,
+    contingency,
+    hungarian_accuracy,
+    known_novel_accuracy,
+    nmi,
+    pairwise_f1,
+    share,
+)
 
 # Recall of novel utterances at which the false-positive rate is reported.
 _RECALL = 0.95
-_NONE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,180 +88,6 @@ class Recovery:
     purity: float
 
 
-@dataclass(frozen=True, slots=True)
-class Contingency:
-    """How often each pair of a true and a found label occurs.
-
-    Attributes:
-        truth_labels: the true labels, sorted.
-        found_labels: the found labels, sorted.
-        truth: (p,) int64, index of each pair's true label.
-        found: (p,) int64, index of its found label, -1 for unassigned.
-        count: (p,) float64, above 0; whole numbers.
-    """
-
-    truth_labels: list
-    found_labels: list
-    truth: np.ndarray
-    found: np.ndarray
-    count: np.ndarray
-
-    @property
-    def total(self) -> float:
-        """Number of utterances."""
-        return float(self.count.sum())
-
-    def truth_sizes(self) -> np.ndarray:
-        """Return the utterances of each true label."""
-        return np.bincount(self.truth, self.count, minlength=len(self.truth_labels))
-
-    def found_sizes(self) -> np.ndarray:
-        """Return the utterances of each found label, and last of the unassigned."""
-        n = len(self.found_labels)
-        return np.bincount(self.found % (n + 1), self.count, minlength=n + 1)
-
-
-def contingency(
-    truth: Sequence | np.ndarray, found: Sequence | np.ndarray, counts: np.ndarray | None = None
-) -> Contingency:
-    """Count the pairs of a true and a found label; rows without a true label are left out.
-
-    Args:
-        truth: (n,) labels, strings or integers; None or -1 for none.
-        found: (n,) labels; None or -1 for unassigned.
-        counts: (n,) whole numbers, how many utterances a row stands for; None for one each.
-
-    Raises:
-        ValueError: if the lengths differ, or a count is negative or no whole number.
-    """
-    counts = _checked_counts(counts, len(truth))
-    if len(found) != len(truth):
-        raise ValueError(f"{len(truth)} true labels, but {len(found)} found ones: give one each")
-    truth_labels, truth_codes = _codes(truth)
-    found_labels, found_codes = _codes(found)
-    keep = (truth_codes != _NONE) & (counts > 0)
-    width = len(found_labels) + 1
-    pairs = truth_codes[keep] * width + found_codes[keep] + 1
-    distinct, inverse = np.unique(pairs, return_inverse=True)
-    return Contingency(
-        truth_labels=truth_labels,
-        found_labels=found_labels,
-        truth=distinct // width,
-        found=distinct % width - 1,
-        count=np.bincount(inverse, counts[keep], minlength=len(distinct)),
-    )
-
-
-def nmi(pairs: Contingency) -> float:
-    """Normalised mutual information, arithmetic mean of the entropies; 0 to 1.
-
-    The unassigned form one more cluster. 1 when truth and found are one cluster each, nan without
-    rows.
-    """
-    if not pairs.total:
-        return np.nan
-    truth, found = pairs.truth_sizes(), pairs.found_sizes()
-    mean_entropy = (_entropy(truth) + _entropy(found)) / 2
-    if mean_entropy == 0:
-        return 1.0
-    # Counts first: their quotient is exact for independent labels, and its logarithm 0.
-    ratio = pairs.count * pairs.total / (truth[pairs.truth] * found[pairs.found])
-    information = float(np.sum(pairs.count / pairs.total * np.log(ratio)))
-    return min(1.0, max(0.0, information / mean_entropy))
-
-
-def ari(pairs: Contingency) -> float:
-    """Adjusted Rand index (Hubert and Arabie, 1985); at most 1, around 0 by chance.
-
-    The unassigned form one more cluster. 1 when both partitions are equal, trivial ones among
-    them; nan without rows.
-    """
-    if not pairs.total:
-        return np.nan
-    together = _pairs_of(pairs.count)
-    in_truth, in_found = _pairs_of(pairs.truth_sizes()), _pairs_of(pairs.found_sizes())
-    if together == in_truth == in_found:
-        return 1.0
-    by_chance = in_truth * in_found / _pairs_of(np.array([pairs.total]))
-    return (together - by_chance) / ((in_truth + in_found) / 2 - by_chance)
-
-
-def matched(pairs: Contingency) -> np.ndarray:
-    """Return how many utterances of each true label are in the found label matched with it.
-
-    Labels are matched one to one, so that the most utterances agree (the Hungarian method); the
-    unassigned are matched with nothing. Of equally good matchings the order of the labels decides.
-    """
-    n = len(pairs.truth_labels)
-    inside = pairs.found != _NONE
-    truth, found, count = pairs.truth[inside], pairs.found[inside], pairs.count[inside]
-    if not n:
-        return np.zeros(0)
-    # Each true label can also stay alone, in a column of its own. The solver takes no weights of 0:
-    # one more on every edge changes nothing, since each true label takes exactly one.
-    weight = np.concatenate([count, np.zeros(n)]) + 1
-    rows = np.concatenate([truth, np.arange(n)])
-    columns = np.concatenate([found, len(pairs.found_labels) + np.arange(n)])
-    edges = csr_array((weight, (rows, columns)), shape=(n, len(pairs.found_labels) + n))
-    taken = np.empty(n, np.int64)
-    rows, columns = min_weight_full_bipartite_matching(edges, maximize=True)
-    taken[rows] = columns
-    agree = found == taken[truth]
-    return np.bincount(truth[agree], count[agree], minlength=n)
-
-
-def hungarian_accuracy(pairs: Contingency) -> float:
-    """Share of utterances in the found label that is matched with their true one (see `matched`).
-
-    The unassigned are wrong. nan without rows.
-    """
-    return _share(float(matched(pairs).sum()), pairs.total)
-
-
-def known_novel_accuracy(pairs: Contingency, known: Collection) -> tuple[float, float, float]:
-    """Accuracy on known and on novel true labels, and their harmonic mean (the H-score).
-
-    The matching is over all labels at once, as in generalised category discovery (Vaze et al.,
-    CVPR 2022). The unassigned are wrong. nan where there are no known, or no novel, utterances.
-    """
-    is_known = np.array([label in known for label in pairs.truth_labels], bool)
-    right, sizes = matched(pairs), pairs.truth_sizes()
-    on_known, on_novel = (_share(right[s].sum(), sizes[s].sum()) for s in (is_known, ~is_known))
-    return on_known, on_novel, _harmonic(on_known, on_novel)
-
-
-def b_cubed(pairs: Contingency) -> tuple[float, float, float]:
-    """B-cubed precision, recall and F1 (Bagga and Baldwin, 1998).
-
-    Precision is the mean over the assigned utterances, 0 if there are none; recall is the mean
-    over all, 0 for the unassigned. nan without rows.
-    """
-    inside = pairs.found != _NONE
-    count = pairs.count[inside]
-    assigned = count.sum()
-    precision = np.sum(count**2 / pairs.found_sizes()[pairs.found[inside]])
-    recall = np.sum(count**2 / pairs.truth_sizes()[pairs.truth[inside]])
-    precision, recall = precision / assigned if assigned else 0.0, _share(recall, pairs.total)
-    return float(precision) if pairs.total else np.nan, recall, _harmonic(precision, recall)
-
-
-def pairwise_f1(pairs: Contingency) -> tuple[float, float, float]:
-    """Precision, recall and F1 of putting two utterances together, over all pairs of them.
-
-    The unassigned are together with nothing. Without two utterances that belong together, or were
-    put together, the shares are 1 if neither was the case, else 0. nan without rows.
-    """
-    if not pairs.total:
-        return np.nan, np.nan, np.nan
-    inside = pairs.found != _NONE
-    right = _pairs_of(pairs.count[inside])
-    claimed, true = _pairs_of(pairs.found_sizes()[:-1]), _pairs_of(pairs.truth_sizes())
-    if claimed == true == 0:
-        return 1.0, 1.0, 1.0
-    precision, recall = (right / n if n else 0.0 for n in (claimed, true))
-    return precision, recall, _harmonic(precision, recall)
-
-
 def open_intent_scores(
     truth: Sequence, predicted: Sequence, counts: np.ndarray | None = None
 ) -> dict[str, float]:
@@ -264,10 +102,10 @@ def open_intent_scores(
         predicted: (n,) the same.
         counts: (n,) how many utterances a row stands for; None for one each.
     """
-    counts = _checked_counts(counts, len(truth))
+    counts = checked_counts(counts, len(truth))
     if len(predicted) != len(truth):
         raise ValueError(f"{len(truth)} true labels, but {len(predicted)} predicted: give one each")
-    labels, codes = _codes([*truth, *predicted])
+    labels, codes = codes_of([*truth, *predicted])
     true, given = np.split(codes % (len(labels) + 1), 2)  # the open class comes last
     right = true == given
     both = np.bincount(true[right], counts[right], minlength=len(labels) + 1)
@@ -275,7 +113,7 @@ def open_intent_scores(
     either = np.bincount(codes, weights, minlength=len(labels) + 1)
     f1 = np.divide(2 * both, either, out=np.full(len(either), np.nan), where=either > 0)
     return {
-        "open_accuracy": _share(both.sum(), counts.sum()),
+        "open_accuracy": share(both.sum(), counts.sum()),
         "open_f1": _mean(f1),
         "f1_known": _mean(f1[:-1]),
         "f1_open": float(f1[-1]),
@@ -324,7 +162,7 @@ def recovery(truth: Truth, found: Found, names: Mapping[str, str] | None = None)
     purity = pairs.count / found_sizes[pairs.found]
     # The harmonic mean of recall and purity.
     fit = 2 * pairs.count / (sizes[pairs.truth] + found_sizes[pairs.found])
-    fit[pairs.found == _NONE] = -1
+    fit[pairs.found == NONE] = -1
     rows = []
     bounds = np.searchsorted(pairs.truth, np.arange(len(sizes) + 1))
     for code, (intent, in_scope) in enumerate(pairs.truth_labels):
@@ -333,7 +171,7 @@ def recovery(truth: Truth, found: Found, names: Mapping[str, str] | None = None)
             continue
         best = start + int(np.argmax(fit[start:stop]))
         size = int(sizes[code])
-        if pairs.found[best] == _NONE:
+        if pairs.found[best] == NONE:
             rows.append(Recovery(intent, size, None, None, recall=0.0, purity=0.0))
             continue
         found_id = pairs.found_labels[pairs.found[best]]
@@ -425,8 +263,8 @@ def _clustering(prefix: str, pairs: Contingency, known: Collection[str]) -> dict
 
 
 def _junk_intents(in_scope: np.ndarray, novel_ids: Sequence[str | None], counts: np.ndarray) -> int:
-    labels, codes = _codes(novel_ids)
-    inside = codes != _NONE
+    labels, codes = codes_of(novel_ids)
+    inside = codes != NONE
     size = np.bincount(codes[inside], counts[inside], minlength=len(labels))
     junk = inside & ~in_scope
     return int(np.sum(np.bincount(codes[junk], counts[junk], minlength=len(labels)) * 2 > size))
@@ -435,16 +273,6 @@ def _junk_intents(in_scope: np.ndarray, novel_ids: Sequence[str | None], counts:
 def _novel_ids(found: Found) -> list[str | None]:
     """Return the intent of the rows that are in a novel one, None for all others."""
     return [i if n else None for i, n in zip(found.intent_id, found.is_novel, strict=True)]
-
-
-def _codes(labels: Sequence | np.ndarray) -> tuple[list, np.ndarray]:
-    """Return the distinct labels, sorted, and each row's index among them, _NONE for none."""
-    values = labels.tolist() if isinstance(labels, np.ndarray) else labels
-    distinct = set(values) - {None, _NONE}
-    code: dict = {label: i for i, label in enumerate(sorted(distinct))}
-    ordered = list(code)
-    code[None] = code[_NONE] = _NONE
-    return ordered, np.fromiter((code[v] for v in values), np.int64, len(values))
 
 
 def _check(truth: Truth, found: Found) -> np.ndarray:
@@ -458,19 +286,7 @@ def _check(truth: Truth, found: Found) -> np.ndarray:
             raise ValueError(
                 f"truth.intent has {n} rows, but {name} has {len(column)}: give one of each a row"
             )
-    return _checked_counts(truth.counts, n)
-
-
-def _checked_counts(counts: np.ndarray | None, n: int) -> np.ndarray:
-    if counts is None:
-        return np.ones(n)
-    values = np.asarray(counts, np.float64)
-    if values.shape != (n,):
-        raise ValueError(f"{n} rows, but counts of shape {values.shape}: give one count a row")
-    wrong = values[~((values >= 0) & (values == np.floor(values)))]
-    if len(wrong):
-        raise ValueError(f"a count is {wrong[0]}, but counts are whole numbers of at least 0")
-    return values
+    return checked_counts(truth.counts, n)
 
 
 def _roc(
@@ -480,7 +296,7 @@ def _roc(
     is_novel, scores = np.asarray(is_novel, bool), np.asarray(scores, np.float64)
     if is_novel.shape != scores.shape:
         raise ValueError(f"{len(is_novel)} rows, but scores of shape {scores.shape}: give one each")
-    counts = _checked_counts(counts, len(is_novel))
+    counts = checked_counts(counts, len(is_novel))
     novel = counts[is_novel].sum()
     if not 0 < novel < counts.sum() or not np.isfinite(scores).all():
         return np.zeros(0), np.zeros(0)
@@ -492,29 +308,10 @@ def _distinct(labels: Sequence, rows: np.ndarray) -> int:
 
 
 def _weighted_share(chosen: np.ndarray, of: np.ndarray, counts: np.ndarray) -> float:
-    return _share(counts[chosen & of].sum(), counts[of].sum())
-
-
-def _share(part: float, whole: float) -> float:
-    return float(part / whole) if whole else np.nan
-
-
-def _harmonic(a: float, b: float) -> float:
-    # With nan in either, nan.
-    return float(2 * a * b / (a + b)) if a + b != 0 else 0.0
+    return share(counts[chosen & of].sum(), counts[of].sum())
 
 
 def _mean(values: np.ndarray) -> float:
     """Return the mean of what is not nan."""
     values = values[~np.isnan(values)]
     return float(values.mean()) if len(values) else np.nan
-
-
-def _entropy(sizes: np.ndarray) -> float:
-    share = sizes[sizes > 0] / sizes.sum()
-    return float(-np.sum(share * np.log(share)))
-
-
-def _pairs_of(sizes: np.ndarray) -> float:
-    """Return how many pairs of two can be taken inside groups of these sizes."""
-    return float(np.sum(sizes * (sizes - 1)) / 2)

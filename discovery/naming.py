@@ -11,59 +11,30 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import chain
 
 import numpy as np
-from scipy.sparse import csr_array
-from sklearn.feature_extraction.text import CountVectorizer
 
+from discovery.terms import (
+    LONGEST_NAME,
+    Documents,
+    IntentWords,
+    Terms,
+    centrality,
+    read_documents,
+)
 from discovery.text import normalise
+from discovery.words import (
+    ASKING,
+    FUNCTION,
+    INNER,
+    PARTICLES,
+)
 
-# Words that no name needs: they say who speaks and how politely, not what about.
-_DROPPED = frozenset(
-    """a an the this that these those my your his her its our their mine yours i me we us you he him
-    she it they them myself yourself am is are was were be been being do does did doing done have
-    has had having can could will would shall should may might must want wants wanted need needs
-    needed wanna gonna gotta please pls plz kindly just also really very so too some any there here
-    im ive id ill youre thats and or but if then than because as while let lets get got getting
-    like know help makes go going thing things something anything much many more most such about
-    into onto s t re ve ll d m u ur able via per both each every other another still now again
-    already yet even only well oh um uh hmm ok okay sure maybe give see look think try trying tried
-    way possible right next currently actually""".split()
-)
-# Words that may stand inside a name, and at its end only where nothing follows ("turn lights on").
-_INNER = frozenset(
-    """to of in on at for from by with without up out off over down under not no between after
-    before during until through""".split()
-)
-# Of those, the ones that end a name wherever they follow its last word ("verify top up").
-_PARTICLES = frozenset("up out off down over".split())
-# Words that may begin a name, and what is written for their short forms.
-_ASKING = frozenset("how what when where who why which whose".split())
-_SHORTENED = {f"{word}s": (word, "is") for word in ("how", "what", "when", "where", "who")}
-_NEGATED = frozenset(
-    """isnt arent wasnt werent dont doesnt didnt cant cannot couldnt wont wouldnt shouldnt hasnt
-    havent hadnt aint never""".split()
-)
-_FUNCTION = _DROPPED | _INNER | _ASKING
-# Not the plural it looks like.
-_NO_PLURALS = frozenset({"news"})
-
-# All but white space, punctuation and symbols, so that the marks of other scripts stay in words.
-_WORD = re.compile(
-    "[^\\s!-&(-/:-@\\[-`{-\u00bf\u00d7\u00f7\u2010-\u206f\u20a0-\u2bff\u3000-\u3004\u3008-\u3020"
-    "\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\u060c\u061b\u061f\u0964\u0965]+"
-)
-_APOSTROPHES = re.compile("[\u2018\u2019\u02bc`]")
-
-_KEYWORDS = 10
 # Words of an intent that can be in its name: the most characteristic.
 _NAME_WORDS = 30
 # Words with meaning that a pair of words may skip.
 _SKIPPED = 2
-_LONGEST_NAME = 5
-_LONGEST_WORD = 25
 _LONGEST_EVIDENCE = 40
 # Candidates of each intent that are compared with its centroid.
 _COMPARED = 5
@@ -76,21 +47,6 @@ _APART = 0.35
 # Words of a domain's name; a word that occurs in this share of an intent speaks for all of it.
 _DOMAIN_WORDS = 3
 _SPEAKS_FOR = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Documents:
-    """A bounded sample of one intent's utterances.
-
-    Attributes:
-        texts: (n,) utterances.
-        weights: (n,) how often each was said, above 0.
-        vectors: (n, d) unit norm.
-    """
-
-    texts: Sequence[str]
-    weights: np.ndarray
-    vectors: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +94,7 @@ def exemplars(
     rows = readable if len(readable) >= n else rows
     if not rows:
         return []
-    near = _centrality(vectors, weights)[rows]
+    near = centrality(vectors, weights)[rows]
     half = max(n, -(-len(rows) // 2))
     central = [rows[i] for i in np.argsort(-near, kind="stable")[:half]]
     points = np.asarray(vectors, np.float64)[central]
@@ -170,8 +126,8 @@ def name_intents(
     Returns:
         One name for each intent, all different and none of them taken.
     """
-    intents = _read(documents)
-    terms = _Terms.of(intents)
+    intents = read_documents(documents)
+    terms = Terms.of(intents)
     ranked = _by_score([_candidates(intent, terms, row) for row, intent in enumerate(intents)])
     if encode is not None:
         ranked = _by_centroid(intents, ranked, encode)
@@ -208,11 +164,11 @@ def name_domains(
     Returns:
         One name for each domain, all different and none of them taken.
     """
-    intents = _read([d for members in documents for d in members])
+    intents = read_documents([d for members in documents for d in members])
     bounds = np.cumsum([0, *(len(members) for members in documents)])
     groups = [intents[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
-    wholes = [_Intent.joined(group) for group in groups]
-    terms = _Terms.of(wholes)
+    wholes = [IntentWords.joined(group) for group in groups]
+    terms = Terms.of(wholes)
     ranked = _domain_words(groups)
     used = {_key(name) for name in taken}
     names: dict[int, IntentName] = {}
@@ -236,41 +192,6 @@ def name_domains(
 
 
 @dataclass(frozen=True, slots=True)
-class _Intent:
-    """An intent's utterances in words, sorted by text, with damped weights."""
-
-    texts: list[str]
-    words: list[list[str]]
-    lemmas: list[list[str]]
-    meant: list[list[int]]  # the places of the words that carry meaning
-    weights: np.ndarray
-    closeness: np.ndarray  # of each utterance to all, 1 on average
-    centroid: np.ndarray
-
-    @classmethod
-    def joined(cls, intents: Sequence["_Intent"]) -> "_Intent":
-        """Return the utterances of several intents as those of one."""
-        return cls(
-            texts=[t for i in intents for t in i.texts],
-            words=[line for i in intents for line in i.words],
-            lemmas=[line for i in intents for line in i.lemmas],
-            meant=[places for i in intents for places in i.meant],
-            weights=np.concatenate([np.zeros(0), *(i.weights for i in intents)]),
-            closeness=np.concatenate([np.zeros(0), *(i.closeness for i in intents)]),
-            centroid=sum((i.centroid for i in intents), np.zeros(1)),
-        )
-
-    def most_central(self, rows: Iterable[int] | None = None) -> str:
-        """Return the most central of some or all utterances, if possible one of readable length."""
-
-        def order(i: int) -> tuple[bool, float, str]:
-            return not 3 <= len(self.words[i]) <= 15, -self.closeness[i], self.texts[i]
-
-        best = min(range(len(self.texts)) if rows is None else rows, key=order, default=None)
-        return "" if best is None else self.texts[best]
-
-
-@dataclass(frozen=True, slots=True)
 class _Candidate:
     """Lemmas that could make a name, in their order, and what speaks for them."""
 
@@ -281,185 +202,7 @@ class _Candidate:
     score: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """The terms of all intents, with their class-based TF-IDF."""
-
-    names: np.ndarray
-    weight: csr_array  # (intents, terms)
-    surface: Mapping[str, str]  # how a lemma is mostly written
-
-    @classmethod
-    def of(cls, intents: Sequence[_Intent]) -> "_Terms":
-        """Count the terms of every intent, and weigh them.
-
-        tf · log(1 + A / f): tf is a term's share of an intent's terms, f how often it occurs in all
-        intents, A how many terms an intent has on average.
-        """
-        surface = _surface(intents)
-        lines = [
-            line for intent in intents for line in zip(intent.lemmas, intent.meant, strict=True)
-        ]
-        if not surface:
-            return cls(np.zeros(0, object), csr_array((len(intents), 0)), surface)
-        vectorizer = CountVectorizer(analyzer=_terms_of, binary=True, dtype=np.float64)
-        counts = vectorizer.fit_transform(lines)
-        weights = np.concatenate([intent.weights for intent in intents])
-        bounds = np.cumsum([0, *(len(intent.lemmas) for intent in intents)])
-        member = csr_array((weights, np.arange(len(lines)), bounds), (len(intents), len(lines)))
-        frequency = csr_array(member @ counts)
-        totals = np.asarray(frequency.sum(axis=1)).ravel()
-        idf = np.log1p(totals.mean() / np.asarray(frequency.sum(axis=0)).ravel())
-        row_of = np.repeat(np.arange(len(intents)), np.diff(frequency.indptr))
-        frequency.data *= idf[frequency.indices] / totals[row_of]
-        return cls(vectorizer.get_feature_names_out(), frequency, surface)
-
-    def of_intent(self, row: int) -> list[tuple[str, float]]:
-        """Return an intent's terms with their weights, heaviest first."""
-        start, stop = self.weight.indptr[row : row + 2]
-        weights, names = self.weight.data[start:stop], self.names[self.weight.indices[start:stop]]
-        return [(str(names[i]), float(weights[i])) for i in np.lexsort((names, -weights))]
-
-    def keywords(self, row: int) -> tuple[str, ...]:
-        """Return an intent's first terms, without those whose words were all named before."""
-        chosen: list[str] = []
-        named: set[str] = set()
-        for term, _ in self.of_intent(row):
-            lemmas = term.split(" ")
-            if not named.issuperset(lemmas):
-                chosen.append(" ".join(self.surface[lemma] for lemma in lemmas))
-                named.update(lemmas)
-            if len(chosen) == _KEYWORDS:
-                break
-        return tuple(chosen)
-
-
-def _read(documents: Sequence[Documents]) -> list[_Intent]:
-    """Split texts into words and lemmas; the order of an intent's utterances does not matter."""
-    split = []
-    vocabulary: set[str] = set()
-    for d in documents:
-        if not len(d.texts) == len(d.weights) == len(d.vectors):
-            raise ValueError(
-                f"{len(d.texts)} texts, but {len(d.weights)} weights and {len(d.vectors)} vectors: "
-                "give one of each"
-            )
-        order = sorted(range(len(d.texts)), key=lambda i: (d.texts[i], d.weights[i]))
-        lines = [_words(d.texts[i]) for i in order]
-        vocabulary.update(word for line in lines for word in line)
-        split.append((order, lines))
-    lemma = {word: _lemma(word, vocabulary) for word in vocabulary}
-    meaning = {w for w in lemma.values() if _has_meaning(w)}
-    intents = []
-    for d, (order, lines) in zip(documents, split, strict=True):
-        near = _centrality(d.vectors, d.weights)[order]
-        weights = _damped(d.weights)[order]
-        intents.append(
-            _Intent(
-                texts=[d.texts[i] for i in order],
-                words=lines,
-                lemmas=(lemmas := [[lemma[word] for word in line] for line in lines]),
-                meant=[[i for i, w in enumerate(line) if w in meaning] for line in lemmas],
-                weights=weights,
-                closeness=near / max(near.mean(), 1e-6) if len(near) else near,
-                centroid=weights @ np.asarray(d.vectors, np.float64)[order],
-            )
-        )
-    return intents
-
-
-def _damped(weights: np.ndarray) -> np.ndarray:
-    # A text that was typed 400 times says no more about an intent than a few others do.
-    return 1 + np.log(np.maximum(np.asarray(weights, np.float64), 1))
-
-
-def _centrality(vectors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the mean similarity of each vector to all."""
-    if not len(vectors):
-        return np.zeros(0)
-    vectors, weights = np.asarray(vectors, np.float64), _damped(weights)
-    return vectors @ (weights @ vectors / weights.sum())
-
-
-def _words(text: str) -> list[str]:
-    """Split a text into words, case folded; numbers are none, and negations are "not"."""
-    runs = _WORD.findall(_APOSTROPHES.sub("'", normalise(text)))
-    return list(chain.from_iterable(map(_words_in, runs)))
-
-
-@lru_cache(maxsize=100_000)
-def _words_in(run: str) -> tuple[str, ...]:
-    words: list[str] = []
-    for word in run.replace("n't", "nt").split("'"):
-        if word in _SHORTENED:
-            words.extend(_SHORTENED[word])
-        elif word == "s" and words and words[-1] in _ASKING:
-            words.append("is")
-        elif word in _NEGATED:
-            words.append("not")
-        elif any(map(str.isalpha, word)):
-            words.append(word)
-    return tuple(words)
-
-
-def _lemma(word: str, vocabulary: Collection[str]) -> str:
-    """Return the base of an English word, if the base is in the vocabulary, else the word."""
-    while (base := _base(word, vocabulary)) is not None:
-        word = base
-    return word
-
-
-def _base(word: str, vocabulary: Collection[str]) -> str | None:
-    if not word.isascii() or word in _FUNCTION or word in _NO_PLURALS:
-        return None
-    if word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        options = [word[:-1], word[:-2] if word.endswith("es") else "", _with_y(word, "ies")]
-    elif word.endswith("ing"):
-        options = [word[:-3], word[:-3] + "e", _undoubled(word[:-3])]
-    elif word.endswith("ed"):
-        options = [word[:-1], word[:-2], _undoubled(word[:-2]), _with_y(word, "ied")]
-    else:
-        return None
-    found = (o for o in options if len(o) >= 3 and o in vocabulary and o not in _FUNCTION)
-    return next(found, None)
-
-
-def _undoubled(stem: str) -> str:
-    return stem[:-1] if stem[-1:] == stem[-2:-1] else ""
-
-
-def _with_y(word: str, ending: str) -> str:
-    return word[: -len(ending)] + "y" if word.endswith(ending) else ""
-
-
-def _has_meaning(lemma: str) -> bool:
-    if lemma in _FUNCTION or len(lemma) > _LONGEST_WORD:
-        return False
-    return len(lemma) > 1 or not lemma.isascii()
-
-
-def _terms_of(utterance: tuple[Sequence[str], Sequence[int]]) -> list[str]:
-    """Return an utterance's terms: words with meaning, neighbours of them; or whatever there is."""
-    line, places = utterance
-    terms = [line[i] for i in places]
-    for i, j in zip(places[:-1], places[1:], strict=True):
-        if j - i < _LONGEST_NAME and line[i] != line[j]:
-            between = [lemma for lemma in line[i + 1 : j] if lemma in _INNER]
-            terms.append(" ".join([line[i], *between, line[j]]))
-    return terms or list(line)
-
-
-def _surface(intents: Sequence[_Intent]) -> dict[str, str]:
-    """Return how each lemma is mostly written."""
-    written: Counter[tuple[str, str]] = Counter()
-    for intent in intents:
-        for lemmas, words in zip(intent.lemmas, intent.words, strict=True):
-            written.update(zip(lemmas, words, strict=True))
-    rarest_first = sorted(written.items(), key=lambda item: (item[1], item[0]))
-    return {lemma: word for (lemma, word), _ in rarest_first}
-
-
-def _candidates(intent: _Intent, terms: _Terms, row: int) -> list[_Candidate]:
+def _candidates(intent: IntentWords, terms: Terms, row: int) -> list[_Candidate]:
     """Return the words and pairs of words that could name an intent, not yet scored."""
     words = [(t, w) for t, w in terms.of_intent(row) if " " not in t][:_NAME_WORDS]
     weight = {term: w / words[0][1] for term, w in words}
@@ -499,7 +242,7 @@ def _phrases(
     An utterance without any word that has meaning is a phrase as a whole, if it is short.
     """
     if not places:
-        short = 0 < len(line) <= _LONGEST_NAME and sum(map(len, line)) <= _LONGEST_EVIDENCE
+        short = 0 < len(line) <= LONGEST_NAME and sum(map(len, line)) <= _LONGEST_EVIDENCE
         return {tuple(line): True} if short else {}
     words = [line[i] for i in places]
     phrases: dict[tuple[str, ...], bool] = {}
@@ -515,7 +258,7 @@ def _phrases(
         if len(set(triple)) == 3 and all(w in weight for w in triple):
             phrases[triple] = True
     if words[0] in weight:
-        phrases |= {(asking, words[0]): True for asking in line[: places[0]] if asking in _ASKING}
+        phrases |= {(asking, words[0]): True for asking in line[: places[0]] if asking in ASKING}
     return phrases
 
 
@@ -540,7 +283,7 @@ def _sorted(candidates: Iterable[_Candidate]) -> list[_Candidate]:
 
 
 def _by_centroid(
-    intents: Sequence[_Intent],
+    intents: Sequence[IntentWords],
     ranked: Sequence[list[_Candidate]],
     encode: Callable[[Sequence[str]], np.ndarray],
 ) -> list[list[_Candidate]]:
@@ -562,7 +305,7 @@ def _by_centroid(
 
 
 def _unused(
-    intent: _Intent, candidates: Sequence[_Candidate], used: Collection[frozenset[str]]
+    intent: IntentWords, candidates: Sequence[_Candidate], used: Collection[frozenset[str]]
 ) -> tuple[str, _Candidate | None]:
     """Return the best name that is not in use, with its candidate."""
     for candidate in candidates:
@@ -590,11 +333,11 @@ def _key(name: str) -> frozenset[str]:
 
 def _cut(text: str) -> str:
     """Return the beginning of a text, for want of a phrase."""
-    start = " ".join(text.split()[:_LONGEST_NAME])
+    start = " ".join(text.split()[:LONGEST_NAME])
     return start if len(start) <= _LONGEST_EVIDENCE else start[: _LONGEST_EVIDENCE - 1] + "…"
 
 
-def _written(intent: _Intent, candidate: _Candidate) -> str:
+def _written(intent: IntentWords, candidate: _Candidate) -> str:
     """Write a candidate as its utterances mostly do."""
     forms: Counter[str] = Counter()
     for i in candidate.rows:
@@ -612,23 +355,23 @@ def _written_in(lemmas: Sequence[str], words: Sequence[str], line: Sequence[str]
         if lemma not in line[start:]:
             return ""
         places.append(line.index(lemma, start))
-    asked = lemmas[0] in _ASKING
+    asked = lemmas[0] in ASKING
     first, last = places[0], places[-1]
     phrase = ["how"] if first and words[first - 1] == "how" and not asked else []
     phrase.append(words[first])
     for i, j in zip(places[:-1], places[1:], strict=True):
         between = words[i + 1 : j]
-        if all(w in _FUNCTION for w in between):
-            phrase += [w for w in between if asked or w in _INNER]
+        if all(w in FUNCTION for w in between):
+            phrase += [w for w in between if asked or w in INNER]
         phrase.append(words[j])
     if last + 1 < len(words):
-        at_end = last + 2 == len(words) and words[last + 1] in _INNER - {"not", "no"}
-        if at_end or words[last + 1] in _PARTICLES:
+        at_end = last + 2 == len(words) and words[last + 1] in INNER - {"not", "no"}
+        if at_end or words[last + 1] in PARTICLES:
             phrase.append(words[last + 1])
-    return " ".join(phrase if len(phrase) <= _LONGEST_NAME else [words[i] for i in places])
+    return " ".join(phrase if len(phrase) <= LONGEST_NAME else [words[i] for i in places])
 
 
-def _domain_words(groups: Sequence[Sequence[_Intent]]) -> list[dict[str, float]]:
+def _domain_words(groups: Sequence[Sequence[IntentWords]]) -> list[dict[str, float]]:
     """Return of each domain its best words with what they add, best first."""
     covers = [[_coverage(intent) for intent in group] for group in groups]
     everywhere: Counter[str] = Counter()
@@ -637,7 +380,7 @@ def _domain_words(groups: Sequence[Sequence[_Intent]]) -> list[dict[str, float]]
     return [_greedy_words(group, everywhere) for group in covers]
 
 
-def _coverage(intent: _Intent) -> dict[str, float]:
+def _coverage(intent: IntentWords) -> dict[str, float]:
     """Return of each word with meaning how far it speaks for an intent, 0 to 1."""
     cover: defaultdict[str, float] = defaultdict(float)
     shares = intent.weights / intent.weights.sum() / _SPEAKS_FOR

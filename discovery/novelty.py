@@ -107,7 +107,7 @@ class Scorers:
             exemplar_classes=labels[kept].astype(np.int64),
             centres=_unit(centres).astype(np.float32),
             neighbours=int(np.clip(np.median(counts) // 4, 1, _NEIGHBOURS)),
-            opened=None if ood is None else OpenClassifier.fit(vectors, labels, ood),
+            opened=None if ood is None else OpenClassifier.fit(vectors, labels, ood, seed),
         )
 
     def score(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

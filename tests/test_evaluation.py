@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
+from discovery import agreement
 from discovery import evaluation as ev
 from discovery.evaluation import Found, Truth, contingency, evaluate_discovery
 
@@ -127,7 +128,7 @@ def test_matching_is_global_and_not_greedy():
     # The largest pair is (a, 1); taking it first leaves b with nothing: 5 instead of 4 + 4.
     truth, found = ["a"] * 9 + ["b"] * 4, ["1"] * 5 + ["2"] * 4 + ["1"] * 4
     pairs = contingency(truth, found)
-    assert ev.matched(pairs).tolist() == [4, 4]
+    assert agreement.matched(pairs).tolist() == [4, 4]
     assert ev.hungarian_accuracy(pairs) == 8 / 13
 
 

@@ -1,0 +1,130 @@
+"""discovery/intents.py: what a cluster is, by what it holds."""
+
+import numpy as np
+import pytest
+
+from discovery import intents as module
+from discovery.intents import (
+    NOVEL,
+    OUT_OF_DOMAIN,
+    UNLABELED,
+    IntentRules,
+    Points,
+    assign,
+    discover_intents,
+)
+
+RULES = IntentRules(distance=0.4, radius=0.4, min_size=5)
+DIMENSION = 16
+
+
+def bunch(direction: int, size: int, seed: int = 0) -> np.ndarray:
+    """Unit vectors close to an axis."""
+    x = np.random.default_rng(seed + 100 * direction).normal(size=(size, DIMENSION)) * 0.08
+    x[:, direction] += 1
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+
+
+def points(*groups: tuple[np.ndarray, int, float]) -> Points:
+    """Points from (vectors, label, novelty score)."""
+    vectors, labels, novelty = zip(*groups, strict=True)
+    sizes = [len(v) for v in vectors]
+    return Points(
+        np.concatenate(vectors),
+        np.ones(sum(sizes)),
+        np.repeat(labels, sizes),
+        np.repeat(novelty, sizes).astype(np.float32),
+    )
+
+
+def test_known_novel_and_junk_are_told_apart():
+    found = discover_intents(
+        points(
+            (bunch(0, 20), UNLABELED, -1.0),  # known: labelled utterances are among them
+            (bunch(0, 8, seed=1), 0, 0.0),
+            (bunch(1, 20), UNLABELED, 2.0),  # novel
+            (bunch(2, 20), UNLABELED, 2.0),  # junk: out-of-domain examples are among them
+            (bunch(2, 8, seed=1), OUT_OF_DOMAIN, 0.0),
+        ),
+        RULES,
+    )
+    assert found.kinds.tolist() == [0, NOVEL, OUT_OF_DOMAIN]
+    for row, axis in enumerate((0, 1, 2)):
+        assert found.centroids[row].argmax() == axis
+    np.testing.assert_allclose(np.linalg.norm(found.centroids, axis=1), 1, atol=1e-5)
+
+
+def test_a_known_intent_without_utterances_in_the_log_is_kept():
+    found = discover_intents(
+        points((bunch(0, 5), 0, 0.0), (bunch(1, 5), 1, 0.0), (bunch(2, 9), UNLABELED, 1.0)), RULES
+    )
+    assert found.kinds.tolist() == [0, 1, NOVEL]
+
+
+def test_small_clusters_are_no_intents():
+    found = discover_intents(
+        points((bunch(0, 4), UNLABELED, 1.0), (bunch(1, 5), UNLABELED, 1.0)), RULES
+    )
+    assert found.kinds.tolist() == [NOVEL] and found.centroids[0].argmax() == 1
+
+
+def test_a_cluster_that_looks_known_is_not_novel_though_it_holds_no_label():
+    found = discover_intents(points((bunch(0, 9), UNLABELED, -1.0), (bunch(1, 5), 0, 0.0)), RULES)
+    assert found.kinds.tolist() == [0]
+
+
+def test_a_stray_label_does_not_make_a_novel_cluster_known():
+    found = discover_intents(
+        points(
+            (bunch(0, 20), 0, 0.0),
+            (bunch(1, 1, seed=5), 0, 0.0),
+            (bunch(1, 20), UNLABELED, 2.0),
+        ),
+        RULES,
+    )
+    assert found.kinds.tolist() == [0, NOVEL]
+
+
+def test_a_stray_out_of_domain_example_does_not_make_a_cluster_junk():
+    found = discover_intents(
+        points(
+            (bunch(0, 60), UNLABELED, 2.0),
+            (bunch(0, 1, seed=5), OUT_OF_DOMAIN, 0.0),
+            (bunch(1, 60), UNLABELED, 2.0),
+            (bunch(1, 40, seed=5), OUT_OF_DOMAIN, 0.0),
+        ),
+        RULES,
+    )
+    assert found.kinds.tolist() == [NOVEL, OUT_OF_DOMAIN]
+
+
+def test_weights_count_as_repeated_utterances():
+    vectors = np.concatenate([bunch(0, 6), bunch(1, 6)])
+    labels, novelty = np.full(12, UNLABELED), np.ones(12, np.float32)
+    once = discover_intents(Points(vectors, np.ones(12), labels, novelty), RULES)
+    often = discover_intents(Points(vectors, np.full(12, 50.0), labels, novelty), RULES)
+    np.testing.assert_array_equal(once.kinds, often.kinds)
+
+
+def test_assignment_is_the_nearest_centroid_in_its_radius():
+    rng = np.random.default_rng(0)
+    centroids = rng.normal(size=(6, DIMENSION))
+    centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
+    kinds = np.array([0, 1, NOVEL, NOVEL, OUT_OF_DOMAIN, NOVEL])
+    radii = np.full(6, 0.7, np.float32)
+    found = module.Intents(centroids.astype(np.float32), kinds, radii)
+    x = rng.normal(size=(200, DIMENSION))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    intent, distance = assign(x, found)
+    for i in range(200):  # by brute force
+        distances = [1 - float(x[i] @ c) for c in centroids]
+        nearest = int(np.argmin(distances))
+        assert distance[i] == pytest.approx(min(distances), abs=1e-5)
+        inside = min(distances) <= 0.7 and kinds[nearest] != OUT_OF_DOMAIN
+        assert intent[i] == (nearest if inside else -1)
+
+
+def test_more_points_than_a_worker_links_are_refused(monkeypatch):
+    monkeypatch.setattr(module, "MAX_POINTS", 10)
+    with pytest.raises(ValueError, match="11 points, but at most 10"):
+        discover_intents(points((bunch(0, 11), UNLABELED, 1.0)), RULES)

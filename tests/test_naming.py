@@ -1,0 +1,86 @@
+"""discovery/naming.py: names come from the utterances, are distinct, and do not depend on order."""
+
+import numpy as np
+import pytest
+
+from discovery.naming import Documents, exemplars, name_domains, name_intents
+
+PRESCRIPTION = """refill my prescription;need to refill a prescription;prescription refill please;
+can you refill my prescription for me;my prescription needs a refill;refill the heart prescription"""
+PARKING = """pay my parking fine;how do i pay a parking fine;got a parking fine;contest a parking fine;
+parking fine on my car;where to pay the parking fine"""
+BOILER = """the boiler is broken;boiler does not start;fix my boiler;broken boiler again;
+my boiler is broken;no heat from the boiler"""
+
+
+def documents(texts: str, seed: int = 0) -> Documents:
+    lines = [t.strip() for t in texts.split(";")]
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(1, 16)) * 3 + rng.normal(size=(len(lines), 16))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Documents(lines, np.ones(len(lines)), vectors)
+
+
+@pytest.fixture(scope="module")
+def three():
+    return [documents(t, seed) for seed, t in enumerate((PRESCRIPTION, PARKING, BOILER))]
+
+
+def test_names_say_what_it_is_about(three):
+    prescription, parking, boiler = (n.name for n in name_intents(three))
+    assert {"prescription", "refill"} & set(prescription.split())
+    assert "parking fine" in parking
+    assert "boiler" in boiler
+
+
+def test_names_are_traced_to_an_utterance(three):
+    for name, intent in zip(name_intents(three), three, strict=True):
+        assert name.evidence_text in intent.texts
+        assert set(name.name.split()) <= set(" ".join(intent.texts).split())
+        assert name.keywords
+
+
+def test_names_are_unlike_each_other_and_those_taken(three):
+    names = name_intents([*three, *three], taken=["parking fine"])
+    assert len({n.name for n in names} | {"parking fine"}) == 7
+
+
+def test_the_order_of_utterances_does_not_matter(three):
+    turned = [Documents(d.texts[::-1], d.weights[::-1], d.vectors[::-1]) for d in three]
+    assert [n.name for n in name_intents(three)] == [n.name for n in name_intents(turned)]
+
+
+@pytest.mark.parametrize("texts", ["???", "12345", "привет;как дела", "你好;早上好", "a;the;of"])
+def test_every_intent_gets_some_name(texts):
+    (name,) = name_intents([documents(texts)])
+    assert isinstance(name.name, str) and name.name
+
+
+def test_an_intent_without_utterances_has_no_name():
+    (name,) = name_intents([Documents([], np.zeros(0), np.zeros((0, 16)))])
+    assert (name.name, name.keywords, name.evidence_text) == ("", (), "")
+
+
+def test_domains_are_named_by_words_of_their_intents(three):
+    health, other = name_domains([[three[0]], [three[1], three[2]]])
+    assert health.name != other.name
+    assert {"prescription", "refill"} & set(health.name.replace("/", " ").split())
+
+
+def test_exemplars_begin_with_the_medoid_and_never_repeat_a_text():
+    d = documents(
+        "pay the fine now;Pay the fine  now;where to pay fines;how to pay it;i want to pay"
+    )
+    chosen = exemplars(d.vectors, d.texts, d.weights, 4)
+    assert len(chosen) == len(set(chosen)) == 4
+    normalised = {" ".join(d.texts[i].casefold().split()) for i in chosen}
+    assert len(normalised) == 4
+    means = d.vectors @ d.vectors.mean(axis=0)
+    assert means[chosen[0]] >= sorted(means)[-2]
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_fewer_utterances_than_exemplars(n):
+    d = documents(";".join(f"text number {w}" for w in ("one", "two", "three")[:n]))
+    texts = d.texts[:n]
+    assert sorted(exemplars(d.vectors[:n], texts, d.weights[:n], 5)) == list(range(n))

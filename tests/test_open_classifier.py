@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from discovery.open_classifier import OpenClassifier
+
+
+def draw(centres, rows, seed):
+    rng = np.random.default_rng(seed)
+    x = np.repeat(centres, rows, axis=0) + 0.6 * rng.normal(size=(len(centres) * rows, 16))
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float16)
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Five intents and two kinds of out-of-domain text: fitted rows and rows held out."""
+    centres = np.random.default_rng(0).normal(size=(7, 16))
+    labels = np.repeat(np.arange(5), 40)
+    return labels, *(draw(c, 40, s) for s in (1, 2) for c in (centres[:5], centres[5:]))
+
+
+def test_it_is_as_good_as_logistic_regression(data):
+    labels, x, ood, test, test_ood = data
+    both, truth = np.concatenate([test, test_ood]), np.repeat([0, 1], [len(test), len(test_ood)])
+    y = np.concatenate([labels, np.full(len(ood), 5)])
+    reference = LogisticRegression(C=30, max_iter=1000, class_weight="balanced")
+    expected = reference.fit(np.concatenate([x, ood]), y).predict(both) == 5
+    found = OpenClassifier.fit(x, labels, ood).log_odds(both) > 0
+    assert (found == truth).mean() >= (expected == truth).mean() - 0.02
+    assert (found == expected).mean() > 0.95
+
+
+def test_rare_out_of_domain_text_weighs_as_much_as_an_intent(data):
+    labels, x, ood, _, test_ood = data
+    found = OpenClassifier.fit(x, labels, ood[::16])
+    assert (found.log_odds(test_ood) > 0).mean() > 0.6
+
+
+def test_one_intent_against_the_open_class(data):
+    _, x, ood, test, test_ood = data
+    found = OpenClassifier.fit(x[:40], np.zeros(40, np.int64), ood)
+    assert found.log_odds(test_ood).mean() > 0 > found.log_odds(test[:40]).mean()
+
+
+def test_it_is_stored_and_repeated_exactly(data):
+    labels, x, ood, test, _ = data
+    first = OpenClassifier.fit(x, labels, ood)
+    restored = OpenClassifier.from_arrays(first.to_arrays())
+    assert np.array_equal(first.log_odds(test), restored.log_odds(test))
+    again = OpenClassifier.fit(x, labels, ood)
+    assert first.weights.tobytes() == again.weights.tobytes()
+
+
+def test_it_needs_rows_of_both_kinds(data):
+    labels, x, ood, _, _ = data
+    with pytest.raises(ValueError, match="200 labelled and 0 out-of-domain rows: give some"):
+        OpenClassifier.fit(x, labels, ood[:0])
+    with pytest.raises(ValueError, match="0 labelled and 80 out-of-domain"):
+        OpenClassifier.fit(x[:0], labels[:0], ood)
