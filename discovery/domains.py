@@ -14,7 +14,7 @@ import numpy as np
 MAX_INTENTS = 10_000
 
 # Learned on public data by `python -m benchmarks.domains`; used when there are too few domains.
-DEFAULT_DOMAIN_DISTANCE = 0.85
+DEFAULT_DOMAIN_DISTANCE = 0.83
 # A distance learned on few domains is drawn towards the default, as if that came from this many.
 _PRIOR_DOMAINS = 8
 

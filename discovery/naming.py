@@ -264,7 +264,7 @@ def _phrases(
 
 def _by_score(ranked: Sequence[list[_Candidate]]) -> list[list[_Candidate]]:
     """Score candidates by coverage, weight, and the share of their occurrences that is here."""
-    everywhere: Counter[frozenset[str]] = Counter()
+    everywhere: defaultdict[frozenset[str], float] = defaultdict(float)
     for candidates in ranked:
         for c in candidates:
             everywhere[frozenset(c.lemmas)] += c.coverage

@@ -2,7 +2,9 @@
 
 import json
 import random
+import shutil
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -54,6 +56,17 @@ def run(tmp_path, capsys, write_rows):
         return code, lines, report.read_run(str(output))
 
     return discover
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A model fitted on the known intents, for runs that need not learn one of their own."""
+    folder = tmp_path_factory.mktemp("model")
+    for name, rows in (("log", log()), ("known", known())):
+        pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
+    arguments = ["fit", "--input", folder / "log.parquet", "--labeled", folder / "known.parquet"]
+    assert main([str(a) for a in [*arguments, "--model", folder / "model"]]) == 0
+    return folder / "model"
 
 
 def table(folder, name):
@@ -154,14 +167,20 @@ def test_no_labels_at_all(run, tmp_path):
     assert {r["known_intent"] for r in rows} == {None} == {r["novelty_score"] for r in rows}
 
 
-def test_all_rows_equal(run, tmp_path):
-    code, _, _ = run(log_rows=[{"text": "hello"}] * 50, labeled=known())
+def test_all_rows_equal(run, model, tmp_path):
+    code, _, _ = run("--model", model, log_rows=[{"text": "hello"}] * 50)
     (row,) = table(tmp_path / "out", "assignments")
     assert code == 0 and row["count"] == 50
 
 
 def test_one_labelled_intent(run):
     assert run(log_rows=log(), labeled=known()[:6])[0] == 0
+
+
+def test_one_utterance_that_is_all_there_is(run, tmp_path):
+    assert run(log_rows=[{"text": "hello"}] * 3, labeled=known())[0] == 0
+    (row,) = table(tmp_path / "out", "assignments")
+    assert row["count"] == 3
 
 
 def test_a_single_labelled_utterance(run):
@@ -174,20 +193,20 @@ def test_labels_without_domains(run, tmp_path):
         assert intent["is_novel"] or intent["domain_id"] is None
 
 
-def test_nothing_novel(run, tmp_path):
-    assert run(log_rows=log(novel=False), labeled=known())[0] == 0
+def test_nothing_novel(run, model, tmp_path):
+    assert run("--model", model, log_rows=log(novel=False))[0] == 0
     assert len(table(tmp_path / "out", "intents")) >= len(INTENTS)
 
 
-def test_everything_novel(run, tmp_path):
-    assert run(log_rows=log(rest=False), labeled=known())[0] == 0
+def test_everything_novel(run, model, tmp_path):
+    assert run("--model", model, log_rows=log(rest=False))[0] == 0
     sizes = {i["name"]: i["size"] for i in table(tmp_path / "out", "intents")}
     assert set(INTENTS) <= set(sizes)
 
 
-def test_bad_rows_become_rejects_and_the_job_goes_on(run, tmp_path):
+def test_bad_rows_become_rejects_and_the_job_goes_on(run, model, tmp_path):
     rows = [*log(), {"text": None}, {"text": ""}, {"text": "x" * 1_000_000}]
-    code, _, manifest = run(log_rows=rows, labeled=known())
+    code, _, manifest = run("--model", model, log_rows=rows)
     rejects = table(tmp_path / "out", "rejects")
     assert code == 0
     assert sorted(r["reason"] for r in rejects) == ["empty", "null", "oversized"]
@@ -212,15 +231,13 @@ def test_fit_then_discover_is_discover_with_labels(run, tmp_path, write_rows):
         assert table(tmp_path / "one", name) == table(tmp_path / "two", name), name
 
 
-def test_a_model_of_another_encoder(run, tmp_path, write_rows):
-    model = tmp_path / "model"
-    log_path = write_rows("l.csv", log())
-    assert main(["fit", "--input", str(log_path), "--model", str(model)]) == 0
-    config = json.loads((model / "config.json").read_text())
+def test_a_model_of_another_encoder(run, model, tmp_path):
+    other = tmp_path / "model"
+    shutil.copytree(model, other)
+    config = json.loads((other / "config.json").read_text())
     config["encoder"]["digest"] = "0" * 64
-    (model / "config.json").write_text(json.dumps(config))
-    load_model.cache_clear()
-    refused(run("--input", log_path, "--model", model), "fitted on encoder", "000000000000")
+    (other / "config.json").write_text(json.dumps(config))
+    refused(run("--model", other, log_rows=log()), "fitted on encoder", "000000000000")
 
 
 def test_a_model_that_is_none(run, tmp_path, write_rows):

@@ -6,9 +6,9 @@ import pytest
 from discovery.naming import Documents, exemplars, name_domains, name_intents
 
 PRESCRIPTION = """refill my prescription;need to refill a prescription;prescription refill please;
-can you refill my prescription for me;my prescription needs a refill;refill the heart prescription"""
-PARKING = """pay my parking fine;how do i pay a parking fine;got a parking fine;contest a parking fine;
-parking fine on my car;where to pay the parking fine"""
+can you refill my prescription for me;my prescription needs a refill;refill heart prescription"""
+PARKING = """pay my parking fine;how do i pay a parking fine;got a parking fine;
+contest a parking fine;parking fine on my car;where to pay the parking fine"""
 BOILER = """the boiler is broken;boiler does not start;fix my boiler;broken boiler again;
 my boiler is broken;no heat from the boiler"""
 
@@ -68,9 +68,7 @@ def test_domains_are_named_by_words_of_their_intents(three):
 
 
 def test_exemplars_begin_with_the_medoid_and_never_repeat_a_text():
-    d = documents(
-        "pay the fine now;Pay the fine  now;where to pay fines;how to pay it;i want to pay"
-    )
+    d = documents("pay the fine now;Pay the fine  now;where to pay;how to pay it;i want to pay")
     chosen = exemplars(d.vectors, d.texts, d.weights, 4)
     assert len(chosen) == len(set(chosen)) == 4
     normalised = {" ".join(d.texts[i].casefold().split()) for i in chosen}
