@@ -6,6 +6,7 @@ data; the model says which is which.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -48,8 +49,24 @@ class TrainingData:
     out_of_domain: np.ndarray
 
 
-def fit_model(data: TrainingData, encoder: EncoderIdentity, seed: int = 0) -> Model:
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """Choices of the learner.
+
+    Attributes:
+        seed: of everything random.
+        loss: of the metric head: "contrastive", or "margin", ADVIN's own.
+        clustering: of stage II: "linkage", or "density".
+    """
+
+    seed: int = 0
+    loss: Literal["contrastive", "margin"] = "contrastive"
+    clustering: Literal["linkage", "density"] = "linkage"
+
+
+def fit_model(data: TrainingData, encoder: EncoderIdentity, choices: FitSettings) -> Model:
     """Learn a model from at most MAX_LOG + MAX_LABELED + MAX_OUT_OF_DOMAIN vectors."""
+    seed = choices.seed
     known = len(data.intents)
     vectors = np.concatenate([data.log, data.labeled, data.out_of_domain]).astype(np.float32)
     labels = np.concatenate(
@@ -59,7 +76,7 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, seed: int = 0) -> Mo
             np.full(len(data.out_of_domain), UNLABELED, np.int64),
         ]
     )
-    settings = MetricSettings(seed=seed)
+    settings = MetricSettings(seed=seed, loss=choices.loss)
     head = train_metric_head(vectors, labels, settings)
     novelty = None
     if known:
@@ -79,6 +96,7 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, seed: int = 0) -> Mo
             distance=distance.value,
             radius=distance.radius,
             min_size=max(_MIN_SIZE, distance.small // 3),
+            clustering=choices.clustering,
         ),
         domain_distance=domain_distance.value,
         anchors=np.concatenate([data.labeled, data.out_of_domain]).astype(np.float16),

@@ -6,9 +6,11 @@ whole cluster of them does not.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from discovery.density import density_clusters
 from discovery.linkage import average_linkage
 
 # Labels of points, and kinds of clusters: 0, 1, … is a known intent.
@@ -45,6 +47,7 @@ class IntentRules:
         distance: average cosine distance up to which clusters are merged: the learned one.
         radius: largest 1 - cosine to its centroid at which an intent takes an utterance.
         min_size: distinct utterances of the log that make a novel intent.
+        clustering: exact average linkage, or HDBSCAN.
         junk_lift: a cluster is junk when out-of-domain examples are at least this many times as
             frequent in it as in everything that was clustered.
         known_share: a cluster that holds this share of an intent's labelled utterances is that
@@ -54,6 +57,7 @@ class IntentRules:
     distance: float
     radius: float
     min_size: int = 5
+    clustering: Literal["linkage", "density"] = "linkage"
     junk_lift: float = 0.5
     known_share: float = 0.3
 
@@ -84,7 +88,7 @@ def discover_intents(points: Points, rules: IntentRules) -> Intents:
             f"{len(points.vectors)} points, but at most {MAX_POINTS} are linked on one worker: "
             "sample them first"
         )
-    clusters = _clusters(points, rules.distance)
+    clusters = _clusters(points, rules)
     kinds = _verdicts(points, clusters, rules)
     owner = np.where(points.labels >= 0, points.labels, kinds[clusters])
     known = np.unique(owner[owner >= 0])
@@ -115,11 +119,15 @@ def assign(vectors: np.ndarray, intents: Intents) -> tuple[np.ndarray, np.ndarra
     return np.where(inside, nearest, -1).astype(np.int32), distance.astype(np.float32)
 
 
-def _clusters(points: Points, distance: float) -> np.ndarray:
+def _clusters(points: Points, rules: IntentRules) -> np.ndarray:
     """Return (n,) cluster numbers 0, 1, … in the order of their first points."""
-    sums = points.vectors * points.weights[:, None]
-    tree = average_linkage(sums, points.weights, floor=1 - distance)
-    return np.unique(tree.cut(1 - distance), return_inverse=True)[1]
+    if rules.clustering == "density":
+        labels = density_clusters(points.vectors, rules.distance, rules.min_size)
+    else:
+        sums = points.vectors * points.weights[:, None]
+        tree = average_linkage(sums, points.weights, floor=1 - rules.distance)
+        labels = tree.cut(1 - rules.distance)
+    return np.unique(labels, return_inverse=True)[1]
 
 
 # A cluster that is no intent: too small.

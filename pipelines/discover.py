@@ -12,6 +12,7 @@ import sys
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from discovery.encoder import EncoderError, load_encoder
+from discovery.fit import FitSettings
 from discovery.model import EncoderIdentity, ModelError
 from pipelines import storage
 from pipelines.assignments import AssignmentSources, WriteAssignments
@@ -47,7 +48,7 @@ class Settings:
         columns: names of the columns text, intent and domain.
         encoder: hub id or folder; None for the model's own, or the default.
         threads: processor threads of the encoder, which decide the last bits of its vectors.
-        seed: of everything random.
+        choices: of the learner.
     """
 
     input: str
@@ -57,7 +58,7 @@ class Settings:
     columns: Columns = Columns("text", "intent", "domain")
     encoder: str | None = None
     threads: int = 2
-    seed: int = 0
+    choices: FitSettings = FitSettings()
 
     @property
     def fits(self) -> bool:
@@ -85,7 +86,7 @@ def discover(settings: Settings, output: str, options: PipelineOptions) -> RunMa
     log = _ingest_and_embed(workspace, sources, "log", encoder)
     model = settings.model or storage.join(output, "model")
     if settings.fits:
-        _fit(workspace, sources, log, encoder, model, settings.seed)
+        _fit(workspace, sources, log, encoder, model, settings.choices)
     _run_discovery(workspace, log, model)
     return finish_run(workspace, model, claim)
 
@@ -103,7 +104,7 @@ def fit(settings: Settings, model: str, options: PipelineOptions) -> None:
         _log.info("this model had been fitted before: %s", model)
         return
     log = _ingest_and_embed(workspace, sources, "log", encoder)
-    _fit(workspace, sources, log, encoder, model, settings.seed)
+    _fit(workspace, sources, log, encoder, model, settings.choices)
     storage.delete(storage.join(model, "stages"))
 
 
@@ -139,7 +140,7 @@ class _Sources:
             "columns": dataclasses.asdict(settings.columns),
             "encoder": dataclasses.asdict(encoder.identity),
             "threads": settings.threads,
-            "seed": settings.seed,
+            **dataclasses.asdict(settings.choices),
         }
 
 
@@ -197,7 +198,7 @@ def _fit(
     log: Embedded,
     encoder: _LoadedEncoder,
     model: str,
-    seed: int,
+    choices: FitSettings,
 ) -> None:
     given = {
         role: _ingest_and_embed(workspace, sources, role, encoder)
@@ -209,7 +210,7 @@ def _fit(
         check_labels(inputs.labeled)
 
     def learn(pipeline, stage: Stage) -> None:
-        pipeline | FitModel(inputs, encoder.settings, model, seed)
+        pipeline | FitModel(inputs, encoder.settings, model, choices)
 
     workspace.run("fit", learn)
 

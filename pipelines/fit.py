@@ -10,7 +10,14 @@ import pyarrow as pa
 from apache_beam.metrics import Metrics
 
 from discovery.encoder import load_encoder
-from discovery.fit import MAX_LABELED, MAX_LOG, MAX_OUT_OF_DOMAIN, TrainingData, fit_model
+from discovery.fit import (
+    MAX_LABELED,
+    MAX_LOG,
+    MAX_OUT_OF_DOMAIN,
+    FitSettings,
+    TrainingData,
+    fit_model,
+)
 from discovery.model import EncoderIdentity
 from pipelines.embed import EncoderSettings
 from pipelines.errors import SettingsError
@@ -50,20 +57,20 @@ class FitModel(beam.PTransform):
     inputs: FitInputs
     encoder: EncoderSettings
     target: str
-    seed: int
+    choices: FitSettings
 
     def expand(self, pipeline):
         """Learn in one place: everything it reads is bounded."""
         return (
             pipeline
             | "Inputs" >> beam.Create([self.inputs], reshuffle=False)
-            | "Fit" >> beam.ParDo(_Fit(self.encoder, self.target, self.seed))
+            | "Fit" >> beam.ParDo(_Fit(self.encoder, self.target, self.choices))
         )
 
 
 class _Fit(beam.DoFn):
-    def __init__(self, encoder: EncoderSettings, target: str, seed: int):
-        self._encoder, self._target, self._seed = encoder, target, seed
+    def __init__(self, encoder: EncoderSettings, target: str, choices: FitSettings):
+        self._encoder, self._target, self._choices = encoder, target, choices
 
     def process(self, inputs: FitInputs) -> Iterator[str]:
         # Training depends on the thread count in its last bits, as encoding does.
@@ -73,7 +80,7 @@ class _Fit(beam.DoFn):
         for name, rows in (("log", data.log), ("labeled", data.labeled)):
             Metrics.counter("fit", f"fitted_on_{name}").inc(len(rows))
         Metrics.counter("fit", "known_intents").inc(len(data.intents))
-        save_model(self._target, fit_model(data, identity, self._seed))
+        save_model(self._target, fit_model(data, identity, self._choices))
         yield self._target
 
 

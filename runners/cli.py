@@ -91,6 +91,18 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processor threads of each worker; decides the last bits of the vectors (%(default)s)",
     )
+    parser.add_argument(
+        "--clustering",
+        choices=("linkage", "density"),
+        default="linkage",
+        help="of a fitted model: average linkage, or HDBSCAN at the learned distance (%(default)s)",
+    )
+    parser.add_argument(
+        "--loss",
+        choices=("contrastive", "margin"),
+        default="contrastive",
+        help="of a fitted model's metric head; margin is ADVIN's own (%(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="(%(default)s)")
     parser.add_argument(
         "--runner", choices=_ENGINES, default="direct", help="the engine (%(default)s)"

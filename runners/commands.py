@@ -10,7 +10,7 @@ from apache_beam.options import pipeline_options
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import storage
-from pipelines.discover import Settings, discover, fit
+from pipelines.discover import FitSettings, Settings, discover, fit
 from pipelines.errors import SettingsError
 from pipelines.evaluate import evaluate
 from pipelines.inputs import Columns
@@ -69,7 +69,7 @@ def _settings(flags: argparse.Namespace) -> Settings:
         columns=_columns(flags),
         encoder=flags.encoder,
         threads=flags.encoder_threads,
-        seed=flags.seed,
+        choices=FitSettings(flags.seed, flags.loss, flags.clustering),
     )
 
 

@@ -183,6 +183,12 @@ def test_one_utterance_that_is_all_there_is(run, tmp_path):
     assert row["count"] == 3
 
 
+@pytest.mark.parametrize("flags", [("--clustering", "density"), ("--loss", "margin")])
+def test_the_other_choices(run, flags):
+    code, _, manifest = run(*flags, log_rows=log(), labeled=known())
+    assert code == 0 and manifest.settings[flags[0][2:]] == flags[1]
+
+
 def test_a_single_labelled_utterance(run):
     assert run(log_rows=log(), labeled=known()[:1])[0] == 0
 

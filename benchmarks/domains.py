@@ -1,0 +1,72 @@
+"""Stage III: gold intents into domains, with some of the domains known and the others held out.
+
+Known domains are anchors; the distance is learned on them; only intents of held-out domains are
+scored. The method `default` takes the default distance instead, `best` the best one for each draw,
+whose median over draws and sets is what the default distance is taken from.
+
+    python -m benchmarks.domains --data clinc150 --data massive_en --known 0.5 --seeds 10 \\
+        --out RESULT.json
+"""
+
+import time
+
+import numpy as np
+
+from benchmarks.common import Results, encode, load_utterances, parse_options
+from discovery.agreement import ari, contingency, nmi
+from discovery.domains import DEFAULT_DOMAIN_DISTANCE, learn_domain_distance, link_domains
+
+SETS = ("clinc150", "massive_en")
+_GRID = np.round(np.arange(0.5, 1.11, 0.02), 2)
+
+
+def intent_means(utterances, vectors: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Return (k, d) means of the intents that have a domain, and their domains."""
+    keys = np.char.add(np.char.add(utterances.domains.astype(str), "\0"), utterances.intents)
+    keys = keys[(utterances.intents != "") & (utterances.domains != "")]
+    rows = vectors[(utterances.intents != "") & (utterances.domains != "")].astype(np.float64)
+    names, index = np.unique(keys, return_inverse=True)
+    sums = np.zeros((len(names), rows.shape[1]))
+    np.add.at(sums, index, rows)
+    return sums / np.bincount(index)[:, None], [n.split("\0")[0] for n in names]
+
+
+def measure(means: np.ndarray, domains: list[str], share: float, seed: int) -> dict[str, dict]:
+    """Hold domains out, and score the intents of those: per cent, for each method."""
+    names = sorted(set(domains))
+    drawn = np.random.RandomState(seed).choice(names, round(share * len(names)), replace=False)
+    known = [d if d in drawn else None for d in domains]
+    held = [i for i, d in enumerate(known) if d is None]
+    is_known = [d is not None for d in known]
+    learned = learn_domain_distance(means[is_known], [d for d in known if d is not None], seed)
+
+    def score(distance: float) -> dict[str, float]:
+        found = link_domains(means, known, distance)
+        pairs = contingency([domains[i] for i in held], [str(found[i]) for i in held])
+        return {"distance": distance, "nmi": 100 * nmi(pairs), "ari": 100 * ari(pairs)}
+
+    return {
+        "learned": score(learned.value),
+        "default": score(DEFAULT_DOMAIN_DISTANCE),
+        "best": max((score(float(d)) for d in _GRID), key=lambda s: s["ari"]),
+    }
+
+
+def main() -> None:
+    """Run the benchmark."""
+    options = parse_options(__doc__, SETS, known=(0.5,))
+    results = Results(options)
+    for path in options.data:
+        utterances = load_utterances(path, options.distinct)
+        means, domains = intent_means(utterances, encode(utterances, options))
+        for share in options.known:
+            for seed in range(options.seeds):
+                started = time.perf_counter()
+                for method, measures in measure(means, domains, share, seed).items():
+                    seconds = time.perf_counter() - started
+                    results.add((utterances.name, share, method), measures, seconds)
+    results.finish()
+
+
+if __name__ == "__main__":
+    main()
