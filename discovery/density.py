@@ -1,7 +1,7 @@
 """The other way to cluster: HDBSCAN, with the learned distance as its smallest scale.
 
 HDBSCAN (Campello et al., 2013; McInnes et al., 2017) on its own calls most of a log noise, and
-splits intents at whim. The distance that labelled intents taught becomes `cluster_selection_epsilon`
+splits intents at whim. The distance that labelled intents taught is `cluster_selection_epsilon`
 (Malzer and Baum, arXiv 1911.02282): clusters closer than that are one. What is noise still is left
 alone here, and handed to the nearest intent in its radius by the rule that assigns all utterances.
 """

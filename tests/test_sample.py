@@ -37,7 +37,8 @@ STAGES = (
 # Byte for byte the same on any engine; rejects tell file and position, which differ by nature.
 SAME = ("assignments", "intents", "domains")
 
-pytestmark = pytest.mark.slow
+# The first test waits for the model to be fitted.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
