@@ -45,6 +45,8 @@ _FEW_ROWS = 500
 _MAX_HELD = 4000
 # Without anything that could stand for the unknown: beyond all but this share of the known.
 _KNOWN_KEPT = 0.95
+# And without any known utterance held out: what this share of the unknown is beyond.
+_UNKNOWN_FLAGGED = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,8 +400,11 @@ def _threshold(held: list[_HeldOut], weights: np.ndarray) -> tuple[float, np.nda
     unknown = np.concatenate([u for _, u in scaled])
     right = np.concatenate([fold.right for fold in held])
     neutral = np.array([-1.0, 0.0])
-    if len(known) == 0 or len(unknown) == 0:
+    if len(unknown) == 0:
         return (float(np.quantile(known, _KNOWN_KEPT)) if len(known) else 0.0), neutral
+    if len(known) == 0:
+        # One utterance an intent: none can be held out as known, so ask what the unknown exceed.
+        return float(np.quantile(unknown, 1 - _UNKNOWN_FLAGGED)), neutral
     # Known kept plus unknown flagged, at every possible cut.
     cuts = np.sort(np.concatenate([known, unknown]))
     kept = np.searchsorted(np.sort(known), cuts, side="right") / len(known)
