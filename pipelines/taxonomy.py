@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from discovery.domains import link_domains
+from discovery.domains import MAX_INTENTS, link_domains
 from discovery.model import Model
 from discovery.naming import Documents, IntentName, exemplars, name_domains, name_intents
 from pipelines import storage
@@ -21,8 +21,6 @@ from schemas import tables
 from schemas.batches import content_id, vectors_from_arrow, vectors_to_arrow
 
 EXEMPLARS = 5
-# Intents that one worker links and names; each brings at most describe.DOCUMENTS utterances.
-MAX_INTENTS = 20_000
 
 
 @dataclasses.dataclass(frozen=True)
