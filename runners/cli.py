@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 
 _ENGINES = ("direct", "portable")
+_OTHER_FLAGS = "Flags that are not listed go to Apache Beam."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="advin",
         description="Find novel intents and domains in utterance logs.",
-        epilog="Flags that are not listed go to Apache Beam.",
+        epilog=_OTHER_FLAGS,
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     discover = commands.add_parser(
         "discover",
         help="find novel intents and domains in a log: the main job",
-        epilog="Flags that are not listed go to Apache Beam.",
+        epilog=_OTHER_FLAGS,
         allow_abbrev=False,
     )
     _add_inputs(discover)
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     fit = commands.add_parser(
         "fit",
         help="learn a model from labelled utterances and a log",
-        epilog="Flags that are not listed go to Apache Beam.",
+        epilog=_OTHER_FLAGS,
         allow_abbrev=False,
     )
     _add_inputs(fit)
