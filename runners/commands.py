@@ -69,7 +69,8 @@ def _settings(flags: argparse.Namespace) -> Settings:
         columns=_columns(flags),
         encoder=flags.encoder,
         threads=flags.encoder_threads,
-        choices=FitSettings(flags.seed, flags.loss, flags.clustering),
+        precision=flags.encoder_precision,
+        choices=FitSettings(flags.seed, flags.loss, flags.clustering, flags.effort),
     )
 
 
