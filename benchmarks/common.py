@@ -241,7 +241,7 @@ class Results:
 
     def finish(self) -> None:
         """Print the table."""
-        print(_table(self.rows()), flush=True)
+        print(table(self.rows()), flush=True)
 
     def _write(self, out: Path) -> None:
         """Write the rows with versions and command."""
@@ -255,7 +255,7 @@ class Results:
         out.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def _table(rows: Sequence[Mapping]) -> str:
+def table(rows: Sequence[Mapping]) -> str:
     """Lay rows out as a Markdown table: a line for each (data, known, method)."""
     metrics = list(dict.fromkeys(r["metric"] for r in rows))
     lines: dict[tuple, dict] = defaultdict(dict)

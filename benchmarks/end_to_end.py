@@ -71,7 +71,7 @@ class Task:
 
 
 def known_intents(utterances: Utterances, share: float, random: np.random.Generator) -> set[str]:
-    """Draw the known intents: one domain or more goes for half of what is to go, then single ones."""
+    """Draw the known intents: whole domains make about half of what goes, single ones the rest."""
     domain_of = dict(zip(utterances.intents, utterances.domains, strict=True))
     known = {str(name) for name in utterances.names}
     remove = round((1 - share) * len(known))
