@@ -132,6 +132,8 @@ def _configure_logging() -> None:
     """Show our progress and others' warnings; before Beam, whose import installs a handler."""
     # No network is asked for models that are on this machine, and no progress bars are drawn.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # On a shared machine, threads that spin while they wait starve those they wait for.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("advin").setLevel(logging.INFO)
     for handler in logging.getLogger().handlers:

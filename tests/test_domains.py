@@ -66,7 +66,7 @@ def test_novel_intents_join_their_domain_or_form_one():
     x = intents_of(4, 6, spread=0.3)
     truth = np.repeat(["a", "b", "c", "d"], 6)
     known = [None if i % 6 == 5 or d == "d" else str(d) for i, d in enumerate(truth)]
-    found = link_domains(x, known, DEFAULT_DOMAIN_DISTANCE)
+    found = link_domains(x, known, 1.2)
     assert [found[i] for i in (5, 11, 17)] == ["a", "b", "c"]
     assert len(set(found[18:])) == 1 and not isinstance(found[18], str)
 
