@@ -4,6 +4,7 @@ A run is a chain of Beam pipelines with files between them. A stage's manifest i
 pipeline has finished, so a run that was killed goes on at the first stage without one.
 """
 
+import copy
 import json
 import logging
 import time
@@ -12,11 +13,11 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.runner import PipelineState
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from pipelines import storage
-from pipelines.errors import SettingsError
+from pipelines.errors import SettingsError, StageError, cause
 from schemas.manifest import CLAIM, MANIFEST, StageManifest, fingerprint
 
 _log = logging.getLogger("advin")
@@ -95,6 +96,9 @@ class Workspace:
             build: wires the stage's pipeline; it writes below the stage's folder.
             keep_partial: whether files of an unfinished attempt are used; only right for a stage
                 that writes files under fixed names, whole, and skips those that are there.
+
+        Raises:
+            StageError: if the engine fails.
         """
         stage = self.stage(name)
         done = stage.manifest()
@@ -105,12 +109,10 @@ class Workspace:
             storage.delete(stage.folder)
         _log.info("%s …", name)
         start = time.monotonic()
-        pipeline = beam.Pipeline(options=self.options)
+        job_name = f"advin-{name.replace('_', '-')}-{self.fingerprint}"
+        pipeline = beam.Pipeline(options=named(self.options, job_name))
         build(pipeline, stage)
-        result = pipeline.run()
-        state = result.wait_until_finish()
-        if state not in (PipelineState.DONE, None):
-            raise RuntimeError(f"stage {name} ended as {state}")
+        result = _finish(name, pipeline)
         manifest = StageManifest(
             stage=name,
             fingerprint=self.fingerprint,
@@ -122,6 +124,26 @@ class Workspace:
         storage.write_text(storage.join(stage.folder, MANIFEST), manifest.to_json())
         _log.info("%s: %.1f s, %s", name, manifest.seconds, _readable(manifest.counters))
         return manifest
+
+
+def _finish(name: str, pipeline: beam.Pipeline) -> PipelineResult:
+    try:
+        result = pipeline.run()
+        state = result.wait_until_finish()
+    except Exception as error:  # each engine raises its own
+        raise StageError(
+            f"stage {name} failed: {cause(error)}; the same command goes on at this stage"
+        ) from error
+    if state not in (PipelineState.DONE, None):
+        raise StageError(f"stage {name} ended as {state}; the same command goes on at this stage")
+    return result
+
+
+def named(options: PipelineOptions, job_name: str) -> PipelineOptions:
+    """Return the same options with a name by which the engine's own pages show the job."""
+    options = copy.deepcopy(options)
+    options.view_as(GoogleCloudOptions).job_name = job_name
+    return options
 
 
 def _check_same_run(folder: str, found: dict, settings: dict, mark: str) -> None:
@@ -164,6 +186,9 @@ def _counters(result) -> dict[str, int]:
     counters: dict[str, int] = {}
     for metric in result.metrics().query()["counters"]:
         name = metric.key.metric.name
+        # Some engines mix in their own, each another set.
+        if ":" in name:
+            continue
         # Not every engine tells what was committed, as against attempted.
         value = metric.committed if metric.committed is not None else metric.attempted
         counters[name] = counters.get(name, 0) + value

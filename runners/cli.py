@@ -7,10 +7,11 @@ import argparse
 import logging
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 
-_ENGINES = ("direct", "portable")
+_ENGINES = ("direct", "portable", "prism", "flink")
 _OTHER_FLAGS = "Flags that are not listed go to Apache Beam."
 
 
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed, beam_args = _parser().parse_known_args(arguments)
     _configure_logging()
     # Imported late, so that --help and a mistyped command answer at once.
-    from pipelines.errors import SettingsError
+    from pipelines.errors import SettingsError, StageError
     from runners import commands
 
     try:
@@ -27,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(f"advin: {error}", file=sys.stderr)
         return 2
+    except StageError as error:
+        traceback.print_exception(error.__cause__)
+        print(f"advin: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -105,8 +110,37 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         help="of a fitted model's metric head; margin is ADVIN's own (%(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="(%(default)s)")
+    _add_engines(parser)
+
+
+def _add_engines(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runner", choices=_ENGINES, default="direct", help="the engine (%(default)s)"
+    )
+    flink = parser.add_argument_group("with --runner flink")
+    flink.add_argument(
+        "--flink-master",
+        default="[local]",
+        metavar="HOST:PORT",
+        help="a cluster's REST endpoint, or [local] for this machine (%(default)s)",
+    )
+    flink.add_argument(
+        "--worker-pool",
+        default="localhost:50000",
+        metavar="HOST:PORT",
+        help="where each TaskManager finds its pool of Beam workers (%(default)s)",
+    )
+    flink.add_argument(
+        "--flink-job-server",
+        default=os.environ.get("ADVIN_FLINK_JOB_SERVER"),
+        metavar="PATH",
+        help="Beam's job server: a jar or a folder of jars (ADVIN_FLINK_JOB_SERVER, or download)",
+    )
+    flink.add_argument(
+        "--parallelism",
+        type=int,
+        metavar="N",
+        help="tasks at the same time (all slots of the cluster, or the processors of this machine)",
     )
 
 
