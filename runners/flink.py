@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipelines.errors import SettingsError
 from runners.flink_server import is_running, job_server, restarts, task_slots
 from runners.job import Job
 from runners.preflight import check_workers
@@ -30,6 +31,11 @@ def flink(job: Job) -> Iterator[PipelineOptions]:
     # First what answers at once.
     slots = (os.cpu_count() or 1) if local else task_slots(master)
     parallelism = job.flags.parallelism or slots
+    if parallelism > slots and not local:
+        raise SettingsError(
+            f"--parallelism is {parallelism}, but the Flink at {master} has {slots} task slots: it "
+            "would wait for more for ever"
+        )
     if not local and not restarts(master):
         _log.warning(
             "this Flink has no restart-strategy: should a worker die, start the same command again"
@@ -47,5 +53,6 @@ def flink(job: Job) -> Iterator[PipelineOptions]:
             ]
         )
         if not local:
-            check_workers(job, options, parallelism, functools.partial(is_running, master))
+            where, started = f"--worker-pool {pool}", functools.partial(is_running, master)
+            check_workers(job, options, where, parallelism, started)
         yield options

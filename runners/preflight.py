@@ -31,14 +31,23 @@ _MUST_AGREE = ("python", "code", "advin", "apache-beam")
 _log = logging.getLogger("advin")
 
 
+class _NoAnswer(Exception):
+    """The tiny job did not get to its end."""
+
+
 def check_workers(
-    job: Job, options: PipelineOptions, workers: int, is_running: Callable[[str], bool]
+    job: Job,
+    options: PipelineOptions,
+    pool: str,
+    workers: int,
+    is_running: Callable[[str], bool],
 ) -> None:
     """Ask the workers what they are, and compare it with this process.
 
     Args:
         job: whose files they must be able to reach.
         options: of the engine, as the job will be run with.
+        pool: the setting that says where workers are, for messages.
         workers: how many there are.
         is_running: tells whether the engine has started a job of that name.
 
@@ -49,7 +58,10 @@ def check_workers(
     start = time.monotonic()
     try:
         probes = workers * _PROBES_PER_WORKER
-        _run(_probe(job.reads, folder), probes, options, is_running)
+        try:
+            _run(_probe(job.reads, folder), probes, options, is_running)
+        except _NoAnswer as error:
+            raise SettingsError(f"{pool}: {error}") from error
         answers = [
             json.loads(storage.read_text(storage.join(folder, name)))
             for name in storage.list_files(folder, ".json")
@@ -119,11 +131,11 @@ def _run(
         else:
             result.wait_until_finish()
     except Exception as error:  # each engine raises its own
-        raise SettingsError(f"the workers failed a first small job: {cause(error)}") from error
+        raise _NoAnswer(f"the workers failed a first small job: {cause(error)}") from error
     finally:
         logging.disable(logging.NOTSET)
     if late:
-        raise SettingsError(late)
+        raise _NoAnswer(late)
 
 
 def _wait(result: PipelineResult, is_running: Callable[[], bool]) -> str | None:

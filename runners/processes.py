@@ -58,9 +58,9 @@ def server(
             while not answers("localhost", port):
                 ended = process.poll()
                 if ended is not None or time.monotonic() > deadline:
-                    what = f"ended with code {ended}" if ended is not None else "is not listening"
+                    what = f"does not listen on port {port} after {seconds:.0f} s"
                     raise SettingsError(
-                        f"{name} {what} on port {port} after {seconds:.0f} s at most: "
+                        f"{name} {what if ended is None else f'ended with code {ended}'}: "
                         f"{_last_line(output)}; try `{' '.join(command)}` by hand"
                     )
                 time.sleep(0.1)
