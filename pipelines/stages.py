@@ -109,8 +109,7 @@ class Workspace:
             storage.delete(stage.folder)
         _log.info("%s …", name)
         start = time.monotonic()
-        job_name = f"advin-{name.replace('_', '-')}-{self.fingerprint}"
-        pipeline = beam.Pipeline(options=named(self.options, job_name))
+        pipeline = beam.Pipeline(options=named(self.options, name.replace("_", "-")))
         build(pipeline, stage)
         result = _finish(name, pipeline)
         manifest = StageManifest(
@@ -139,10 +138,11 @@ def _finish(name: str, pipeline: beam.Pipeline) -> PipelineResult:
     return result
 
 
-def named(options: PipelineOptions, job_name: str) -> PipelineOptions:
-    """Return the same options with a name by which the engine's own pages show the job."""
+def named(options: PipelineOptions, step: str) -> PipelineOptions:
+    """Return the same options with a job name, by which the engine's own pages show the step."""
     options = copy.deepcopy(options)
-    options.view_as(GoogleCloudOptions).job_name = job_name
+    cloud = options.view_as(GoogleCloudOptions)
+    cloud.job_name = f"{cloud.job_name or 'advin'}-{step}"
     return options
 
 

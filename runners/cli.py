@@ -6,6 +6,7 @@ Exit codes: 0 done; 2 a setting or a file is wrong, and one line says which; 1 t
 import argparse
 import logging
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -19,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
     parsed, beam_args = _parser().parse_known_args(arguments)
     _configure_logging()
+    # Whoever stops us by a signal wants what we started to be stopped, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     # Imported late, so that --help and a mistyped command answer at once.
     from pipelines.errors import SettingsError, StageError
     from runners import commands

@@ -1,6 +1,7 @@
 """Between us and Flink: Beam's job server, which is a Java program, and Flink's REST endpoint."""
 
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ _LOCAL_SETTINGS = """restart-strategy:
 FLINK_VERSION = "1.19"
 _DRIVER = "org.apache.beam.runners.flink.FlinkJobServerDriver"
 _OLDEST_JAVA = 11
+_ENDED = ("FINISHED", "FAILED", "CANCELED")
 _ANSWER_SECONDS = 5.0
 
 
@@ -59,48 +62,66 @@ def job_server(master: str, where: str | None) -> Iterator[str]:
             yield f"localhost:{port}"
 
 
-def task_slots(master: str) -> int:
-    """Return the number of task slots of a cluster.
+@dataclass(frozen=True)
+class Cluster:
+    """A Flink cluster, by HOST:PORT of its REST endpoint."""
 
-    Raises:
-        SettingsError: if nothing answers there as Flink does, or no TaskManager is registered.
-    """
-    try:
-        overview = _get(master, "/overview")
-        slots, version = int(overview["slots-total"]), overview["flink-version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise SettingsError(
-            f"--flink-master: no Flink answers at {master} ({reason}): give HOST:PORT of the "
-            "JobManager's REST endpoint, or [local]"
-        ) from error
-    if slots == 0:
-        raise SettingsError(
-            f"--flink-master: the Flink {version} at {master} has no task slots: start a "
-            "TaskManager"
-        )
-    return slots
+    master: str
 
+    def task_slots(self) -> int:
+        """Return the number of its task slots.
 
-def restarts(master: str) -> bool:
-    """Tell whether a cluster starts the tasks of a dead worker again."""
-    settings = {entry["key"]: entry["value"] for entry in _get(master, "/jobmanager/config")}
-    return settings.get(_RESTART, "none") not in ("none", "off", "disable")
+        Raises:
+            SettingsError: if nothing answers as Flink does, or no TaskManager is registered.
+        """
+        try:
+            overview = self._ask("/overview")
+            slots, version = int(overview["slots-total"]), overview["flink-version"]
+        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", None) or type(error).__name__
+            raise SettingsError(
+                f"--flink-master: no Flink answers at {self.master} ({reason}): give HOST:PORT of "
+                "the JobManager's REST endpoint, or [local]"
+            ) from error
+        if slots == 0:
+            raise SettingsError(
+                f"--flink-master: the Flink {version} at {self.master} has no task slots: start a "
+                "TaskManager"
+            )
+        return slots
 
+    def restarts(self) -> bool:
+        """Tell whether it starts the tasks of a dead worker again."""
+        settings = {entry["key"]: entry["value"] for entry in self._ask("/jobmanager/config")}
+        return settings.get(_RESTART, "none") not in ("none", "off", "disable")
 
-def is_running(master: str, job_name: str) -> bool:
-    """Tell whether all tasks of a job run: its jars have arrived, and slots were free."""
-    for job in _get(master, "/jobs/overview")["jobs"]:
-        if job["name"] == job_name:
-            tasks = job["tasks"]
-            return tasks["running"] + tasks["finished"] == tasks["total"] > 0
-    return False
+    def is_running(self, name: str) -> bool:
+        """Tell whether all tasks of a job run: its jars have arrived, and slots were free."""
+        tasks = [job["tasks"] for job in self._jobs(name)]
+        return any(t["running"] + t["finished"] == t["total"] > 0 for t in tasks)
 
+    def failure(self, name: str) -> str | None:
+        """Return why a task of a job failed, though the cluster may have started it again."""
+        for job in self._jobs(name):
+            entries = self._ask(f"/jobs/{job['jid']}/exceptions")["exceptionHistory"]["entries"]
+            if entries:
+                return entries[0]["stacktrace"]
+        return None
 
-def _get(master: str, path: str) -> Any:
-    url = f"{master if '://' in master else f'http://{master}'}{path}"
-    with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer:
-        return json.load(answer)
+    def cancel(self, prefix: str) -> None:
+        """Cancel all jobs whose names begin so; Beam's own cancel leaves them running."""
+        for job in self._jobs(prefix):
+            if job["state"] not in _ENDED:
+                self._ask(f"/jobs/{job['jid']}?mode=cancel", "PATCH")
+
+    def _jobs(self, prefix: str) -> list[dict]:
+        return [j for j in self._ask("/jobs/overview")["jobs"] if j["name"].startswith(prefix)]
+
+    def _ask(self, path: str, method: str = "GET") -> Any:
+        url = f"{self.master if '://' in self.master else f'http://{self.master}'}{path}"
+        request = urllib.request.Request(url, method=method)
+        with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:
+            return json.load(answer)
 
 
 def _java() -> str:

@@ -12,13 +12,14 @@ import uuid
 from collections.abc import Callable
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from pipelines import storage
 from pipelines.errors import SettingsError, cause
 from pipelines.stages import named
 from pipelines.version import versions
+from runners.flink_server import Cluster
 from runners.job import Job
 
 # A busy cluster may let a job wait; workers, once called, have little to load.
@@ -35,21 +36,14 @@ class _NoAnswer(Exception):
     """The tiny job did not get to its end."""
 
 
-def check_workers(
-    job: Job,
-    options: PipelineOptions,
-    pool: str,
-    workers: int,
-    is_running: Callable[[str], bool],
-) -> None:
+def check_workers(job: Job, options: PipelineOptions, cluster: Cluster, workers: int) -> None:
     """Ask the workers what they are, and compare it with this process.
 
     Args:
         job: whose files they must be able to reach.
         options: of the engine, as the job will be run with.
-        pool: the setting that says where workers are, for messages.
-        workers: how many there are.
-        is_running: tells whether the engine has started a job of that name.
+        cluster: the engine.
+        workers: how many tasks at the same time.
 
     Raises:
         SettingsError: if no worker answers in time, or one cannot do the job.
@@ -59,9 +53,10 @@ def check_workers(
     try:
         probes = workers * _PROBES_PER_WORKER
         try:
-            _run(_probe(job.reads, folder), probes, options, is_running)
+            _run(_probe(job.reads, folder), probes, options, cluster)
         except _NoAnswer as error:
-            raise SettingsError(f"{pool}: {error}") from error
+            pool = job.flags.worker_pool
+            raise SettingsError(f"--worker-pool {pool}: {error}") from error
         answers = [
             json.loads(storage.read_text(storage.join(folder, name)))
             for name in storage.list_files(folder, ".json")
@@ -108,13 +103,11 @@ def _probe(reads: tuple[str, ...], folder: str) -> Callable[[int], None]:
 
 
 def _run(
-    probe: Callable[[int], None],
-    probes: int,
-    options: PipelineOptions,
-    is_running: Callable[[str], bool],
+    probe: Callable[[int], None], probes: int, options: PipelineOptions, cluster: Cluster
 ) -> None:
-    name = f"advin-preflight-{uuid.uuid4().hex[:8]}"
-    pipeline = beam.Pipeline(options=named(options, name))
+    options = named(options, "preflight")
+    name = options.view_as(GoogleCloudOptions).job_name
+    pipeline = beam.Pipeline(options=options)
     (
         pipeline
         | "Numbers" >> beam.Create(range(probes), reshuffle=False)
@@ -125,39 +118,38 @@ def _run(
     logging.disable(logging.CRITICAL)
     try:
         result = pipeline.run()
-        late = _wait(result, lambda: is_running(name))
-        if late:
-            result.cancel()
-        else:
-            result.wait_until_finish()
+        _wait(result, name, cluster)
+        result.wait_until_finish()
+    except _NoAnswer:
+        cluster.cancel(name)
+        raise
     except Exception as error:  # each engine raises its own
         raise _NoAnswer(f"the workers failed a first small job: {cause(error)}") from error
     finally:
         logging.disable(logging.NOTSET)
-    if late:
-        raise _NoAnswer(late)
 
 
-def _wait(result: PipelineResult, is_running: Callable[[], bool]) -> str | None:
-    """Wait until a job has ended; return what is wrong if it takes too long."""
+def _wait(result: PipelineResult, name: str, cluster: Cluster) -> None:
+    """Wait until a job has ended; raise _NoAnswer if it fails or takes too long."""
     sent, running = time.monotonic(), None
     while not PipelineState.is_terminal(result.state):
         now = time.monotonic()
+        failure = cluster.failure(name)
+        if failure:
+            raise _NoAnswer(f"the workers failed a first small job: {cause(failure)}")
         if running is None:
-            running = now if is_running() else None
+            running = now if cluster.is_running(name) else None
             if now - sent > _START_SECONDS:
-                return (
-                    f"the engine has not started a first small job in {_START_SECONDS:.0f} s: "
-                    "are its task slots taken by other jobs? Fewer are asked for by --parallelism"
+                raise _NoAnswer(
+                    f"the cluster has not started a first small job in {_START_SECONDS:.0f} s: "
+                    "are its task slots taken by other jobs? Ask for fewer by --parallelism"
                 )
         elif now - running > _ANSWER_SECONDS:
-            return (
-                f"no worker answered a first small job in {_ANSWER_SECONDS:.0f} s: the worker pool "
-                "is there, but the `python` on its PATH starts no worker; can it import "
-                "apache_beam?"
+            raise _NoAnswer(
+                f"no worker answered a first small job in {_ANSWER_SECONDS:.0f} s: the pool is "
+                "there, but starts none; can its Python import apache_beam?"
             )
         time.sleep(0.2)
-    return None
 
 
 def _check_answer(answer: dict) -> None:

@@ -1,10 +1,12 @@
 """Servers that an engine needs beside the driver: started, waited for, and always stopped."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pipelines.errors import SettingsError
 
 _STOP_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1
 
 
 def free_port() -> int:
@@ -52,6 +55,7 @@ def server(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
         try:
             deadline = time.monotonic() + seconds
@@ -67,6 +71,12 @@ def server(
             yield process
         finally:
             _stop(process)
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process when the one that started it is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _stop(process: subprocess.Popen) -> None:
