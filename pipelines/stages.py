@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
@@ -62,6 +63,8 @@ class Workspace:
     folder: str
     options: PipelineOptions
     fingerprint: str
+    # Whether what a stage wrote can be read when the next one is wired.
+    reads_results: ClassVar[bool] = True
 
     @classmethod
     def claim(cls, folder: str, settings: dict, options: PipelineOptions) -> "Workspace":

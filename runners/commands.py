@@ -11,24 +11,35 @@ from apache_beam.options import pipeline_options
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import storage
-from pipelines.discover import FitSettings, Settings, discover, fit
+from pipelines.discover import FitSettings, Settings, discover, fit, translate
 from pipelines.errors import SettingsError
 from pipelines.evaluate import evaluate
 from pipelines.inputs import Columns
 from runners import printing
+from runners.dataflow import dataflow
 from runners.direct import direct
 from runners.flink import flink
 from runners.job import Job
 from runners.portable import portable
 from runners.prism import prism
 
-_ENGINES = {"direct": direct, "portable": portable, "prism": prism, "flink": flink}
+_ENGINES = {
+    "direct": direct,
+    "portable": portable,
+    "prism": prism,
+    "flink": flink,
+    "dataflow": dataflow,
+}
 
 
 def run_discover(flags: argparse.Namespace, beam_args: list[str]) -> None:
     """advin discover."""
     settings, output = _settings(flags), storage.absolute(flags.output)
     with _engine(flags, beam_args, settings, output) as options:
+        if flags.dry_run:
+            stages = translate(settings, output, options)
+            print(f"Translated, not sent: {', '.join(stages)}.")
+            return
         manifest = discover(settings, output, options)
     printing.print_run(flags.output, manifest)
 
@@ -63,6 +74,8 @@ def _engine(
     flags: argparse.Namespace, beam_args: list[str], settings: Settings, writes: str
 ) -> Iterator[PipelineOptions]:
     _check_beam_args(beam_args)
+    if flags.dry_run and flags.runner != "dataflow":
+        raise SettingsError(f"--dry-run is for --runner dataflow, not {flags.runner}")
     model = None if settings.fits else settings.model
     reads = (settings.input, settings.labeled, settings.ood, model)
     job = Job(flags, beam_args, tuple(path for path in reads if path is not None), writes)
@@ -84,6 +97,7 @@ def _settings(flags: argparse.Namespace) -> Settings:
         encoder=os.path.abspath(encoder) if encoder and os.path.isdir(encoder) else encoder,
         threads=flags.encoder_threads,
         choices=FitSettings(flags.seed, flags.loss, flags.clustering),
+        accelerator=flags.gpu,
     )
 
 
