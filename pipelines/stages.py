@@ -124,7 +124,7 @@ class Workspace:
             bytes=_bytes_below(stage.folder),
         )
         storage.write_text(storage.join(stage.folder, MANIFEST), manifest.to_json())
-        _log.info("%s: %.1f s, %s", name, manifest.seconds, _readable(manifest.counters))
+        _log.info("%s: %.1f s, %s", name, manifest.seconds, readable(manifest.counters))
         return manifest
 
 
@@ -198,5 +198,6 @@ def _counters(result) -> dict[str, int]:
     return dict(sorted(counters.items()))
 
 
-def _readable(counters: dict[str, int]) -> str:
+def readable(counters: dict[str, int]) -> str:
+    """Return counters as a user reads them, e.g. '8,815 rows read'."""
     return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counters.items())

@@ -15,9 +15,13 @@ def worker_pool() -> Iterator[str]:
         SettingsError: if it does not start.
     """
     port = free_port()
-    command = [sys.executable, "-m", "runners.pool", f"--port={port}"]
-    with server("the worker pool", command, port):
+    with server("the worker pool", pool_command(port), port):
         yield f"localhost:{port}"
+
+
+def pool_command(port: int) -> list[str]:
+    """Return the command that starts a pool of workers like this process."""
+    return [sys.executable, "-m", "runners.pool", f"--port={port}"]
 
 
 def in_pool(address: str) -> list[str]:
