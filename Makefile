@@ -20,8 +20,11 @@ test: $(READY)
 test-fast: $(READY)
 	$(BIN)/python -m pytest -m "not slow and not engines"
 
-# On Prism and a real Flink, which are brought into .engines/ once. Needs Java and Maven.
+# On Prism and a real Flink, which are brought into .engines/ once; needs Java and Maven. And what
+# can be told of Dataflow without a cloud.
 test-engines: $(READY)
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test,gcp]'
+	$(BIN)/python -m pytest tests/test_dataflow.py
 	$(BIN)/python -m pytest -m engines -s tests/engines
 
 lint: $(READY)
