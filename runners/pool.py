@@ -2,12 +2,12 @@
 
 It differs from Beam's own worker pool where that one fails on a Flink cluster: workers run the
 Python of the pool and not whatever `python` is first on PATH; several TaskManagers can share it,
-though each numbers its workers from 1-1; and no worker outlives it.
+though each numbers its workers from 1-1; a worker that dies as it starts is started again; and no
+worker outlives the pool.
 """
 
 import argparse
 import contextlib
-import logging
 import signal
 import subprocess
 import sys
@@ -23,7 +23,7 @@ _WORKER = (
     "SdkHarness(sys.argv[1], worker_id=sys.argv[2]).run()"
 )
 _STOP_SECONDS = 5.0
-_log = logging.getLogger("advin.pool")
+_MORE_STARTS = 3
 
 
 class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
@@ -36,15 +36,27 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
 
     def StartWorker(self, request, context):
         """Start a worker that connects to the engine."""
+        key = (context.peer(), request.worker_id)
         command = [sys.executable, "-c", _WORKER, request.control_endpoint.url, request.worker_id]
-        worker = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         with self._lock:
-            ended = [key for key, process in self._workers.items() if process.poll() is not None]
-            for key in ended:
-                del self._workers[key]
-            self._workers[context.peer(), request.worker_id] = worker
-        _log.info("started worker %s for %s", request.worker_id, request.control_endpoint.url)
+            worker = self._workers[key] = _start(command)
+        threading.Thread(target=self._watch, args=(key, command, worker), daemon=True).start()
         return beam_fn_api_pb2.StartWorkerResponse()
+
+    def _watch(self, key: tuple[str, str], command: list[str], worker: subprocess.Popen) -> None:
+        """Start a worker anew that dies: an engine waits for ever for one that never connects."""
+        for _ in range(_MORE_STARTS):
+            failed = worker.wait() != 0
+            with self._lock:
+                if self._workers.get(key) is not worker:
+                    return  # stopped on purpose
+                if not failed:
+                    break
+                worker = self._workers[key] = _start(command)
+        worker.wait()
+        with self._lock:
+            if self._workers.get(key) is worker:
+                del self._workers[key]
 
     def StopWorker(self, request, context):
         """Stop a worker; one that is not found ends by itself when the engine hangs up."""
@@ -62,6 +74,10 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
             worker.terminate()
         for worker in workers:
             _end(worker)
+
+
+def _start(command: list[str]) -> subprocess.Popen:
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
 
 def _end(worker: subprocess.Popen) -> None:

@@ -84,6 +84,18 @@ def test_a_pool_keeps_apart_workers_of_one_id():
     assert not Path(f"/proc/{kept}").exists()
 
 
+def test_a_pool_starts_a_worker_again_that_died():
+    port = free_port()
+    request = beam_fn_api_pb2.StartWorkerRequest(worker_id="1-1")
+    request.control_endpoint.url = f"localhost:{free_port()}"
+    with server("a pool", pool_command(port), port) as pool:
+        channel = grpc.insecure_channel(f"localhost:{port}")
+        beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel).StartWorker(request)
+        (killed,) = children(pool.pid)
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: children(pool.pid) not in ([], [killed]))
+
+
 def children(process: int) -> list[int]:
     tasks = Path(f"/proc/{process}/task").glob("*/children")
     return [int(pid) for task in tasks for pid in task.read_text().split()]
