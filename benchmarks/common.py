@@ -220,9 +220,14 @@ class Results:
     _values: defaultdict = field(default_factory=functools.partial(defaultdict, list))
 
     def add(self, key: tuple[str, float, str], metrics: Mapping[str, float], seconds: float):
-        """Add what one seed gave; key: data, known share, method."""
+        """Add what one seed gave; key: data, known share, method.
+
+        The file is written each time: a run that is cut off keeps what it has measured.
+        """
         for metric, value in metrics.items():
             self._values[(*key, metric)].append((float(value), seconds))
+        if self.options.out is not None:
+            self._write(self.options.out)
 
     def rows(self) -> list[dict]:
         """Return a row for each metric: data, known, method, metric, mean, std, seeds, seconds."""
@@ -235,17 +240,22 @@ class Results:
         return rows
 
     def finish(self) -> None:
-        """Print the table, and write the rows with versions and command to `options.out`."""
-        rows = self.rows()
-        print(_table(rows), flush=True)
-        if self.options.out is not None:
-            result = {"command": " ".join(sys.argv), "versions": _versions(), "results": rows}
-            result["options"] = {k: v for k, v in asdict(self.options).items() if k != "out"}
-            text = json.dumps(result, indent=1, default=str)
-            self.options.out.write_text(text + "\n")
+        """Print the table."""
+        print(table(self.rows()), flush=True)
+
+    def _write(self, out: Path) -> None:
+        """Write the rows with versions and command."""
+        options = asdict(self.options)
+        result = {
+            "command": f"python -m benchmarks.{Path(sys.argv[0]).stem} {' '.join(sys.argv[1:])}",
+            "versions": _versions(),
+            "options": {k: options[k] for k in ("known", "seeds", "encoder", "distinct")},
+            "results": self.rows(),
+        }
+        out.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def _table(rows: Sequence[Mapping]) -> str:
+def table(rows: Sequence[Mapping]) -> str:
     """Lay rows out as a Markdown table: a line for each (data, known, method)."""
     metrics = list(dict.fromkeys(r["metric"] for r in rows))
     lines: dict[tuple, dict] = defaultdict(dict)

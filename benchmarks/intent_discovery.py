@@ -6,11 +6,15 @@ split, over all intents:
 
     python -m benchmarks.intent_discovery --known 0 0.25 0.5 0.75 --seeds 10 --out RESULT.json
 
-Methods: `raw_k_given` and `head_k_given`, k-means with the true K on the test split's vectors, as
-they come and in the learned space, as the published tables do it; `head_k_given_train`, the
-same with centroids from the train split; `pipeline`, K unknown: average linkage of the train split
-up to the learned distance, left-over small clusters absorbed, each test utterance to the nearest
-centroid. `margin_k_given` is ADVIN's pairwise margin loss.
+Methods: `raw_k_means` and `head_k_means`, k-means with the true K on the test split's vectors, as
+they come and in the learned space, as the published tables do it; `head_k_given`, k-means in the
+learned space on the train split, started from the centres of the K largest clusters at the learned
+distance; `pipeline`, K unknown: average linkage of the train split up to the learned distance,
+left-over small clusters absorbed; `pipeline_fast`, the same in the fast setting. All but the first
+two hand each test utterance to the nearest centre.
+`margin_k_means` is ADVIN's pairwise margin loss. What users would take instead, on the encoder's
+vectors of the train split, noise left out, test utterances to the nearest centre: `bertopic`,
+`hdbscan`, `evoc` (see `benchmarks/peers.py`).
 
     python -m benchmarks.intent_discovery --methods default_distance --data FILE.parquet
 
@@ -18,9 +22,10 @@ looks up, on the true labels of the train split, the distance and radius that ar
 that has seen no labels: the source of the defaults in `discovery/distance.py`.
 """
 
+import functools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -36,22 +41,26 @@ from benchmarks.common import (
     load_utterances,
     parse_options,
 )
-from discovery.distance import IntentDistance, absorb_small_clusters, learn_intent_distance
-from discovery.distance import nearest_centroids as nearest
+from benchmarks.peers import PEERS
+from discovery.distance import (
+    IntentDistance,
+    absorb_small_clusters,
+    learn_intent_distance,
+    nearest_centroids,
+)
 from discovery.evaluation import ari, contingency, hungarian_accuracy, known_novel_accuracy, nmi
 from discovery.linkage import average_linkage
-from discovery.metric import MetricHead, MetricSettings, train_metric_head
+from discovery.metric import FAST, MetricSettings, train_metric_head
 
 SETS = ("textoir_banking", "textoir_clinc")
 KNOWN = (0.0, 0.25, 0.5, 0.75)
-METHODS = ("raw_k_given", "head_k_given", "head_k_given_train", "pipeline", "margin_k_given")
+METHODS = ("raw_k_means", "head_k_means", "head_k_given", "pipeline", "pipeline_fast")
 LABELLED = 0.1
 # Rows of the train split that are used; more are sampled.
 MAX_TRAIN = 20_000
 # The same for the default distance.
 MAX_DEFAULT_ROWS = 9_000
 _RESTARTS = 10
-_MIN_REPORTED = 5
 
 
 @dataclass(frozen=True)
@@ -72,14 +81,44 @@ class Task:
         return len(np.unique(self.truth))
 
     @cached_property
-    def head(self) -> MetricHead:
-        """The head of the default settings."""
-        return train_metric_head(self.train, self.labels, MetricSettings(seed=self.seed))
+    def full(self) -> "Space":
+        """What is learned by default."""
+        return Space.learn(self, MetricSettings(seed=self.seed))
 
     @cached_property
-    def distance(self) -> IntentDistance:
-        """The learned distance."""
-        return learn_intent_distance(self.train, self.labels, MetricSettings(seed=self.seed))
+    def fast(self) -> "Space":
+        """What is learned in the fast setting."""
+        return Space.learn(self, replace(FAST, seed=self.seed))
+
+
+@dataclass(frozen=True)
+class Space:
+    """The learned space of a task.
+
+    Attributes:
+        train: (n, d) vectors of the train split in it.
+        test: (m, d) those of the test split.
+        distance: what was learned about distances in it.
+        clusters: (n,) clusters of the train split, all sizes.
+        seconds: what learning took.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    distance: IntentDistance
+    clusters: np.ndarray
+    seconds: float
+
+    @classmethod
+    def learn(cls, task: Task, settings: MetricSettings) -> "Space":
+        """Train the head, learn the distance and link up to it."""
+        start = time.perf_counter()
+        head = train_metric_head(task.train, task.labels, settings)
+        distance = learn_intent_distance(task.train, task.labels, settings)
+        train, test = head.transform(task.train), head.transform(task.test)
+        cut = 1 - distance.value
+        clusters = average_linkage(train, np.ones(len(train)), floor=cut).cut(cut)
+        return cls(train, test, distance, clusters, time.perf_counter() - start)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -128,7 +167,7 @@ def _measure(task: Task, results: Results, key: tuple[str, float]) -> None:
     for method in results.options.methods or METHODS:
         start = time.perf_counter()
         found, extra = _RUNS[method](task)
-        seconds = time.perf_counter() - start
+        seconds = extra.pop("seconds", time.perf_counter() - start)
         results.add((*key, method), _scores(task, found) | extra, seconds)
 
 
@@ -145,59 +184,70 @@ def _k_means(vectors: np.ndarray, task: Task) -> KMeans:
     return KMeans(task.intents, n_init=_RESTARTS, random_state=task.seed).fit(vectors)
 
 
-def _raw_k_given(task: Task) -> tuple[np.ndarray, dict[str, float]]:
+def _raw_k_means(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     return _k_means(task.test, task).labels_, {}
 
 
+def _head_k_means(task: Task) -> tuple[np.ndarray, dict[str, float]]:
+    return _k_means(task.full.test, task).labels_, {"seconds": task.full.seconds}
+
+
 def _head_k_given(task: Task) -> tuple[np.ndarray, dict[str, float]]:
-    return _k_means(task.head.transform(task.test), task).labels_, {}
+    space = task.full
+    names, index, sizes = np.unique(space.clusters, return_inverse=True, return_counts=True)
+    largest = np.argsort(-sizes, kind="stable")[: task.intents]
+    centres = np.stack([space.train[index == c].mean(axis=0) for c in largest])
+    means = KMeans(len(centres), init=centres, n_init=1).fit(space.train)
+    return means.predict(space.test), {"seconds": space.seconds}
 
 
-def _head_k_given_train(task: Task) -> tuple[np.ndarray, dict[str, float]]:
-    means = _k_means(task.head.transform(task.train), task)
-    return means.predict(task.head.transform(task.test)), {}
-
-
-def _margin_k_given(task: Task) -> tuple[np.ndarray, dict[str, float]]:
+def _margin_k_means(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     settings = MetricSettings(loss="margin", seed=task.seed)
     head = train_metric_head(task.train, task.labels, settings)
     return _k_means(head.transform(task.test), task).labels_, {}
 
 
-def _pipeline(task: Task) -> tuple[np.ndarray, dict[str, float]]:
-    space = task.head.transform(task.train)
-    cut = 1 - task.distance.value
-    clusters = average_linkage(space, np.ones(len(space)), floor=cut).cut(cut)
-    sizes = np.unique(clusters, return_counts=True)[1]
-    clusters = absorb_small_clusters(space, clusters, task.distance.small)
+def _pipeline(task: Task, space: Space) -> tuple[np.ndarray, dict[str, float]]:
+    clusters = absorb_small_clusters(space.train, space.clusters, space.distance.small)
     extra = {
         "K": len(np.unique(clusters)),
-        "K of 5 or more": int((sizes >= _MIN_REPORTED).sum()),
-        "distance": 100 * task.distance.value,
+        "distance": 100 * space.distance.value,
+        "seconds": space.seconds,
     }
-    return nearest(task.head.transform(task.test), space, clusters)[0], extra
+    return nearest_centroids(space.test, space.train, clusters)[0], extra
+
+
+def _peer(task: Task, name: str) -> tuple[np.ndarray, dict[str, float]]:
+    clusters = PEERS[name](task.train, task.seed)
+    kept = clusters >= 0
+    extra = {"K": len(np.unique(clusters[kept])), "noise": 100 * float(np.mean(~kept))}
+    return nearest_centroids(task.test, task.train[kept], clusters[kept])[0], extra
 
 
 _RUNS = {
-    "raw_k_given": _raw_k_given,
+    "raw_k_means": _raw_k_means,
+    "head_k_means": _head_k_means,
     "head_k_given": _head_k_given,
-    "head_k_given_train": _head_k_given_train,
-    "pipeline": _pipeline,
-    "margin_k_given": _margin_k_given,
+    "pipeline": lambda task: _pipeline(task, task.full),
+    "pipeline_fast": lambda task: _pipeline(task, task.fast),
+    "margin_k_means": _margin_k_means,
+    **{name: functools.partial(_peer, name=name) for name in PEERS},
 }
 
 
 def _show_default_distance(utterances: Utterances, vectors: np.ndarray) -> None:
     """Print the cut that is best on the true labels of the train split, for an unlabelled head."""
     task = _draw(utterances, vectors, 0.0, 0, MAX_DEFAULT_ROWS)
-    space = task.head.transform(task.train)
+    settings = MetricSettings()
+    space = train_metric_head(task.train, task.labels, settings).transform(task.train)
+    small = learn_intent_distance(task.train, task.labels, settings).small
     tree = average_linkage(space, np.ones(len(space)), floor=0.05)
     grid = np.round(np.arange(0.2, 0.9, 0.01), 2)
     curve = np.array([ari(contingency(task.train_truth, tree.cut(1 - float(cut)))) for cut in grid])
     near = grid[curve >= 0.97 * curve.max()]
     best = float(grid[curve.argmax()])
-    clusters = absorb_small_clusters(space, tree.cut(1 - best), task.distance.small)
-    radius = np.quantile(nearest(space, space, clusters)[1], 0.95)
+    clusters = absorb_small_clusters(space, tree.cut(1 - best), small)
+    radius = np.quantile(nearest_centroids(space, space, clusters)[1], 0.95)
     print(
         f"{utterances.name}: best cut {best:.2f} (ARI {100 * curve.max():.1f}), within 3 %: "
         f"{near.min():.2f} to {near.max():.2f}; radius {radius:.2f}",

@@ -2,7 +2,10 @@
 
 Known domains keep their names: their intents are merged beforehand, and two known domains are never
 merged. Novel intents join a known domain or form a novel one, by average linkage of their centred
-centroids down to a second learned distance.
+centroids down to a second learned distance. Domains differ in density: the intents of one lie close
+together, those of another far apart, and no single cosine separates both. So a similarity is taken
+relative to the neighbourhoods of the two intents (cross-domain similarity local scaling, CSLS,
+Conneau et al., arXiv 1710.04087, there against hubs in bilingual dictionaries).
 """
 
 from collections.abc import Sequence
@@ -14,14 +17,17 @@ import numpy as np
 MAX_INTENTS = 10_000
 
 # Learned on public data by `python -m benchmarks.domains`; used when there are too few domains.
-DEFAULT_DOMAIN_DISTANCE = 0.83
+DEFAULT_DOMAIN_DISTANCE = 1.2
 # A distance learned on few domains is drawn towards the default, as if that came from this many.
-_PRIOR_DOMAINS = 8
+_PRIOR_DOMAINS = 4
 
 # With fewer known domains of two intents there is nothing to hold out.
 MIN_DOMAINS = 4
 _DRAWS = 20
-_GRID = np.round(np.arange(0.3, 1.21, 0.02), 2)
+_GRID = np.round(np.arange(0.5, 1.61, 0.02), 2)
+# Nearest intents that make a neighbourhood: as many as a known domain has intents, within bounds.
+_NEIGHBOURS = (3, 10)
+_NEIGHBOURS_WITHOUT_DOMAINS = 5
 # Cuts within this of the best agreement count as equally good.
 _PLATEAU = 0.02
 
@@ -31,7 +37,7 @@ class DomainDistance:
     """A learned distance, and how well each distance on the grid did on held-out domains.
 
     Attributes:
-        value: average 1 - cosine of centred centroids up to which intents are one domain.
+        value: average 1 - `local_similarity` up to which intents are one domain.
         learned: False if the value is the default.
         grid: (g,) distances that were tried.
         agreement: (g,) mean pairwise F1 on the intents of held-out domains.
@@ -59,13 +65,14 @@ def learn_domain_distance(
     usable = np.flatnonzero((sizes >= 2) & (names != ""))
     if len(usable) < MIN_DOMAINS:
         return DomainDistance(DEFAULT_DOMAIN_DISTANCE, False, _GRID, np.zeros(len(_GRID)))
+    near = _neighbourhood(domains)
     rng = np.random.default_rng(seed)
     agreement = np.zeros((_DRAWS, len(_GRID)))
     for draw in range(_DRAWS):
         held_out = rng.permutation(usable)[: len(usable) // 2]
         held = np.isin(index, held_out)
         anchors = np.where(held | (names[index] == ""), -1, index)
-        tree = _Tree(centroids, anchors)
+        tree = _Tree(centroids, anchors, near)
         for column, cut in enumerate(_GRID):
             agreement[draw, column] = _pair_f1(tree.cut(1 - cut), index, held)
     mean = agreement.mean(axis=0)
@@ -93,38 +100,60 @@ def link_domains(
     """
     names = sorted({d for d in known_domains if d is not None})
     anchors = np.array([names.index(d) if d is not None else -1 for d in known_domains], np.int64)
-    labels = _Tree(centroids, anchors).cut(1 - distance)
+    labels = _Tree(centroids, anchors, _neighbourhood(known_domains)).cut(1 - distance)
     name_of = {int(labels[i]): d for i, d in enumerate(known_domains) if d is not None}
     return [name_of.get(int(label), int(label)) for label in labels]
+
+
+def _neighbourhood(known_domains: Sequence[str | None]) -> int:
+    sizes = np.unique([d for d in known_domains if d is not None], return_counts=True)[1]
+    return (
+        int(np.clip(round(sizes.mean()), *_NEIGHBOURS))
+        if len(sizes)
+        else _NEIGHBOURS_WITHOUT_DOMAINS
+    )
+
+
+def local_similarity(centroids: np.ndarray, neighbours: int) -> np.ndarray:
+    """Return (k, k) similarities of intents relative to their neighbourhoods.
+
+    CSLS: cos(a, b) - (r(a) + r(b)) / 2 of the centred centroids (k, d), where r is the mean cosine
+    to the nearest `neighbours` intents. The diagonal is not meant to be used.
+    """
+    x = centroids.astype(np.float64)
+    x = x - x.mean(axis=0) if len(x) else x
+    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    cosine = x @ x.T
+    near = min(neighbours, len(x) - 1)
+    if near < 1:
+        return cosine
+    others = cosine - 3 * np.eye(len(x))
+    density = np.partition(others, -near, axis=1)[:, -near:].mean(axis=1)
+    return cosine - (density[:, None] + density[None, :]) / 2
 
 
 class _Tree:
     """Average linkage under the constraint that two anchors are never in one cluster."""
 
-    def __init__(self, centroids: np.ndarray, anchors: np.ndarray):
+    def __init__(self, centroids: np.ndarray, anchors: np.ndarray, neighbours: int):
         k = len(centroids)
         if k > MAX_INTENTS:
             raise ValueError(f"{k} intents, but at most {MAX_INTENTS} can be linked into domains")
-        x = centroids.astype(np.float64)
-        x = x - x.mean(axis=0)
-        x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
         self._cluster = np.arange(k)
         self._anchors = anchors.copy()
         for anchor in np.unique(anchors[anchors >= 0]):
             members = np.flatnonzero(anchors == anchor)
             self._cluster[members] = members[0]
-        slots = np.unique(self._cluster)
-        sums = np.zeros((k, x.shape[1]))
-        np.add.at(sums, self._cluster, x)
-        self._size = np.bincount(self._cluster, minlength=k).astype(np.float64)
-        self._slots = slots
-        means = sums[slots] / self._size[slots, None]
-        self._similarity = means @ means.T
+        self._slots, slot = np.unique(self._cluster, return_inverse=True)
+        self._size = np.bincount(slot, minlength=len(self._slots)).astype(np.float64)
+        member = np.zeros((len(self._slots), k))
+        member[slot, np.arange(k)] = 1 / self._size[slot]
+        self._similarity = member @ local_similarity(centroids, neighbours) @ member.T
         self._merges = self._link()
 
     def _link(self) -> list[tuple[int, int, float]]:
         """Merge the most similar pair again and again; rows and columns are positions in slots."""
-        similarity, size = self._similarity, self._size[self._slots].copy()
+        similarity, size = self._similarity, self._size.copy()
         anchored = self._anchors[self._slots] >= 0
         np.fill_diagonal(similarity, -np.inf)
         similarity[np.ix_(anchored, anchored)] = -np.inf

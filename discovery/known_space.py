@@ -8,9 +8,9 @@ known ones better than distances in the encoder's own.
 
 import numpy as np
 import torch
-from torch.nn import functional
 
-from discovery.metric import MetricHead
+from discovery.metric import MetricHead, contrastive_loss, forward, same_label
+from discovery.precision import autocast, best_precision
 
 _HIDDEN = 512
 _STEPS = 200
@@ -49,16 +49,18 @@ def train_known_space(vectors: np.ndarray, labels: np.ndarray, seed: int) -> Met
 
 
 def _train(x, y, weights: list[torch.Tensor], generator: torch.Generator) -> None:
-    optimiser = torch.optim.AdamW(weights, lr=_RATE, weight_decay=_DECAY)
+    optimiser = torch.optim.AdamW(weights, lr=_RATE, weight_decay=_DECAY, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, _RATE, total_steps=_STEPS, pct_start=0.05, cycle_momentum=False
     )
+    precision = best_precision()
     batches = _Batches(y, generator)
     for _ in range(_STEPS):
         rows = batches.draw()
         kept = torch.rand((len(rows), x.shape[1]), generator=generator) >= _DROPOUT
-        z = _forward(x[rows] * kept / (1 - _DROPOUT), weights)
-        loss = _contrastive_loss(z, y[rows])
+        with autocast(precision):
+            z = forward(x[rows] * kept / (1 - _DROPOUT), weights)
+            loss = contrastive_loss(z, same_label(y[rows]), _TEMPERATURE)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -85,18 +87,3 @@ class _Batches:
         drawn = torch.randperm(len(self._counts), generator=g)[:groups].repeat_interleave(_TOGETHER)
         share = torch.rand(len(drawn), generator=g)
         return self._order[self._starts[drawn] + (share * self._counts[drawn]).long()]
-
-
-def _forward(x: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
-    inner = functional.gelu(functional.linear(x, weights[0], weights[1]))
-    return functional.normalize(x + functional.linear(inner, weights[2], weights[3]), dim=1)
-
-
-def _contrastive_loss(z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Mean over rows of −log softmax, averaged over the other rows of the same intent."""
-    itself = torch.eye(len(z), dtype=torch.bool)
-    logits = (z @ z.T / _TEMPERATURE).masked_fill(itself, -1e9)
-    same = ((labels[:, None] == labels[None, :]) & ~itself).float()
-    positives = same.sum(dim=1)
-    share = (same * functional.log_softmax(logits, dim=1)).sum(dim=1) / positives.clamp(min=1)
-    return -share.sum() / (positives > 0).sum().clamp(min=1)

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from discovery.precision import autocast, best_precision
+
 # Neighbour search is quadratic; callers sample a larger log down to this many rows.
 MAX_ROWS = 100_000
 _SEARCH_ROWS = 1024
@@ -64,6 +66,10 @@ class MetricSettings:
             raise ValueError(f"temperature is {self.temperature}, but must be above 0")
 
 
+# A third of the work, for a little quality: `python -m benchmarks.intent_discovery` has both.
+FAST = MetricSettings(hidden=512, steps=200, refresh=50)
+
+
 @dataclass(frozen=True, slots=True)
 class MetricHead:
     """A trained head: z = normalise(x + W2 gelu(W1 x + b1) + b2)."""
@@ -84,7 +90,7 @@ class MetricHead:
         weights = [torch.from_numpy(np.asarray(getattr(self, f.name))) for f in fields(self)]
         with torch.inference_mode():
             parts = [
-                _forward(torch.from_numpy(vectors[start : start + _SEARCH_ROWS]), weights)
+                forward(torch.from_numpy(vectors[start : start + _SEARCH_ROWS]), weights)
                 for start in range(0, len(vectors), _SEARCH_ROWS)
             ]
         return torch.cat(parts).numpy() if parts else vectors
@@ -172,7 +178,7 @@ def train_metric_head(
 def _train(vectors, labels, weights, settings: MetricSettings, generator) -> list[torch.Tensor]:
     n = len(vectors)
     weights = [weight.requires_grad_() for weight in weights]
-    optimiser = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=1e-2)
+    optimiser = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=1e-2, fused=True)
     labelled = torch.nonzero(labels >= 0).flatten()
     wanted = settings.neighbours or default_neighbours(vectors.cpu().numpy(), labels.cpu().numpy())
     k = min(wanted, n - 1)
@@ -180,33 +186,39 @@ def _train(vectors, labels, weights, settings: MetricSettings, generator) -> lis
     place = torch.full((n,), -1, device=vectors.device)
     neighbours = torch.empty(0)
     order = torch.empty(0, dtype=torch.int64)
+    precision = best_precision()
     for step in range(settings.steps):
         if step % settings.refresh == 0:
-            with torch.no_grad():
+            with torch.no_grad(), autocast(precision):
                 neighbours = nearest_neighbours(_embed(vectors, weights), k)
         if not len(order):
             order = torch.randperm(n, generator=generator)
         rows, order = order[: settings.batch].to(vectors.device), order[settings.batch :]
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step / settings.steps)
-        loss = loss_of(
-            _forward(_drop(vectors[rows], settings.dropout, generator), weights),
-            _neighbour_positives(rows, neighbours, labels, place),
-            settings.temperature,
-        )
+        batches = [(rows, _neighbour_positives(rows, neighbours, labels, place))]
         if len(labelled) >= 2:
             pick = torch.randperm(len(labelled), generator=generator)[: settings.labelled_batch]
             rows = labelled[pick.to(vectors.device)]
-            same = labels[rows][:, None] == labels[rows][None, :]
-            loss = loss + loss_of(
-                _forward(_drop(vectors[rows], settings.dropout, generator), weights),
-                same.float().fill_diagonal_(0),
-                settings.temperature,
-            )
+            batches.append((rows, same_label(labels[rows])))
+        with autocast(precision):
+            losses = [
+                loss_of(
+                    forward(_drop(vectors[rows], settings.dropout, generator), weights),
+                    positives,
+                    settings.temperature,
+                )
+                for rows, positives in batches
+            ]
         optimiser.zero_grad()
-        loss.backward()
+        torch.stack(losses).sum().backward()
         optimiser.step()
     return weights
+
+
+def same_label(labels: torch.Tensor) -> torch.Tensor:
+    """Weight of every pair of rows as a positive: 1 if they share a label, 0 on the diagonal."""
+    return (labels[:, None] == labels[None, :]).float().fill_diagonal_(0)
 
 
 def _schedule(progress: float) -> float:
@@ -229,16 +241,16 @@ def _neighbour_positives(rows, neighbours, labels, place) -> torch.Tensor:
     return positives.fill_diagonal_(0)
 
 
-def _contrastive_loss(z, positives, temperature: float) -> torch.Tensor:
+def contrastive_loss(z: torch.Tensor, positives: torch.Tensor, temperature: float) -> torch.Tensor:
     """Mean over rows of −Σ w log softmax over the positives' weights w (SupCon, L_out)."""
-    logits = z @ z.T / temperature
-    logits = logits.masked_fill(torch.eye(len(z), dtype=torch.bool, device=z.device), -1e9)
-    log_share = functional.log_softmax(logits, dim=1)
     weight = positives.sum(1)
     rows = weight > 0
     if not rows.any():
         return z.sum() * 0.0
-    return -((positives * log_share).sum(1)[rows] / weight[rows]).mean()
+    logits = ((z / temperature) @ z.T).float()
+    logits.fill_diagonal_(-1e4)
+    attracted = (positives * logits).sum(1)[rows] / weight[rows]
+    return (logits.logsumexp(1)[rows] - attracted).mean()
 
 
 def _margin_loss(z, positives, temperature: float) -> torch.Tensor:
@@ -253,7 +265,7 @@ def _margin_loss(z, positives, temperature: float) -> torch.Tensor:
 
 
 _LOSSES: dict[str, Callable[..., torch.Tensor]] = {
-    "contrastive": _contrastive_loss,
+    "contrastive": contrastive_loss,
     "margin": _margin_loss,
 }
 
@@ -279,14 +291,15 @@ def _initial_weights(dimension: int, hidden: int, generator) -> list[torch.Tenso
     ]
 
 
-def _forward(x: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
+def forward(x: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
+    """Map (n, d) rows through a head given as its four weights: (n, d), unit norm."""
     weight_in, bias_in, weight_out, bias_out = weights
     inner = functional.gelu(functional.linear(x, weight_in, bias_in))
     return functional.normalize(x + functional.linear(inner, weight_out, bias_out), dim=1)
 
 
 def _embed(vectors: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
-    return torch.cat([_forward(part, weights) for part in vectors.split(_SEARCH_ROWS)])
+    return torch.cat([forward(part, weights) for part in vectors.split(_SEARCH_ROWS)])
 
 
 def _drop(x: torch.Tensor, share: float, generator) -> torch.Tensor:

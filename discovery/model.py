@@ -14,7 +14,7 @@ from discovery.novelty import NoveltyModel
 
 CONFIG = "config.json"
 TENSORS = "model.safetensors"
-_VERSION = 1
+_VERSION = 2
 
 
 class ModelError(ValueError):
@@ -28,6 +28,19 @@ class EncoderIdentity:
     name: str
     digest: str
     dimension: int
+    precision: str
+
+    def check_same(self, now: "EncoderIdentity") -> None:
+        """Raise ModelError if vectors of the encoder now are not what a model was learned on."""
+        if now.digest != self.digest:
+            fitted, given = (
+                f"{e.name} ({e.digest[:12]}, {e.dimension} dimensions, {e.precision})"
+                for e in (self, now)
+            )
+            raise ModelError(
+                f"the model was fitted on encoder {fitted}, but the encoder now is {given}: "
+                "use the same one, or fit the model again"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +130,6 @@ class Model:
             json.JSONDecodeError,
         ) as e:
             raise ModelError(f"not a model of advin ({type(e).__name__}: {e}): fit it again") from e
-
-    def check_encoder(self, encoder: EncoderIdentity) -> None:
-        """Raise ModelError if vectors of this encoder are not what the model was learned on."""
-        if encoder.digest != self.encoder.digest:
-            raise ModelError(
-                f"the model was fitted on encoder {self.encoder.name} "
-                f"({self.encoder.digest[:12]}, {self.encoder.dimension} dimensions), but the "
-                f"encoder now is {encoder.name} ({encoder.digest[:12]}, {encoder.dimension} "
-                "dimensions): use the same one, or fit the model again"
-            )
 
 
 def _below(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ where out-of-domain text was given, the odds of the open class. Known intents th
 turn stand for the unknown: they decide how the scores are weighed, and where the threshold lies.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import product
 from typing import Self
@@ -47,6 +47,11 @@ _MAX_HELD = 4000
 _KNOWN_KEPT = 0.95
 # And without any known utterance held out: what this share of the unknown is beyond.
 _UNKNOWN_FLAGGED = 0.9
+# A threshold is drawn towards the one that keeps this share of the known, as if that had been
+# learned on so many intents. The mean of F1-open and F1-known over the dev splits of textoir_banking
+# (25 and 75 % known) and textoir_oos (25 %) and over massive_en (25 %) rises from 83.6 to 84.8.
+_PRIOR_KEPT = 0.85
+_PRIOR_INTENTS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,14 +256,19 @@ def fit_novelty(
         _score_fold(vectors, labels, ood, f, seed) for f in _folds(labels, classes, parts, seed)
     ]
     weights = _choose_weights(held, usable)
-    threshold, calibration = _threshold(held, weights)
-    scaling = [_score_fold(vectors, labels, ood, f, seed) for f in _row_folds(labels, parts)]
+    scaled = [_scaled(fold, weights) for fold in held]
+    rows = [_score_fold(vectors, labels, ood, f, seed).known for f in _row_folds(labels, parts)]
+    known = np.concatenate(rows)
+    scales = _scales(known)
+    threshold = _threshold(scaled)
+    if any(len(unknown) for _, unknown in scaled):
+        threshold = _cautious(threshold, (known - scales[0]) / scales[1] @ weights, classes)
     return NoveltyModel(
         scorers=Scorers.fit(vectors, labels, ood, seed),
         weights=weights,
-        scales=_scales(np.concatenate([fold.known for fold in scaling])),
+        scales=scales,
         threshold=threshold,
-        calibration=calibration,
+        calibration=_calibration(held, scaled, threshold),
     )
 
 
@@ -393,32 +403,48 @@ def _auroc(known: np.ndarray, unknown: np.ndarray) -> float:
     return float(roc_auc_score(truth, np.concatenate([known, unknown])))
 
 
-def _threshold(held: list[_HeldOut], weights: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the threshold, and slope and intercept of the log-odds of being right about known."""
-    scaled = [_scaled(fold, weights) for fold in held]
-    known = np.concatenate([k for k, _ in scaled])
-    unknown = np.concatenate([u for _, u in scaled])
-    right = np.concatenate([fold.right for fold in held])
-    neutral = np.array([-1.0, 0.0])
+def _threshold(scaled: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Return the cut that keeps most of the known rows and flags most of the unknown ones."""
+    known = np.sort(np.concatenate([k for k, _ in scaled]))
+    unknown = np.sort(np.concatenate([u for _, u in scaled]))
     if len(unknown) == 0:
-        return (float(np.quantile(known, _KNOWN_KEPT)) if len(known) else 0.0), neutral
+        return float(np.quantile(known, _KNOWN_KEPT)) if len(known) else 0.0
     if len(known) == 0:
         # One utterance an intent: none can be held out as known, so ask what the unknown exceed.
-        return float(np.quantile(unknown, 1 - _UNKNOWN_FLAGGED)), neutral
+        return float(np.quantile(unknown, 1 - _UNKNOWN_FLAGGED))
     # Known kept plus unknown flagged, at every possible cut.
     cuts = np.sort(np.concatenate([known, unknown]))
-    kept = np.searchsorted(np.sort(known), cuts, side="right") / len(known)
-    flagged = 1 - np.searchsorted(np.sort(unknown), cuts, side="right") / len(unknown)
+    kept = np.searchsorted(known, cuts, side="right") / len(known)
+    flagged = 1 - np.searchsorted(unknown, cuts, side="right") / len(unknown)
     gain = kept + flagged
     # The middle of the plateau, as its single highest point is chance.
-    threshold = float(np.median(cuts[gain >= gain.max() - 0.004]))
-    truth = np.concatenate([right, np.zeros(len(unknown), bool)])
-    if truth.all() or not truth.any():
-        return threshold, neutral
+    return float(np.median(cuts[gain >= gain.max() - 0.004]))
+
+
+def _cautious(threshold: float, known: np.ndarray, classes: int) -> float:
+    """Draw a threshold that was learned on few intents towards a quantile of known scores.
+
+    A few intents held out of a few lie farther from the rest than all that a log may hold.
+    """
+    if len(known) == 0:
+        return threshold
+    prior = float(np.quantile(known, _PRIOR_KEPT))
+    return (classes * threshold + _PRIOR_INTENTS * prior) / (classes + _PRIOR_INTENTS)
+
+
+def _calibration(
+    held: list[_HeldOut], scaled: list[tuple[np.ndarray, np.ndarray]], threshold: float
+) -> np.ndarray:
+    """Return slope and intercept of the log-odds of being right about a known intent."""
+    known = np.concatenate([k for k, _ in scaled])
+    unknown = np.concatenate([u for _, u in scaled])
+    truth = np.concatenate([*(fold.right for fold in held), np.zeros(len(unknown), bool)])
+    if not len(known) or not len(unknown) or truth.all() or not truth.any():
+        return np.array([-1.0, 0.0])
     # As if known and unknown were equally frequent.
     weight = np.repeat([0.5 / len(known), 0.5 / len(unknown)], [len(known), len(unknown)])
     scores = np.concatenate([known, unknown]) - threshold
     fitted = LogisticRegression(C=1e3).fit(
         scores[:, None], truth, sample_weight=weight * len(truth)
     )
-    return threshold, np.array([fitted.coef_[0, 0], fitted.intercept_[0]])
+    return np.array([fitted.coef_[0, 0], fitted.intercept_[0]])

@@ -14,6 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from discovery.encoder import EncoderError, load_encoder
 from discovery.fit import FitSettings
 from discovery.model import EncoderIdentity, ModelError
+from discovery.precision import best_precision
 from pipelines import storage
 from pipelines.assignments import AssignmentSources, WriteAssignments
 from pipelines.describe import DescribeIntents
@@ -49,6 +50,7 @@ class Settings:
         columns: names of the columns text, intent and domain.
         encoder: hub id or folder; None for the model's own, or the default.
         threads: processor threads of the encoder, which decide the last bits of its vectors.
+        precision: of the encoder, FP32 or BF16; None for the model's own, or the best one here.
         choices: of the learner.
         accelerator: type of the GPU that workers of the stage embed should have, for engines that
             know such hints.
@@ -61,6 +63,7 @@ class Settings:
     columns: Columns = Columns("text", "intent", "domain")
     encoder: str | None = None
     threads: int = 2
+    precision: str | None = None
     choices: FitSettings = FitSettings()
     accelerator: str | None = None
 
@@ -181,14 +184,16 @@ def _encoder(settings: Settings) -> _LoadedEncoder:
     """Load the encoder here first: what is wrong with it shows before anything is sent."""
     model = None if settings.fits else load_model(str(settings.model))
     name = settings.encoder or (model.encoder.name if model else None)
+    # Decided here, once for all workers, whose processors may differ.
+    precision = settings.precision or (model.encoder.precision if model else best_precision())
     try:
-        encoder = load_encoder(name, settings.threads)
-        identity = EncoderIdentity(encoder.name, encoder.digest, encoder.dimension)
+        encoder = load_encoder(name, settings.threads, precision)
+        identity = EncoderIdentity(encoder.name, encoder.digest, encoder.dimension, precision)
         if model is not None:
-            model.check_encoder(identity)
+            model.encoder.check_same(identity)
     except (EncoderError, ModelError) as error:
         raise SettingsError(str(error)) from error
-    chosen = EncoderSettings(encoder.name, settings.threads)
+    chosen = EncoderSettings(encoder.name, settings.threads, precision)
     return _LoadedEncoder(chosen, identity, settings.accelerator)
 
 
@@ -242,7 +247,7 @@ def _fit(
         check_labels(inputs.labeled)
 
     def learn(pipeline, stage: Stage) -> None:
-        pipeline | FitModel(inputs, encoder.settings, model, choices)
+        pipeline | FitModel(inputs, encoder.identity, encoder.settings.threads, model, choices)
 
     workspace.run("fit", learn)
 

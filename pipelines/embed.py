@@ -32,10 +32,11 @@ _log = logging.getLogger("advin.embed")
 
 @dataclasses.dataclass(frozen=True)
 class EncoderSettings:
-    """Which encoder, and with how many processor threads: both decide the bytes of a vector."""
+    """Which encoder, how many processor threads, which precision: all decide a vector's bytes."""
 
-    encoder: str | None = None
-    threads: int = 2
+    encoder: str
+    threads: int
+    precision: str
 
 
 def encode_batch(batch: pa.RecordBatch, encoder: Encoder) -> pa.RecordBatch:
@@ -87,7 +88,7 @@ class EncoderHandler(
 
     def load_model(self) -> Encoder:
         """Load the encoder."""
-        return load_encoder(self._settings.encoder, self._settings.threads)
+        return load_encoder(*dataclasses.astuple(self._settings))
 
     def run_inference(
         self,

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import torch
 from apache_beam.metrics import Metrics
 
-from discovery.encoder import load_encoder
 from discovery.fit import (
     MAX_LABELED,
     MAX_LOG,
@@ -19,7 +19,6 @@ from discovery.fit import (
     fit_model,
 )
 from discovery.model import EncoderIdentity
-from pipelines.embed import EncoderSettings
 from pipelines.errors import SettingsError
 from pipelines.models import save_model
 from pipelines.shards import read_first_rows
@@ -55,7 +54,8 @@ class FitModel(beam.PTransform):
     """Embedded utterances to a model folder: one element, its path."""
 
     inputs: FitInputs
-    encoder: EncoderSettings
+    encoder: EncoderIdentity
+    threads: int
     target: str
     choices: FitSettings
 
@@ -64,23 +64,23 @@ class FitModel(beam.PTransform):
         return (
             pipeline
             | "Inputs" >> beam.Create([self.inputs], reshuffle=False)
-            | "Fit" >> beam.ParDo(_Fit(self.encoder, self.target, self.choices))
+            | "Fit" >> beam.ParDo(_Fit(self))
         )
 
 
 class _Fit(beam.DoFn):
-    def __init__(self, encoder: EncoderSettings, target: str, choices: FitSettings):
-        self._encoder, self._target, self._choices = encoder, target, choices
+    def __init__(self, fit: FitModel):
+        self._encoder, self._threads = fit.encoder, fit.threads
+        self._target, self._choices = fit.target, fit.choices
 
     def process(self, inputs: FitInputs) -> Iterator[str]:
         # Training depends on the thread count in its last bits, as encoding does.
-        encoder = load_encoder(self._encoder.encoder, self._encoder.threads)
-        identity = EncoderIdentity(encoder.name, encoder.digest, encoder.dimension)
-        data = read_training_data(inputs, encoder.dimension)
+        torch.set_num_threads(self._threads)
+        data = read_training_data(inputs, self._encoder.dimension)
         for name, rows in (("log", data.log), ("labeled", data.labeled)):
             Metrics.counter("fit", f"fitted_on_{name}").inc(len(rows))
         Metrics.counter("fit", "known_intents").inc(len(data.intents))
-        save_model(self._target, fit_model(data, identity, self._choices))
+        save_model(self._target, fit_model(data, self._encoder, self._choices))
         yield self._target
 
 

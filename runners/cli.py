@@ -133,6 +133,11 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         help="processor threads of each worker; decides the last bits of the vectors (%(default)s)",
     )
     parser.add_argument(
+        "--encoder-precision",
+        choices=("fp32", "bf16"),
+        help="of the encoder (bf16 where this processor has it, unless a given model says other)",
+    )
+    parser.add_argument(
         "--clustering",
         choices=("linkage", "density"),
         default="linkage",
@@ -143,6 +148,12 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         choices=("contrastive", "margin"),
         default="contrastive",
         help="of a fitted model's metric head; margin is ADVIN's own (%(default)s)",
+    )
+    parser.add_argument(
+        "--effort",
+        choices=("full", "fast"),
+        default="full",
+        help="of fitting a model; fast takes a third of the time (%(default)s)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of all that is drawn (%(default)s)"

@@ -96,7 +96,8 @@ def _settings(flags: argparse.Namespace) -> Settings:
         # A hub id is no path, though it may look like one.
         encoder=os.path.abspath(encoder) if encoder and os.path.isdir(encoder) else encoder,
         threads=flags.encoder_threads,
-        choices=FitSettings(flags.seed, flags.loss, flags.clustering),
+        precision=flags.encoder_precision,
+        choices=FitSettings(flags.seed, flags.loss, flags.clustering, flags.effort),
         accelerator=flags.gpu,
     )
 

@@ -5,10 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import adjusted_rand_score
 
 from discovery import domains as module
-from discovery.domains import DEFAULT_DOMAIN_DISTANCE, learn_domain_distance, link_domains
+from discovery.domains import (
+    DEFAULT_DOMAIN_DISTANCE,
+    learn_domain_distance,
+    link_domains,
+    local_similarity,
+)
 
 
 def intents_of(domains: int, each: int, spread: float = 0.5, seed: int = 0) -> np.ndarray:
@@ -19,13 +25,32 @@ def intents_of(domains: int, each: int, spread: float = 0.5, seed: int = 0) -> n
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.integers(3, 30), st.integers(0, 999), st.sampled_from([0.4, 0.7, 0.9, 1.1]))
+@given(st.integers(3, 30), st.integers(0, 999), st.sampled_from([0.6, 0.9, 1.1, 1.3]))
 def test_without_known_domains_it_is_scipys_average_linkage(k, seed, distance):
     x = np.random.default_rng(seed).normal(size=(k, 6))
-    centred = x - x.mean(axis=0)
-    expected = fcluster(linkage(centred, "average", metric="cosine"), distance, "distance")
+    # scipy wants distances above 0; the same is added to all.
+    far = 10 + 1 - local_similarity(x, 5)
+    np.fill_diagonal(far, 0)
+    expected = fcluster(
+        linkage(squareform(far, checks=False), "average"), 10 + distance, "distance"
+    )
     found = link_domains(x, [None] * k, distance)
     assert adjusted_rand_score(expected, found) == 1
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(2, 20), st.integers(0, 999), st.integers(1, 12))
+def test_similarity_is_relative_to_both_neighbourhoods(k, seed, neighbours):
+    x = np.random.default_rng(seed).normal(size=(k, 5))
+    centred = x - x.mean(axis=0)
+    cosine = 1 - squareform(pdist(centred, "cosine"))
+    density = []
+    for row in range(k):
+        others = sorted(np.delete(cosine[row], row), reverse=True)
+        density.append(np.mean(others[:neighbours]))
+    for a, b in zip(*np.triu_indices(k, 1), strict=True):
+        expected = cosine[a, b] - (density[a] + density[b]) / 2
+        assert local_similarity(x, neighbours)[a, b] == pytest.approx(expected, abs=1e-9)
 
 
 @settings(deadline=None, max_examples=30)
@@ -41,7 +66,7 @@ def test_novel_intents_join_their_domain_or_form_one():
     x = intents_of(4, 6, spread=0.3)
     truth = np.repeat(["a", "b", "c", "d"], 6)
     known = [None if i % 6 == 5 or d == "d" else str(d) for i, d in enumerate(truth)]
-    found = link_domains(x, known, 0.7)
+    found = link_domains(x, known, DEFAULT_DOMAIN_DISTANCE)
     assert [found[i] for i in (5, 11, 17)] == ["a", "b", "c"]
     assert len(set(found[18:])) == 1 and not isinstance(found[18], str)
 
@@ -49,7 +74,7 @@ def test_novel_intents_join_their_domain_or_form_one():
 def test_the_order_of_intents_does_not_matter():
     x = intents_of(5, 5)
     order = np.random.default_rng(1).permutation(len(x))
-    one, other = link_domains(x, [None] * 25, 0.8), link_domains(x[order], [None] * 25, 0.8)
+    one, other = link_domains(x, [None] * 25, 1.2), link_domains(x[order], [None] * 25, 1.2)
     assert adjusted_rand_score([one[i] for i in order], other) == 1
 
 

@@ -1,0 +1,225 @@
+"""All three stages on a log as it comes: skewed, repeated, with noise and with labels removed.
+
+The labels of whole domains and of single other intents are removed, until the given share of the
+intents is known. Of the known ones the train split is labelled. All that is left makes the log:
+sizes of intents fall with their rank to the power -0.7, utterances are said several times (Pareto
+with exponent 1.5), and a fifth as many lines of IRC chat are mixed in, beside what is out of scope
+in the set itself.
+
+    python -m benchmarks.end_to_end --data clinc150 --data massive_en --known 0.75 --seeds 3 \\
+        --out RESULT.json
+
+Methods: `default`, with the learned novelty threshold, and `flagged 1 %`, `2 %`, `5 %`, with that
+threshold moved until this share of the known utterances of the log is flagged. Measures are those
+of `discovery.evaluation.evaluate_discovery` in per cent; `recovered_20` is the share of the novel
+intents of 20 or more distinct utterances of which a novel intent found holds more than half and
+consists of it by more than half.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from benchmarks.common import (
+    DATA,
+    TRAIN,
+    Options,
+    Results,
+    Utterances,
+    encode,
+    load_utterances,
+    parse_options,
+)
+from discovery.domains import link_domains
+from discovery.encoder import load_encoder
+from discovery.evaluation import Found, Truth, evaluate_discovery, recovery
+from discovery.fit import MAX_LABELED, MAX_LOG, FitSettings, TrainingData, fit_model
+from discovery.intents import NOVEL, UNLABELED, Points, assign, discover_intents
+from discovery.model import EncoderIdentity, Model
+from discovery.precision import FP32
+
+SETS = ("clinc150", "massive_en")
+NOISE = DATA / "irc_chat" / "utterances.parquet"
+OUT_OF_DOMAIN = Path(__file__).resolve().parents[1] / "examples" / "ood.txt"
+_NOISE_SHARE = 0.2
+_RANK_EXPONENT, _COUNT_EXPONENT, _MAX_COUNT = 0.7, 1.5, 1000
+_FLAGGED = (0.01, 0.02, 0.05)
+_LARGE = 20
+_SHARES = ("ari", "accuracy", "novel_in_novel", "known_in_novel", "junk_in_novel", "auroc")
+_SHARES += ("domain_ari", "domain_accuracy")
+_NUMBERS = ("novel_intents_true", "novel_intents_found", "junk_intents")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A labelled set and a log; domains and intents are "" where there is none.
+
+    Attributes:
+        labeled: labelled utterances, and `labeled_vectors` (m, d) theirs.
+        log: distinct utterances of the log, and `log_vectors` (n, d) theirs.
+        counts: (n,) how often each was said.
+    """
+
+    labeled: Utterances
+    labeled_vectors: np.ndarray
+    log: Utterances
+    log_vectors: np.ndarray
+    counts: np.ndarray
+
+
+def known_intents(utterances: Utterances, share: float, random: np.random.Generator) -> set[str]:
+    """Draw the known intents: whole domains make about half of what goes, single ones the rest."""
+    domain_of = dict(zip(utterances.intents, utterances.domains, strict=True))
+    known = {str(name) for name in utterances.names}
+    remove = round((1 - share) * len(known))
+    domains = sorted({d for d in domain_of.values() if d})
+    for domain in random.permutation(domains):
+        whole = {i for i in known if domain_of[i] == domain}
+        if len(utterances.names) - len(known) + len(whole) <= max(remove / 2, len(whole)):
+            known -= whole
+    rest = max(0, remove - (len(utterances.names) - len(known)))
+    return known - set(random.choice(sorted(known), rest, replace=False))
+
+
+def draw_task(
+    utterances: Utterances, vectors: np.ndarray, noise: tuple[Utterances, np.ndarray], draw
+) -> Task:
+    """Draw what is known and what the log holds; draw: known share and seed."""
+    share, seed = draw
+    random = np.random.default_rng(seed)
+    known = known_intents(utterances, share, random)
+    is_known = np.array([i in known for i in utterances.intents], bool)
+    is_labeled = is_known & (utterances.splits == TRAIN)
+    labeled = np.sort(random.permutation(np.flatnonzero(is_labeled))[:MAX_LABELED])
+    rows = []
+    for rank, name in enumerate(random.permutation(utterances.names), start=1):
+        found = random.permutation(np.flatnonzero((utterances.intents == name) & ~is_labeled))
+        rows.append(found[: max(5, round(len(found) * rank**-_RANK_EXPONENT))])
+    rows.append(np.flatnonzero(utterances.intents == ""))
+    inside = np.sort(np.concatenate(rows))
+    other, other_vectors = noise
+    outside = random.permutation(len(other.texts))[: round(_NOISE_SHARE * len(inside))]
+    log, extra = utterances.take(inside), other.take(outside)
+    columns = (
+        np.concatenate([getattr(log, c), getattr(extra, c)])
+        for c in ("texts", "intents", "domains", "splits")
+    )
+    counts = np.minimum(1 + random.pareto(_COUNT_EXPONENT, len(inside) + len(outside)), _MAX_COUNT)
+    return Task(
+        labeled=utterances.take(labeled),
+        labeled_vectors=vectors[labeled],
+        log=Utterances(utterances.name, *columns),
+        log_vectors=np.concatenate([vectors[inside], other_vectors[outside]]),
+        counts=counts.astype(np.int64),
+    )
+
+
+def learn(task: Task, ood: np.ndarray, seed: int) -> Model:
+    """Fit a model as `advin fit` does, on a bounded sample."""
+    intents = sorted(set(task.labeled.intents))
+    domain_of = dict(zip(task.labeled.intents, task.labeled.domains, strict=True))
+    data = TrainingData(
+        log=task.log_vectors[:MAX_LOG],
+        labeled=task.labeled_vectors,
+        labels=np.searchsorted(intents, task.labeled.intents),
+        intents=tuple(intents),
+        domains=tuple(domain_of[i] or None for i in intents),
+        out_of_domain=ood,
+    )
+    identity = EncoderIdentity("benchmark", "", task.log_vectors.shape[1], FP32)
+    return fit_model(data, identity, FitSettings(seed=seed))
+
+
+def run(task: Task, model: Model, flagged: float | None) -> dict[str, float]:
+    """Discover and evaluate: with the learned threshold, or this share of the known flagged."""
+    assert model.novelty is not None
+    stage_one = model.novelty.score(task.log_vectors)
+    score = stage_one.score
+    is_known = np.isin(task.log.intents, model.intents)
+    if flagged is not None:
+        score = score - np.quantile(np.repeat(score[is_known], task.counts[is_known]), 1 - flagged)
+    anchors = len(model.anchors)
+    points = Points(
+        vectors=model.head.transform(np.concatenate([task.log_vectors, model.anchors])),
+        weights=np.concatenate([task.counts, np.ones(anchors)]).astype(np.float64),
+        labels=np.concatenate([np.full(len(score), UNLABELED), model.anchor_labels]),
+        novelty=np.concatenate([score, np.zeros(anchors, np.float32)]),
+    )
+    intents = discover_intents(points, model.rules)
+    assigned, _ = assign(points.vectors[: len(score)], intents)
+    domains = _domains(task, model, intents.kinds, assigned)
+    in_one = assigned >= 0
+    truth = Truth(
+        intent=[i or None for i in task.log.intents],
+        domain=[d or None for d in task.log.domains],
+        known=set(model.intents),
+        counts=task.counts,
+    )
+    found = Found(
+        intent_id=[str(a) if a >= 0 else None for a in assigned],
+        is_novel=np.where(in_one, intents.kinds[assigned] == NOVEL, score > 0),
+        known_intent=[model.intents[c] for c in stage_one.best_class],
+        novelty_score=score,
+        domain=[domains[a] if a >= 0 else None for a in assigned],
+    )
+    measures = evaluate_discovery(truth, found)
+    large = [r for r in recovery(replace(truth, counts=None), found) if r.size >= _LARGE]
+    recovered = [r.recall > 0.5 and r.purity > 0.5 for r in large]
+    return (
+        {"recovered_20": 100 * float(np.mean(recovered)) if recovered else np.nan}
+        | {name: 100 * measures[name] for name in _SHARES if name in measures}
+        | {name: measures[name] for name in _NUMBERS}
+    )
+
+
+def _domains(task: Task, model: Model, kinds: np.ndarray, assigned: np.ndarray) -> list[str | None]:
+    """Return the domain of each intent: linked by the means of what they hold."""
+    vectors = np.concatenate([task.log_vectors, task.labeled_vectors]).astype(np.float64)
+    index = np.searchsorted(model.intents, task.labeled.intents)
+    # Known intents come first among the centroids, in their order.
+    owner = np.concatenate([assigned, index])
+    held = np.unique(owner[owner >= 0])
+    means = np.stack([vectors[owner == i].mean(axis=0) for i in held])
+    known = [model.domains[kinds[i]] if kinds[i] >= 0 else None for i in held]
+    linked = link_domains(means, known, model.domain_distance)
+    domains: list[str | None] = [None] * len(kinds)
+    for intent, domain in zip(held, linked, strict=True):
+        domains[intent] = str(domain)
+    return domains
+
+
+def load_noise(options: Options) -> tuple[Utterances, np.ndarray]:
+    """Read lines of chat that belong to no intent; one in fifty of them."""
+    texts = np.unique(pq.read_table(NOISE, columns=["text"])["text"].to_pylist())[::50]
+    empty = np.full(len(texts), "", object)
+    chat = Utterances("irc_chat", texts.astype(object), empty, empty, empty)
+    return chat, encode(chat, options)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    options = parse_options(__doc__, SETS, known=(0.75,))
+    ood = load_encoder(options.encoder).encode(OUT_OF_DOMAIN.read_text().splitlines())
+    noise = load_noise(options)
+    results = Results(options)
+    for path in options.data:
+        utterances = load_utterances(path, distinct=True)
+        vectors = encode(utterances, options)
+        for share in options.known:
+            for seed in range(options.seeds):
+                task = draw_task(utterances, vectors, noise, (share, seed))
+                started = time.perf_counter()
+                model = learn(task, ood, seed)
+                seconds = time.perf_counter() - started
+                for flagged in (None, *_FLAGGED):
+                    method = "default" if flagged is None else f"flagged {flagged:.0%}"
+                    key = (utterances.name, share, method)
+                    results.add(key, run(task, model, flagged), seconds)
+    results.finish()
+
+
+if __name__ == "__main__":
+    main()

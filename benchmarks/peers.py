@@ -1,0 +1,43 @@
+"""What users would take instead, on the same vectors: clusters of unit vectors, -1 = noise.
+
+Each runs with the settings that it has when nobody sets any. Needs the extra `bench`
+(`pip install -c constraints.txt -e '.[bench]'`).
+"""
+
+import numpy as np
+
+
+def bertopic(vectors: np.ndarray, seed: int) -> np.ndarray:
+    """Cluster as BERTopic 0.17 does by default: UMAP to 5 dimensions, then HDBSCAN.
+
+    BERTopic's own settings (Grootendorst, arXiv 2203.05794): 15 neighbours, min_dist 0, cosine;
+    min_cluster_size 10, Euclidean, excess of mass.
+    """
+    import umap
+    from hdbscan import HDBSCAN
+
+    space = umap.UMAP(
+        n_neighbors=15, n_components=5, min_dist=0.0, metric="cosine", random_state=seed
+    ).fit_transform(vectors)
+    return HDBSCAN(min_cluster_size=10, metric="euclidean").fit_predict(space)
+
+
+def hdbscan(vectors: np.ndarray, seed: int) -> np.ndarray:
+    """Cluster the vectors as they come with HDBSCAN, min_cluster_size 10; deterministic."""
+    from hdbscan import HDBSCAN
+
+    del seed
+    return HDBSCAN(min_cluster_size=10, metric="euclidean").fit_predict(vectors.astype(np.float64))
+
+
+def evoc(vectors: np.ndarray, seed: int) -> np.ndarray:
+    """Cluster with EVoC (Tutte Institute), which embeds a neighbour graph and cuts it by density.
+
+    Of the layers it finds, the one that it calls best.
+    """
+    from evoc import EVoC
+
+    return EVoC(random_state=seed).fit_predict(np.ascontiguousarray(vectors, np.float32))
+
+
+PEERS = {"bertopic": bertopic, "hdbscan": hdbscan, "evoc": evoc}

@@ -1,0 +1,21 @@
+"""Print the tables of result files, also of runs that were cut off.
+
+python -m benchmarks.tables benchmarks/results/*.json
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from benchmarks.common import table
+
+
+def main() -> None:
+    """Print each file's command and table."""
+    for path in map(Path, sys.argv[1:]):
+        result = json.loads(path.read_text())
+        print(f"{path.name}: `{result['command']}`\n\n{table(result['results'])}\n")
+
+
+if __name__ == "__main__":
+    main()

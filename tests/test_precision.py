@@ -1,0 +1,31 @@
+"""Reduced precision: what it changes, what it must not, and who decides."""
+
+import numpy as np
+import pytest
+
+from discovery.encoder import load_encoder
+from discovery.model import EncoderIdentity, ModelError
+from discovery.precision import BF16, FP32, best_precision
+
+TEXTS = ["my kitchen tap drips", "book a flight to oslo", "what is the weather", "hi", "tap " * 90]
+
+
+def test_reduced_precision_hardly_moves_a_vector_and_shows_in_the_digest():
+    exact, reduced = load_encoder(None, 2, FP32), load_encoder(None, 2, BF16)
+    cosine = (exact.encode(TEXTS) * reduced.encode(TEXTS)).sum(axis=1)
+    assert cosine.min() > 0.999
+    assert not np.array_equal(exact.encode(TEXTS), reduced.encode(TEXTS))
+    assert exact.digest != reduced.digest
+
+
+def test_the_best_precision_is_taken_when_none_is_named():
+    assert load_encoder(None, 2).precision == best_precision()
+
+
+def test_vectors_of_two_precisions_never_meet():
+    fitted, now = (
+        EncoderIdentity("e", encoder.digest, encoder.dimension, encoder.precision)
+        for encoder in (load_encoder(None, 2, FP32), load_encoder(None, 2, BF16))
+    )
+    with pytest.raises(ModelError, match="dimensions, fp32.* dimensions, bf16.*use the same one"):
+        fitted.check_same(now)
