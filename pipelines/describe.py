@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+from apache_beam.metrics import Metrics
 
 from pipelines.shards import Shard, WriteShards, read_shard
 from schemas import tables
@@ -82,9 +83,11 @@ def _spread(intent: int) -> str:
 class _Summarise(beam.DoFn):
     def __init__(self, utterances: str, vectors: str, membership: str):
         self._utterances, self._vectors, self._membership = utterances, vectors, membership
+        self._described = Metrics.counter("describe", "described")
 
     def process(self, shard: Shard) -> Iterator[tuple[int, tuple[Size, list[Document]]]]:
         utterances = read_shard(self._utterances, shard)
+        self._described.inc(utterances.num_rows)
         membership = read_shard(self._membership, shard)
         vectors = vectors_from_arrow(read_shard(self._vectors, shard, ["vector"]).column("vector"))
         yield from summarise(utterances, membership, vectors)

@@ -26,6 +26,7 @@ from pipelines.inputs import Columns, find_input, input_fingerprint
 from pipelines.intents import AssignIntents, AssignSources, DiscoverIntents, LogShards
 from pipelines.models import load_model, model_exists, model_fingerprint
 from pipelines.novelty import ScoreNovelty
+from pipelines.plan import Plan
 from pipelines.report import finish_run, read_run
 from pipelines.shards import Shards
 from pipelines.stages import Stage, Workspace
@@ -51,6 +52,8 @@ class Settings:
         threads: processor threads of the encoder, which decide the last bits of its vectors.
         precision: of the encoder, FP32 or BF16; None for the model's own, or the best one here.
         choices: of the learner.
+        accelerator: type of the GPU that workers of the stage embed should have, for engines that
+            know such hints.
     """
 
     input: str
@@ -62,6 +65,7 @@ class Settings:
     threads: int = 2
     precision: str | None = None
     choices: FitSettings = FitSettings()
+    accelerator: str | None = None
 
     @property
     def fits(self) -> bool:
@@ -92,6 +96,28 @@ def discover(settings: Settings, output: str, options: PipelineOptions) -> RunMa
         _fit(workspace, sources, log, encoder, model, settings.choices)
     _run_discovery(workspace, log, model)
     return finish_run(workspace, model, claim)
+
+
+def translate(settings: Settings, output: str, options: PipelineOptions) -> list[str]:
+    """Wire and translate all stages without running them; return their names.
+
+    Args:
+        settings: inputs are looked at, as for a run.
+        output: where the run would go; nothing is written there.
+        options: of an engine, with `dry_run` set.
+
+    Raises:
+        SettingsError: if an input or the encoder is not usable.
+    """
+    sources = _Sources.find(settings)
+    encoder = _encoder(settings)
+    plan = Plan(output, options, fingerprint="dry")
+    log = _ingest_and_embed(plan, sources, "log", encoder)
+    model = settings.model or storage.join(output, "model")
+    if settings.fits:
+        _fit(plan, sources, log, encoder, model, settings.choices)
+    _run_discovery(plan, log, model)
+    return plan.translated
 
 
 def fit(settings: Settings, model: str, options: PipelineOptions) -> None:
@@ -151,6 +177,7 @@ class _Sources:
 class _LoadedEncoder:
     settings: EncoderSettings
     identity: EncoderIdentity
+    accelerator: str | None
 
 
 def _encoder(settings: Settings) -> _LoadedEncoder:
@@ -166,7 +193,8 @@ def _encoder(settings: Settings) -> _LoadedEncoder:
             model.encoder.check_same(identity)
     except (EncoderError, ModelError) as error:
         raise SettingsError(str(error)) from error
-    return _LoadedEncoder(EncoderSettings(encoder.name, settings.threads, precision), identity)
+    chosen = EncoderSettings(encoder.name, settings.threads, precision)
+    return _LoadedEncoder(chosen, identity, settings.accelerator)
 
 
 def _ingest_and_embed(
@@ -191,7 +219,11 @@ def _ingest_and_embed(
 
     def embed(pipeline, stage: Stage) -> None:
         shards = pipeline | Shards(texts.shards)
-        shards | Embed(texts.path(), stage.path(), encoder.settings)
+        transform = Embed(texts.path(), stage.path(), encoder.settings)
+        if encoder.accelerator:
+            hint = f"type:{encoder.accelerator};count:1;install-nvidia-driver"
+            transform.with_resource_hints(accelerator=hint)
+        shards | transform
 
     workspace.run(f"embed{suffix}", embed, keep_partial=True)
     return Embedded.of(texts, workspace.stage(f"embed{suffix}"))
@@ -211,7 +243,7 @@ def _fit(
         if role in sources.files
     }
     inputs = FitInputs(log, given.get("labeled"), given.get("ood"))
-    if inputs.labeled is not None:
+    if inputs.labeled is not None and workspace.reads_results:
         check_labels(inputs.labeled)
 
     def learn(pipeline, stage: Stage) -> None:

@@ -84,6 +84,7 @@ class EncoderHandler(
         # An element is a shard, which is batched inside: never wait for a second one.
         super().__init__(min_batch_size=1, max_batch_size=1)
         self._settings = settings
+        self._milliseconds = Metrics.counter("embed", "encoder_msecs")
 
     def load_model(self) -> Encoder:
         """Load the encoder."""
@@ -97,7 +98,10 @@ class EncoderHandler(
     ) -> Iterable[tuple[Shard, pa.RecordBatch]]:
         """Encode each shard."""
         for shard, texts in batch:
-            yield shard, encode_batch(texts, model)
+            start = time.monotonic()
+            vectors = encode_batch(texts, model)
+            self._milliseconds.inc(round((time.monotonic() - start) * 1000))
+            yield shard, vectors
 
     def get_num_bytes(self, batch: Sequence[tuple[Shard, pa.RecordBatch]]) -> int:
         """Bytes of the texts, for Beam's metrics."""

@@ -1,8 +1,6 @@
 """The end of a run: check that the counts add up, publish the tables, write the manifest last."""
 
 import dataclasses
-import importlib.metadata
-import platform
 
 import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
@@ -10,20 +8,10 @@ from apache_beam.io.filesystems import FileSystems
 from pipelines import storage
 from pipelines.models import load_model
 from pipelines.stages import Workspace
+from pipelines.version import versions
 from schemas.manifest import MANIFEST, RunManifest, StageManifest
 from schemas.tables import TABLES
 
-_PACKAGES = (
-    "advin",
-    "apache-beam",
-    "faiss-cpu",
-    "hdbscan",
-    "numpy",
-    "pyarrow",
-    "scikit-learn",
-    "sentence-transformers",
-    "torch",
-)
 # Where the stages leave the tables, until they are published.
 _PARTS = {
     "assignments": ("assignments", "data"),
@@ -57,7 +45,7 @@ def finish_run(workspace: Workspace, model: str, settings: dict) -> RunManifest:
     stages = {n: m for n in (*_STAGES, *_FIT_STAGES) if (m := workspace.stage(n).manifest())}
     _check_counts(stages)
     manifest = RunManifest(
-        versions=_versions(),
+        versions=versions(),
         settings=settings,
         fingerprint=workspace.fingerprint,
         model=_describe_model(model),
@@ -140,13 +128,3 @@ def _describe_model(folder: str) -> dict:
         "domain_distance": model.domain_distance,
         "origins": model.origins,
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed as a package"
-    return found

@@ -4,19 +4,21 @@ A run is a chain of Beam pipelines with files between them. A stage's manifest i
 pipeline has finished, so a run that was killed goes on at the first stage without one.
 """
 
+import copy
 import json
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.runner import PipelineState
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from pipelines import storage
-from pipelines.errors import SettingsError
+from pipelines.errors import SettingsError, StageError, cause
 from schemas.manifest import CLAIM, MANIFEST, StageManifest, fingerprint
 
 _log = logging.getLogger("advin")
@@ -61,6 +63,8 @@ class Workspace:
     folder: str
     options: PipelineOptions
     fingerprint: str
+    # Whether what a stage wrote can be read when the next one is wired.
+    reads_results: ClassVar[bool] = True
 
     @classmethod
     def claim(cls, folder: str, settings: dict, options: PipelineOptions) -> "Workspace":
@@ -95,6 +99,9 @@ class Workspace:
             build: wires the stage's pipeline; it writes below the stage's folder.
             keep_partial: whether files of an unfinished attempt are used; only right for a stage
                 that writes files under fixed names, whole, and skips those that are there.
+
+        Raises:
+            StageError: if the engine fails.
         """
         stage = self.stage(name)
         done = stage.manifest()
@@ -105,12 +112,9 @@ class Workspace:
             storage.delete(stage.folder)
         _log.info("%s …", name)
         start = time.monotonic()
-        pipeline = beam.Pipeline(options=self.options)
+        pipeline = beam.Pipeline(options=named(self.options, name.replace("_", "-")))
         build(pipeline, stage)
-        result = pipeline.run()
-        state = result.wait_until_finish()
-        if state not in (PipelineState.DONE, None):
-            raise RuntimeError(f"stage {name} ended as {state}")
+        result = _finish(name, pipeline)
         manifest = StageManifest(
             stage=name,
             fingerprint=self.fingerprint,
@@ -120,8 +124,29 @@ class Workspace:
             bytes=_bytes_below(stage.folder),
         )
         storage.write_text(storage.join(stage.folder, MANIFEST), manifest.to_json())
-        _log.info("%s: %.1f s, %s", name, manifest.seconds, _readable(manifest.counters))
+        _log.info("%s: %.1f s, %s", name, manifest.seconds, readable(manifest.counters))
         return manifest
+
+
+def _finish(name: str, pipeline: beam.Pipeline) -> PipelineResult:
+    try:
+        result = pipeline.run()
+        state = result.wait_until_finish()
+    except Exception as error:  # each engine raises its own
+        raise StageError(
+            f"stage {name} failed: {cause(error)}; the same command goes on at this stage"
+        ) from error
+    if state not in (PipelineState.DONE, None):
+        raise StageError(f"stage {name} ended as {state}; the same command goes on at this stage")
+    return result
+
+
+def named(options: PipelineOptions, step: str) -> PipelineOptions:
+    """Return the same options with a job name, by which the engine's own pages show the step."""
+    options = copy.deepcopy(options)
+    cloud = options.view_as(GoogleCloudOptions)
+    cloud.job_name = f"{cloud.job_name or 'advin'}-{step}"
+    return options
 
 
 def _check_same_run(folder: str, found: dict, settings: dict, mark: str) -> None:
@@ -164,11 +189,15 @@ def _counters(result) -> dict[str, int]:
     counters: dict[str, int] = {}
     for metric in result.metrics().query()["counters"]:
         name = metric.key.metric.name
+        # Some engines mix in their own, each another set.
+        if ":" in name:
+            continue
         # Not every engine tells what was committed, as against attempted.
         value = metric.committed if metric.committed is not None else metric.attempted
         counters[name] = counters.get(name, 0) + value
     return dict(sorted(counters.items()))
 
 
-def _readable(counters: dict[str, int]) -> str:
+def readable(counters: dict[str, int]) -> str:
+    """Return counters as a user reads them, e.g. '8,815 rows read'."""
     return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counters.items())

@@ -1,6 +1,7 @@
 """Files on any Beam file system: Parquet shards that appear whole or not at all, and JSON."""
 
 import io
+import os
 import uuid
 
 import pyarrow as pa
@@ -13,6 +14,11 @@ _ROW_GROUP_ROWS = 65_536
 def join(*parts: str) -> str:
     """Join path parts on whatever file system the first one is."""
     return FileSystems.join(*parts)
+
+
+def absolute(path: str) -> str:
+    """Return a path that means the same in every process of a job, wherever that was started."""
+    return path if FileSystems.get_scheme(path) else os.path.abspath(path)
 
 
 def exists(path: str) -> bool:

@@ -6,20 +6,24 @@ Exit codes: 0 done; 2 a setting or a file is wrong, and one line says which; 1 t
 import argparse
 import logging
 import os
+import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 
-_ENGINES = ("direct", "portable")
+_ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
 _OTHER_FLAGS = "Flags that are not listed go to Apache Beam."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
-    parsed, beam_args = _parser().parse_known_args(arguments)
+    parsed, beam_args = parse(sys.argv[1:] if arguments is None else arguments)
     _configure_logging()
+    # Whoever stops us by a signal wants what we started to be stopped, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     # Imported late, so that --help and a mistyped command answer at once.
-    from pipelines.errors import SettingsError
+    from pipelines.errors import SettingsError, StageError
     from runners import commands
 
     try:
@@ -27,10 +31,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(f"advin: {error}", file=sys.stderr)
         return 2
+    except StageError as error:
+        traceback.print_exception(error.__cause__)
+        print(f"advin: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return our flags, and those that go to Beam.
+
+    Ours may be spelt with underscores, as Beam's are, and as a Flex Template passes them.
+    """
+    parser = command_line()
+    ours = {
+        flag for command in commands_of(parser).values() for flag in command._option_string_actions
+    }
+
+    def spelt(argument: str) -> str:
+        flag, equals, value = argument.partition("=")
+        dashed = flag.replace("_", "-")
+        return dashed + equals + value if dashed in ours else argument
+
+    return parser.parse_known_args([spelt(a) for a in arguments])
+
+
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of each command."""
+    (action,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(action.choices)
+
+
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of the command line: all that users can set, in one place."""
     parser = argparse.ArgumentParser(
         prog="advin",
         description="Find novel intents and domains in utterance logs.",
@@ -53,6 +86,12 @@ def _parser() -> argparse.ArgumentParser:
         help="a fitted model; with --labeled, where to write it (default: in the output folder)",
     )
 
+    discover.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="with --runner dataflow: check and translate everything, send nothing",
+    )
+
     fit = commands.add_parser(
         "fit",
         help="learn a model from labelled utterances and a log",
@@ -60,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     _add_inputs(fit)
+    fit.set_defaults(dry_run=False)
     fit.add_argument("--model", required=True, metavar="DIR", help="folder to write the model to")
 
     evaluate = commands.add_parser(
@@ -115,16 +155,61 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         default="full",
         help="of fitting a model; fast takes a third of the time (%(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="(%(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of all that is drawn (%(default)s)"
+    )
+    _add_engines(parser)
+
+
+def _add_engines(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runner", choices=_ENGINES, default="direct", help="the engine (%(default)s)"
+    )
+    flink = parser.add_argument_group("with --runner flink")
+    flink.add_argument(
+        "--flink-master",
+        default="[local]",
+        metavar="HOST:PORT",
+        help="a cluster's REST endpoint, or [local] for this machine (%(default)s)",
+    )
+    flink.add_argument(
+        "--worker-pool",
+        default="localhost:50000",
+        metavar="HOST:PORT",
+        help="where each TaskManager finds its pool of Beam workers (%(default)s)",
+    )
+    flink.add_argument(
+        "--flink-job-server",
+        default=os.environ.get("ADVIN_FLINK_JOB_SERVER"),
+        metavar="PATH",
+        help="Beam's job server: a jar or a folder of jars (ADVIN_FLINK_JOB_SERVER, or download)",
+    )
+    flink.add_argument(
+        "--parallelism",
+        type=int,
+        metavar="N",
+        help="tasks at the same time (all slots of the cluster, or the processors of this machine)",
+    )
+
+    dataflow = parser.add_argument_group("with --runner dataflow")
+    dataflow.add_argument("--project", metavar="ID", help="project of Google Cloud")
+    dataflow.add_argument("--region", metavar="NAME", help="region of the workers")
+    dataflow.add_argument(
+        "--temp-location", metavar="gs://DIR", help="folder for what a job stages and spills"
+    )
+    dataflow.add_argument("--image", metavar="IMAGE", help="container image of the workers")
+    dataflow.add_argument(
+        "--gpu", metavar="TYPE", help="accelerator of the workers that encode, e.g. nvidia-l4"
     )
 
 
 def _add_columns(parser: argparse.ArgumentParser) -> None:
     for column in ("text", "intent", "domain"):
         parser.add_argument(
-            f"--{column}-column", default=column, metavar="NAME", help="(%(default)s)"
+            f"--{column}-column",
+            default=column,
+            metavar="NAME",
+            help=f"what the column of the {column} is called (%(default)s)",
         )
 
 

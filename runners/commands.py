@@ -4,35 +4,53 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import os
 from collections.abc import Iterator
 
 from apache_beam.options import pipeline_options
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import storage
-from pipelines.discover import FitSettings, Settings, discover, fit
+from pipelines.discover import FitSettings, Settings, discover, fit, translate
 from pipelines.errors import SettingsError
 from pipelines.evaluate import evaluate
 from pipelines.inputs import Columns
 from runners import printing
+from runners.dataflow import dataflow
 from runners.direct import direct
+from runners.flink import flink
+from runners.job import Job
 from runners.portable import portable
+from runners.prism import prism
 
-_ENGINES = {"direct": direct, "portable": portable}
+_ENGINES = {
+    "direct": direct,
+    "portable": portable,
+    "prism": prism,
+    "flink": flink,
+    "dataflow": dataflow,
+}
 
 
 def run_discover(flags: argparse.Namespace, beam_args: list[str]) -> None:
     """advin discover."""
-    with _engine(flags, beam_args) as options:
-        manifest = discover(_settings(flags), flags.output, options)
+    settings, output = _settings(flags), storage.absolute(flags.output)
+    with _engine(flags, beam_args, settings, output) as options:
+        if flags.dry_run:
+            stages = translate(settings, output, options)
+            print(f"Translated, not sent: {', '.join(stages)}.")
+            return
+        manifest = discover(settings, output, options)
     printing.print_run(flags.output, manifest)
 
 
 def run_fit(flags: argparse.Namespace, beam_args: list[str]) -> None:
     """advin fit."""
-    with _engine(flags, beam_args) as options:
-        # To a fit, the model is what comes out, not what is used.
-        fit(dataclasses.replace(_settings(flags), model=None), flags.model, options)
+    # To a fit, the model is what comes out, not what is used.
+    settings = dataclasses.replace(_settings(flags), model=None)
+    model = storage.absolute(flags.model)
+    with _engine(flags, beam_args, settings, model) as options:
+        fit(settings, model, options)
     printing.print_model(flags.model)
 
 
@@ -52,25 +70,35 @@ COMMANDS = {"discover": run_discover, "fit": run_fit, "evaluate": run_evaluate}
 
 
 @contextlib.contextmanager
-def _engine(flags: argparse.Namespace, beam_args: list[str]) -> Iterator[PipelineOptions]:
+def _engine(
+    flags: argparse.Namespace, beam_args: list[str], settings: Settings, writes: str
+) -> Iterator[PipelineOptions]:
     _check_beam_args(beam_args)
-    with _ENGINES[flags.runner](beam_args) as options:
+    if flags.dry_run and flags.runner != "dataflow":
+        raise SettingsError(f"--dry-run is for --runner dataflow, not {flags.runner}")
+    model = None if settings.fits else settings.model
+    reads = (settings.input, settings.labeled, settings.ood, model)
+    job = Job(flags, beam_args, tuple(path for path in reads if path is not None), writes)
+    with _ENGINES[flags.runner](job) as options:
         yield options
 
 
 def _settings(flags: argparse.Namespace) -> Settings:
     if flags.encoder_threads < 1:
         raise SettingsError(f"--encoder-threads is {flags.encoder_threads}, but must be at least 1")
+    encoder = flags.encoder
     return Settings(
-        input=flags.input,
-        labeled=flags.labeled,
-        ood=flags.ood,
-        model=flags.model,
+        input=storage.absolute(flags.input),
+        labeled=flags.labeled and storage.absolute(flags.labeled),
+        ood=flags.ood and storage.absolute(flags.ood),
+        model=flags.model and storage.absolute(flags.model),
         columns=_columns(flags),
-        encoder=flags.encoder,
+        # A hub id is no path, though it may look like one.
+        encoder=os.path.abspath(encoder) if encoder and os.path.isdir(encoder) else encoder,
         threads=flags.encoder_threads,
         precision=flags.encoder_precision,
         choices=FitSettings(flags.seed, flags.loss, flags.clustering, flags.effort),
+        accelerator=flags.gpu,
     )
 
 

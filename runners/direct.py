@@ -9,8 +9,10 @@ from contextlib import contextmanager
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from runners.job import Job
+
 
 @contextmanager
-def direct(beam_args: list[str]) -> Iterator[PipelineOptions]:
+def direct(job: Job) -> Iterator[PipelineOptions]:
     """Yield options for the in-process runner."""
-    yield PipelineOptions(["--runner=FnApiRunner", *beam_args])
+    yield PipelineOptions(["--runner=FnApiRunner", *job.beam_args])

@@ -9,10 +9,12 @@ from rich.text import Text
 from pipelines.evaluate import Evaluation
 from pipelines.models import load_model
 from pipelines.report import read_table
+from pipelines.stages import readable
 from schemas.manifest import RunManifest
 
 _NOVEL_SHOWN = 15
 _WIDTH = 110
+_NUMBERS = ("count", "rows", "distinct", "value", "recall", "purity", "seconds", "MB written")
 
 
 def print_run(folder: str, manifest: RunManifest) -> None:
@@ -50,6 +52,11 @@ def print_run(folder: str, manifest: RunManifest) -> None:
                 f"{', '.join(d.replace('_', ' ') for d in defaults)}."
             )
         )
+    stages = _table("Stages", "stage", "seconds", "MB written", "counted by the workers")
+    for name, stage in manifest.stages.items():
+        seconds, megabytes = f"{stage['seconds']:.1f}", f"{stage['bytes'] / 1e6:.1f}"
+        stages.add_row(name, seconds, megabytes, Text(readable(stage["counters"])))
+    console.print(stages)
     seconds = sum(s["seconds"] for s in manifest.stages.values())
     console.print(Text(f"{seconds:.0f} s in all stages. Tables: {folder}/<table>/*.parquet"))
 
@@ -99,6 +106,6 @@ def _console() -> Console:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for i, column in enumerate(columns):
-        numeric = column in ("count", "rows", "distinct", "value", "recall", "purity")
+        numeric = column in _NUMBERS
         table.add_column(column, justify="right" if numeric and i else "left")
     return table

@@ -1,0 +1,121 @@
+"""A pool that starts Beam workers: `python -m runners.pool --port 50000` beside each TaskManager.
+
+It differs from Beam's own worker pool where that one fails on a Flink cluster: workers run the
+Python of the pool and not whatever `python` is first on PATH; several TaskManagers can share it,
+though each numbers its workers from 1-1; a worker that dies as it starts is started again; and no
+worker outlives the pool.
+"""
+
+import argparse
+import contextlib
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
+
+_WORKER = (
+    "import sys; from apache_beam.runners.worker.sdk_worker import SdkHarness; "
+    "SdkHarness(sys.argv[1], worker_id=sys.argv[2]).run()"
+)
+_STOP_SECONDS = 5.0
+_MORE_STARTS = 3
+
+
+class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
+    """Starts and stops a process for each worker that an engine asks for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # By who asked for it, too: the ids alone are not unique.
+        self._workers: dict[tuple[str, str], subprocess.Popen] = {}
+
+    def StartWorker(self, request, context):
+        """Start a worker that connects to the engine."""
+        key = (context.peer(), request.worker_id)
+        command = [sys.executable, "-c", _WORKER, request.control_endpoint.url, request.worker_id]
+        with self._lock:
+            worker = self._workers[key] = _start(command)
+        threading.Thread(target=self._watch, args=(key, command, worker), daemon=True).start()
+        return beam_fn_api_pb2.StartWorkerResponse()
+
+    def _watch(self, key: tuple[str, str], command: list[str], worker: subprocess.Popen) -> None:
+        """Start a worker anew that dies: an engine waits for ever for one that never connects."""
+        for _ in range(_MORE_STARTS):
+            failed = worker.wait() != 0
+            with self._lock:
+                if self._workers.get(key) is not worker:
+                    return  # stopped on purpose
+                if not failed:
+                    break
+                worker = self._workers[key] = _start(command)
+        worker.wait()
+        with self._lock:
+            if self._workers.get(key) is worker:
+                del self._workers[key]
+
+    def StopWorker(self, request, context):
+        """Stop a worker; one that is not found ends by itself when the engine hangs up."""
+        with self._lock:
+            worker = self._workers.pop((context.peer(), request.worker_id), None)
+        if worker is not None:
+            _end(worker)
+        return beam_fn_api_pb2.StopWorkerResponse()
+
+    def stop_all(self) -> None:
+        """Stop all workers."""
+        with self._lock:
+            workers, self._workers = list(self._workers.values()), {}
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            _end(worker)
+
+
+def _start(command: list[str]) -> subprocess.Popen:
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+
+def _end(worker: subprocess.Popen) -> None:
+    worker.terminate()
+    try:
+        worker.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        worker.wait()
+
+
+@contextlib.contextmanager
+def serving(port: int) -> Iterator[None]:
+    """Serve on a port of all interfaces; stop the workers at the end."""
+    pool = _Pool()
+    server = grpc.server(ThreadPoolExecutor(max_workers=16))
+    beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
+    if not server.add_insecure_port(f"[::]:{port}"):
+        raise OSError(f"port {port} is taken")
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop(None)
+        pool.stop_all()
+
+
+def main() -> None:
+    """Serve until a signal says stop."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--port", type=int, default=50000, help="(%(default)s)")
+    port = parser.parse_args().port
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with serving(port):
+        stop.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""A tiny job through the real engine and its real workers, before anything dear is sent.
+
+What goes wrong on a cluster goes wrong late, or hangs: a worker without our code makes Beam wait
+for ever. So each worker is asked for its versions and for the files it can see; it answers by a
+file in the output folder, and that the driver finds the answer shows that both see the same one.
+"""
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Callable
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from apache_beam.runners.runner import PipelineResult, PipelineState
+
+from pipelines import storage
+from pipelines.errors import SettingsError, cause
+from pipelines.stages import named
+from pipelines.version import versions
+from runners.flink_server import Cluster
+from runners.job import Job
+
+# A busy cluster may let a job wait; workers, once called, have little to load.
+_START_SECONDS = 120.0
+_ANSWER_SECONDS = 20.0
+# Each worker gets some of these, whichever way the engine shares them out.
+_PROBES_PER_WORKER = 8
+# Where these differ, nothing can be relied on; others only decide the last bits of a vector.
+_MUST_AGREE = ("python", "code", "advin", "apache-beam")
+_log = logging.getLogger("advin")
+
+
+class _NoAnswer(Exception):
+    """The tiny job did not get to its end."""
+
+
+def check_workers(job: Job, options: PipelineOptions, cluster: Cluster, workers: int) -> None:
+    """Ask the workers what they are, and compare it with this process.
+
+    Args:
+        job: whose files they must be able to reach.
+        options: of the engine, as the job will be run with.
+        cluster: the engine.
+        workers: how many tasks at the same time.
+
+    Raises:
+        SettingsError: if no worker answers in time, or one cannot do the job.
+    """
+    folder = storage.join(job.writes, f".preflight-{uuid.uuid4().hex[:8]}")
+    start = time.monotonic()
+    try:
+        probes = workers * _PROBES_PER_WORKER
+        try:
+            _run(_probe(job.reads, folder), probes, options, cluster)
+        except _NoAnswer as error:
+            pool = job.flags.worker_pool
+            raise SettingsError(f"--worker-pool {pool}: {error}") from error
+        answers = [
+            json.loads(storage.read_text(storage.join(folder, name)))
+            for name in storage.list_files(folder, ".json")
+        ]
+    finally:
+        storage.delete(folder)
+    if not answers:
+        raise SettingsError(
+            f"the workers wrote to {job.writes}, but here nothing arrived: --output must be on a "
+            "file system that the driver and all workers share"
+        )
+    for answer in answers:
+        _check_answer(answer)
+    hosts = {answer["host"] for answer in answers}
+    _log.info("%d hosts with workers ready, %.1f s", len(hosts), time.monotonic() - start)
+
+
+def _probe(reads: tuple[str, ...], folder: str) -> Callable[[int], None]:
+    # A function inside a function travels by value: it must run where our package is missing.
+    def probe(number: int) -> None:
+        import json
+        import socket
+
+        from apache_beam.io.filesystems import FileSystems
+
+        answer: dict = {"host": socket.gethostname(), "missing": [], "problem": "", "versions": {}}
+        try:
+            from pipelines.version import versions
+
+            answer["versions"] = versions()
+        except ImportError as error:
+            answer["problem"] = str(error)
+        for path in reads:
+            if not (FileSystems.match([path])[0].metadata_list or FileSystems.exists(path)):
+                answer["missing"].append(path)
+        try:
+            FileSystems.mkdirs(folder)
+        except OSError:
+            pass  # another probe was faster; if not, the next line tells
+        with FileSystems.create(FileSystems.join(folder, f"{number}.json")) as file:
+            file.write(json.dumps(answer).encode())
+
+    return probe
+
+
+def _run(
+    probe: Callable[[int], None], probes: int, options: PipelineOptions, cluster: Cluster
+) -> None:
+    options = named(options, "preflight")
+    name = options.view_as(GoogleCloudOptions).job_name
+    pipeline = beam.Pipeline(options=options)
+    (
+        pipeline
+        | "Numbers" >> beam.Create(range(probes), reshuffle=False)
+        | "Share" >> beam.Reshuffle()
+        | "Probe" >> beam.Map(probe)
+    )
+    # Beam logs the engine's whole stack trace, which says less than our one line.
+    logging.disable(logging.CRITICAL)
+    try:
+        result = pipeline.run()
+        _wait(result, name, cluster)
+        result.wait_until_finish()
+    except _NoAnswer:
+        cluster.cancel(name)
+        raise
+    except Exception as error:  # each engine raises its own
+        raise _NoAnswer(f"the workers failed a first small job: {cause(error)}") from error
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _wait(result: PipelineResult, name: str, cluster: Cluster) -> None:
+    """Wait until a job has ended; raise _NoAnswer if it fails or takes too long."""
+    sent, running = time.monotonic(), None
+    while not PipelineState.is_terminal(result.state):
+        now = time.monotonic()
+        failure = cluster.failure(name)
+        if failure:
+            raise _NoAnswer(f"the workers failed a first small job: {cause(failure)}")
+        if running is None:
+            running = now if cluster.is_running(name) else None
+            if now - sent > _START_SECONDS:
+                raise _NoAnswer(
+                    f"the cluster has not started a first small job in {_START_SECONDS:.0f} s: "
+                    "are its task slots taken by other jobs? Ask for fewer by --parallelism"
+                )
+        elif now - running > _ANSWER_SECONDS:
+            raise _NoAnswer(
+                f"no worker answered a first small job in {_ANSWER_SECONDS:.0f} s: the pool is "
+                "there, but starts none; can its Python import apache_beam?"
+            )
+        time.sleep(0.2)
+
+
+def _check_answer(answer: dict) -> None:
+    host = answer["host"]
+    if answer["problem"]:
+        raise SettingsError(
+            f"the worker on {host} cannot import this package ({answer['problem']}): install advin "
+            "where the worker pool runs"
+        )
+    for path in answer["missing"]:
+        raise SettingsError(
+            f"the worker on {host} cannot see {path}: put it on a file system that the driver and "
+            "all workers share"
+        )
+    ours = versions()
+    for name, theirs in answer["versions"].items():
+        if theirs == ours[name]:
+            continue
+        if name in _MUST_AGREE:
+            raise SettingsError(
+                f"the worker on {host} has {name} {theirs}, but this process has {ours[name]}: "
+                "install the same version of advin in both places"
+            )
+        _log.warning(
+            "the worker on %s has %s %s, this process %s: vectors may differ in their last bits",
+            host,
+            name,
+            theirs,
+            ours[name],
+        )

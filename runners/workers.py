@@ -1,0 +1,29 @@
+"""A pool of Beam workers in processes of their own, beside the driver."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+from runners.processes import free_port, server
+
+
+@contextlib.contextmanager
+def worker_pool() -> Iterator[str]:
+    """Start a pool on a free port, yield its HOST:PORT, and stop it with all its workers.
+
+    Raises:
+        SettingsError: if it does not start.
+    """
+    port = free_port()
+    with server("the worker pool", pool_command(port), port):
+        yield f"localhost:{port}"
+
+
+def pool_command(port: int) -> list[str]:
+    """Return the command that starts a pool of workers like this process."""
+    return [sys.executable, "-m", "runners.pool", f"--port={port}"]
+
+
+def in_pool(address: str) -> list[str]:
+    """Return Beam's flags that have workers started by the pool at HOST:PORT."""
+    return ["--environment_type=EXTERNAL", f"--environment_config={address}"]

@@ -1,0 +1,52 @@
+"""The sample gives the same tables, byte for byte, on every engine."""
+
+import programs
+import pytest
+from sample import TABLES
+
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def rows(reference):
+    """A row of hashes for each engine, printed side by side at the end."""
+    rows = {"direct": (reference, None)}
+    yield rows
+    width = max(map(len, rows))
+    print(f"\n{'':{width}}  " + "  ".join(f"{t:16}" for t in TABLES) + "  seconds")
+    for engine, (hashes, seconds) in rows.items():
+        shown = "" if seconds is None else f"{seconds:7.0f}"
+        print(f"{engine:{width}}  " + "  ".join(hashes[t] for t in TABLES) + f"  {shown}")
+
+
+@pytest.fixture
+def check(discover, reference, rows):
+    def run(engine: str, *flags: str) -> None:
+        outcome = discover(*flags)
+        assert outcome.code == 0, outcome.lines
+        rows[engine] = outcome.tables, outcome.seconds
+        assert outcome.tables == reference
+
+    return run
+
+
+def test_portable(check):
+    check("portable", "--runner", "portable")
+
+
+def test_prism(check, monkeypatch):
+    binary = programs.prism()
+    if binary is None:
+        pytest.skip("PRISM WAS NOT TESTED: no prism on PATH, and no Go to build it")
+    monkeypatch.setenv("ADVIN_PRISM", str(binary))
+    check("prism", "--runner", "prism")
+
+
+def test_flink_in_one_process(check):
+    check("flink [local]", "--runner", "flink")
+
+
+@pytest.mark.parametrize("parallelism", [1, 2, 4])
+def test_flink_cluster(check, cluster, pool, parallelism):
+    flags = ["--runner", "flink", "--flink-master", cluster.master, "--worker-pool", pool]
+    check(f"flink cluster, {parallelism}", *flags, "--parallelism", str(parallelism))
