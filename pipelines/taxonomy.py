@@ -206,7 +206,7 @@ def _encoder_centroids(found: Found, model: Model) -> np.ndarray:
         if label is not None:
             rows.append(model.anchors[model.anchor_labels == position[label]])
         means.append(np.concatenate(rows).astype(np.float64).mean(axis=0))
-    return np.stack(means)
+    return np.stack(means) if means else np.zeros((0, model.encoder.dimension))
 
 
 def _intent_names(found: Found) -> list[IntentName]:

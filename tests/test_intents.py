@@ -1,5 +1,7 @@
 """discovery/intents.py: what a cluster is, by what it holds."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -128,3 +130,35 @@ def test_more_points_than_a_worker_links_are_refused(monkeypatch):
     monkeypatch.setattr(module, "MAX_POINTS", 10)
     with pytest.raises(ValueError, match="11 points, but at most 10"):
         discover_intents(points((bunch(0, 11), UNLABELED, 1.0)), RULES)
+
+
+def test_a_novel_intent_that_is_linked_with_a_known_one_is_set_apart():
+    known, novel = bunch(0, 60), bunch(0, 60, seed=1)
+    novel[:, 1] += 0.75
+    novel /= np.linalg.norm(novel, axis=1, keepdims=True)
+    both = Points(
+        vectors=np.concatenate([known, novel]).astype(np.float32),
+        weights=np.ones(120),
+        labels=np.concatenate([np.zeros(30), np.full(90, UNLABELED)]).astype(np.int64),
+        novelty=np.concatenate([np.full(60, -1.0), np.full(60, 1.0)]).astype(np.float32),
+    )
+    found = discover_intents(both, RULES)
+    assert list(found.kinds) == [0, NOVEL]
+    assigned, _ = assign(both.vectors, found)
+    assert (assigned[:60] == 0).all() and (assigned[60:] == 1).all()
+    # Where the log itself looks known there is nothing to set apart.
+    calm = dataclasses.replace(both, novelty=np.full(120, -1, np.float32))
+    assert list(discover_intents(calm, RULES).kinds) == [0]
+
+
+def test_nothing_large_enough_gives_no_intents():
+    few = Points(
+        vectors=np.eye(4, dtype=np.float32),
+        weights=np.ones(4),
+        labels=np.full(4, UNLABELED),
+        novelty=np.ones(4, np.float32),
+    )
+    found = discover_intents(few, RULES)
+    assert found.centroids.shape == (0, 4)
+    assigned, distance = assign(few.vectors, found)
+    assert list(assigned) == [-1] * 4 and list(distance) == [1] * 4
