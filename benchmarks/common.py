@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -246,8 +247,10 @@ class Results:
     def _write(self, out: Path) -> None:
         """Write the rows with versions and command."""
         options = asdict(self.options)
+        # Where vectors are kept between runs is a matter of one machine.
+        flags = re.sub(r" --cache \S+", "", "".join(f" {a}" for a in sys.argv[1:]))
         result = {
-            "command": f"python -m benchmarks.{Path(sys.argv[0]).stem} {' '.join(sys.argv[1:])}",
+            "command": f"python -m benchmarks.{Path(sys.argv[0]).stem}{flags}",
             "versions": _versions(),
             "options": {k: options[k] for k in ("known", "seeds", "encoder", "distinct")},
             "results": self.rows(),
