@@ -82,9 +82,11 @@ def test_a_pool_that_starts_no_workers(refused, cluster, tmp_path):
 
 
 def test_workers_without_the_package(refused, cluster, tmp_path):
-    # A package of the same name stands before ours, wherever ours is installed.
+    # One of the same name stands before ours; an editable installation would fill its gaps.
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines" / "__init__.py").touch()
+    missing = "raise ModuleNotFoundError(\"No module named 'pipelines.version'\")\n"
+    (tmp_path / "pipelines" / "version.py").write_text(missing)
     with pool_of(tmp_path, f"PYTHONPATH={tmp_path}:{ROOT}") as address:
         flags = ["--flink-master", cluster.master, "--worker-pool", address]
         refused(*flags, words=["cannot import this package", "pipelines.version", "install advin"])
