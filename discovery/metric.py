@@ -66,7 +66,7 @@ class MetricSettings:
             raise ValueError(f"temperature is {self.temperature}, but must be above 0")
 
 
-# A third of the work, for a little quality: `python -m benchmarks.intent_discovery` has both.
+# Half of the time, for a little quality: `python -m benchmarks.intent_discovery` has both.
 FAST = MetricSettings(hidden=512, steps=200, refresh=50)
 
 
