@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks.common import Results, encode, load_utterances, parse_options
 from discovery.agreement import ari, contingency, nmi
 from discovery.domains import DEFAULT_DOMAIN_DISTANCE, learn_domain_distance, link_domains
+from discovery.fit import class_means
 
 SETS = ("clinc150", "massive_en")
 _GRID = np.round(np.arange(0.6, 1.61, 0.02), 2)
@@ -27,9 +28,7 @@ def intent_means(utterances, vectors: np.ndarray) -> tuple[np.ndarray, list[str]
     pairs = list(zip(utterances.domains[rows], utterances.intents[rows], strict=True))
     names = sorted(set(pairs))
     index = np.array([bisect_left(names, pair) for pair in pairs])
-    sums = np.zeros((len(names), vectors.shape[1]))
-    np.add.at(sums, index, vectors[rows].astype(np.float64))
-    return sums / np.bincount(index)[:, None], [domain for domain, _ in names]
+    return class_means(vectors[rows], index, len(names)), [domain for domain, _ in names]
 
 
 def measure(means: np.ndarray, domains: list[str], share: float, seed: int) -> dict[str, dict]:

@@ -139,19 +139,19 @@ def _clusters(points: Points, rules: IntentRules) -> np.ndarray:
     sums = points.vectors * points.weights[:, None]
     tree = average_linkage(sums, points.weights, floor=1 - rules.distance)
     clusters = _numbered(tree.cut(1 - rules.distance))
+    is_known = _verdicts(points, clusters, rules) >= 0
     parts = clusters
     for share in _CLOSER:
         fine = _numbered(tree.cut(1 - share * rules.distance))
         # What has been set apart stays whole at the next, smaller distance.
-        hidden = _hidden(points, clusters, fine, rules) & (parts == clusters)
+        hidden = _hidden(points, clusters, fine, rules.min_size) & is_known[clusters]
+        hidden &= parts == clusters
         parts = np.where(hidden, parts.max() + 1 + fine, parts)
     return _numbered(parts)
 
 
-def _hidden(
-    points: Points, clusters: np.ndarray, fine: np.ndarray, rules: IntentRules
-) -> np.ndarray:
-    """Tell which rows are in a part of a known cluster that is a novel intent of its own.
+def _hidden(points: Points, clusters: np.ndarray, fine: np.ndarray, min_size: int) -> np.ndarray:
+    """Tell which rows are in a part of their cluster that is novel, if the cluster is known.
 
     An intent close to a known one is linked with it. A part of a known cluster, which is what the
     tree holds at a smaller distance, is one if it looks novel and lacks the labelled utterances
@@ -169,8 +169,8 @@ def _hidden(
     )
     expected = usual[parent] * size
     found = np.bincount(fine[labeled], minlength=n)
-    apart = (size >= rules.min_size) & (novelty > 0) & (expected >= _ENOUGH_EXPECTED)
-    apart &= (found < _FEW_LABELED * expected) & (_verdicts(points, clusters, rules)[parent] >= 0)
+    apart = (size >= min_size) & (novelty > 0) & (expected >= _ENOUGH_EXPECTED)
+    apart &= found < _FEW_LABELED * expected
     return apart[fine]
 
 

@@ -9,7 +9,14 @@ known ones better than distances in the encoder's own.
 import numpy as np
 import torch
 
-from discovery.metric import MetricHead, contrastive_loss, forward, same_label
+from discovery.metric import (
+    MetricHead,
+    contrastive_loss,
+    drop,
+    forward,
+    initial_weights,
+    same_label,
+)
 from discovery.precision import autocast, best_precision
 
 _HIDDEN = 512
@@ -35,13 +42,7 @@ def train_known_space(vectors: np.ndarray, labels: np.ndarray, seed: int) -> Met
     """
     generator = torch.Generator().manual_seed(seed)
     x, y = torch.from_numpy(vectors.astype(np.float32)), torch.from_numpy(labels)
-    d = x.shape[1]
-    weights = [
-        torch.randn(_HIDDEN, d, generator=generator) / d**0.5,
-        torch.zeros(_HIDDEN),
-        torch.zeros(d, _HIDDEN),
-        torch.zeros(d),
-    ]
+    weights = initial_weights(x.shape[1], _HIDDEN, generator)
     # With one intent there is nothing to tell apart: the space stays as it is.
     if len(np.unique(labels)) > 1:
         _train(x, y, [w.requires_grad_() for w in weights], generator)
@@ -57,9 +58,8 @@ def _train(x, y, weights: list[torch.Tensor], generator: torch.Generator) -> Non
     batches = _Batches(y, generator)
     for _ in range(_STEPS):
         rows = batches.draw()
-        kept = torch.rand((len(rows), x.shape[1]), generator=generator) >= _DROPOUT
         with autocast(precision):
-            z = forward(x[rows] * kept / (1 - _DROPOUT), weights)
+            z = forward(drop(x[rows], _DROPOUT, generator), weights)
             loss = contrastive_loss(z, same_label(y[rows]), _TEMPERATURE)
         optimiser.zero_grad()
         loss.backward()

@@ -161,7 +161,7 @@ def train_metric_head(
             f"{len(vectors)} rows, but at most {MAX_ROWS} can be trained on: sample them"
         )
     generator = torch.Generator().manual_seed(settings.seed)
-    weights = _initial_weights(vectors.shape[1], settings.hidden, generator)
+    weights = initial_weights(vectors.shape[1], settings.hidden, generator)
     if len(vectors) >= 2:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         weights = _train(
@@ -204,7 +204,7 @@ def _train(vectors, labels, weights, settings: MetricSettings, generator) -> lis
         with autocast(precision):
             losses = [
                 loss_of(
-                    forward(_drop(vectors[rows], settings.dropout, generator), weights),
+                    forward(drop(vectors[rows], settings.dropout, generator), weights),
                     positives,
                     settings.temperature,
                 )
@@ -281,8 +281,8 @@ def nearest_neighbours(vectors: torch.Tensor, k: int) -> torch.Tensor:
     return torch.cat(parts)
 
 
-def _initial_weights(dimension: int, hidden: int, generator) -> list[torch.Tensor]:
-    """Start at the identity: the output layer is zero, so z = x."""
+def initial_weights(dimension: int, hidden: int, generator) -> list[torch.Tensor]:
+    """Return a head's four weights at the identity: the output layer is zero, so z = x."""
     return [
         torch.randn(hidden, dimension, generator=generator) / dimension**0.5,
         torch.zeros(hidden),
@@ -302,7 +302,8 @@ def _embed(vectors: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
     return torch.cat([forward(part, weights) for part in vectors.split(_SEARCH_ROWS)])
 
 
-def _drop(x: torch.Tensor, share: float, generator) -> torch.Tensor:
+def drop(x: torch.Tensor, share: float, generator) -> torch.Tensor:
+    """Set a share of the features to zero, and scale the others to make up for it."""
     if share == 0:
         return x
     keep = torch.rand(x.shape, generator=generator).to(x.device) >= share

@@ -195,7 +195,7 @@ class NoveltyModel:
             none = np.zeros(0, np.float32)
             return NoveltyScores(none, np.zeros(0, np.int64), none)
         raw, best = self.scorers.score(vectors)
-        score = ((raw - self.scales[0]) / self.scales[1]) @ self.weights - self.threshold
+        score = _weighed(raw, self.scales, self.weights) - self.threshold
         slope, intercept = self.calibration
         probability = 1 / (1 + np.exp(-np.clip(slope * score + intercept, -30, 30)))
         return NoveltyScores(score.astype(np.float32), best, probability.astype(np.float32))
@@ -262,7 +262,7 @@ def fit_novelty(
     scales = _scales(known)
     threshold = _threshold(scaled)
     if any(len(unknown) for _, unknown in scaled):
-        threshold = _cautious(threshold, (known - scales[0]) / scales[1] @ weights, classes)
+        threshold = _cautious(threshold, _weighed(known, scales, weights), classes)
     return NoveltyModel(
         scorers=Scorers.fit(vectors, labels, ood, seed),
         weights=weights,
@@ -382,8 +382,13 @@ def _scaled(fold: _HeldOut, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray
     Distances shrink as intents are added. Measured in the spread of known utterances that were
     held out, the threshold of fewer intents holds for all of them.
     """
-    middle, spread = _scales(fold.known)
-    return (fold.known - middle) / spread @ weights, (fold.unknown - middle) / spread @ weights
+    scales = _scales(fold.known)
+    return _weighed(fold.known, scales, weights), _weighed(fold.unknown, scales, weights)
+
+
+def _weighed(scores: np.ndarray, scales: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return (n,) weighted sums of scores (n, 5), each from its middle in units of its spread."""
+    return (scores - scales[0]) / scales[1] @ weights
 
 
 def _choose_weights(held: list[_HeldOut], usable: list[str]) -> np.ndarray:
