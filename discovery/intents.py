@@ -8,6 +8,7 @@ whole cluster of them does not.
 from dataclasses import dataclass
 from typing import Literal
 
+import faiss
 import numpy as np
 
 from discovery.density import density_clusters
@@ -26,6 +27,10 @@ _CLOSER = (0.7, 0.5, 0.35)
 _FEW_LABELED = 0.3
 _ENOUGH_EXPECTED = 3
 
+# Above the first of these shares of the distance nothing smaller is looked at; a log may be linked
+# down to each beforehand, at the price of the parts that are set apart above it.
+CONDENSING_SHARES = (*sorted(_CLOSER), 1.0)
+
 # More points than this are not linked on one worker; callers sample.
 MAX_POINTS = 150_000
 
@@ -34,17 +39,39 @@ MAX_POINTS = 150_000
 class Points:
     """What is clustered together: the log's utterances, labelled ones, out-of-domain examples.
 
+    Of a large log, a point may be a cluster of utterances already.
+
     Attributes:
-        vectors: (n, d) float32, unit norm, in the learned space.
+        vectors: (n, d) float32 in the learned space: unit vectors, or means of them.
         weights: (n,) how often each was said; 1 for those that are not from the log.
         labels: (n,) int64: index of the known intent, UNLABELED (the log), or OUT_OF_DOMAIN.
         novelty: (n,) novelty scores, above 0 flagged; only those of the log are looked at.
+        sizes: (n,) distinct utterances in each; None: one.
+        kept: (n,) how many of them are not flagged; None: by their novelty.
     """
 
     vectors: np.ndarray
     weights: np.ndarray
     labels: np.ndarray
     novelty: np.ndarray
+    sizes: np.ndarray | None = None
+    kept: np.ndarray | None = None
+
+    def log_counts(self, clusters: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what of the log is in each of n clusters.
+
+        Returns:
+            (n,) distinct utterances, (n,) how many of them are not flagged, (n,) mean novelty.
+        """
+        log = self.labels == UNLABELED
+        sizes = np.ones(len(log)) if self.sizes is None else self.sizes
+        kept = self.novelty <= 0 if self.kept is None else self.kept
+
+        def total(column: np.ndarray) -> np.ndarray:
+            return np.bincount(clusters[log], column[log], minlength=n)
+
+        count = total(sizes)
+        return count, total(kept), total(self.novelty * sizes) / np.maximum(count, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +112,11 @@ class Intents:
     radii: np.ndarray
 
 
+def condensing_floors(rules: IntentRules) -> tuple[float, ...]:
+    """Return the similarities down to which a log may be linked beforehand, best first."""
+    return tuple(1 - share * rules.distance for share in CONDENSING_SHARES)
+
+
 def discover_intents(points: Points, rules: IntentRules) -> Intents:
     """Cluster the points, and tell known intents, novel intents and junk apart.
 
@@ -100,19 +132,20 @@ def discover_intents(points: Points, rules: IntentRules) -> Intents:
     kinds = _verdicts(points, clusters, rules)
     owner = np.where(points.labels >= 0, points.labels, kinds[clusters])
     known = np.unique(owner[owner >= 0])
-    groups = [points.vectors[owner == k] for k in known]
+    rows = [np.flatnonzero(owner == k) for k in known]
     kind = list(known)
     for verdict in (NOVEL, OUT_OF_DOMAIN):
         for cluster in np.flatnonzero(kinds == verdict):
-            groups.append(points.vectors[(clusters == cluster) & (points.labels < 0)])
+            rows.append(np.flatnonzero((clusters == cluster) & (points.labels < 0)))
             kind.append(verdict)
-    centroids = np.zeros((len(groups), points.vectors.shape[1]), np.float32)
-    for row, group in enumerate(groups):
-        centroids[row] = _unit(group.mean(axis=0, dtype=np.float64))
+    centroids = np.zeros((len(rows), points.vectors.shape[1]), np.float32)
+    for centroid, group in zip(centroids, rows, strict=True):
+        sizes = None if points.sizes is None else points.sizes[group]
+        centroid[:] = _unit(np.average(points.vectors[group].astype(np.float64), 0, sizes))
     return Intents(
         centroids=centroids,
         kinds=np.array(kind, np.int64),
-        radii=np.full(len(groups), rules.radius, np.float32),
+        radii=np.full(len(rows), rules.radius, np.float32),
     )
 
 
@@ -125,11 +158,15 @@ def assign(vectors: np.ndarray, intents: Intents) -> tuple[np.ndarray, np.ndarra
     """
     if not len(intents.centroids):
         return np.full(len(vectors), -1, np.int32), np.ones(len(vectors), np.float32)
-    similarity = vectors.astype(np.float32) @ intents.centroids.T
-    nearest = similarity.argmax(axis=1)
-    distance = 1 - similarity[np.arange(len(vectors)), nearest]
+    similarity, found = faiss.knn(
+        np.ascontiguousarray(vectors, np.float32),
+        np.ascontiguousarray(intents.centroids, np.float32),
+        1,
+        metric=faiss.METRIC_INNER_PRODUCT,
+    )
+    nearest, distance = found[:, 0], 1 - similarity[:, 0]
     inside = (distance <= intents.radii[nearest]) & (intents.kinds[nearest] != OUT_OF_DOMAIN)
-    return np.where(inside, nearest, -1).astype(np.int32), distance.astype(np.float32)
+    return np.where(inside, nearest, -1).astype(np.int32), distance
 
 
 def _clusters(points: Points, rules: IntentRules) -> np.ndarray:
@@ -157,16 +194,13 @@ def _hidden(points: Points, clusters: np.ndarray, fine: np.ndarray, min_size: in
     tree holds at a smaller distance, is one if it looks novel and lacks the labelled utterances
     that its size lets expect by the rest of the cluster.
     """
-    of_log, labeled = points.labels == UNLABELED, points.labels >= 0
-    kept = of_log & (points.novelty <= 0)
+    labeled = points.labels >= 0
     n, m = fine.max() + 1, clusters.max() + 1
     parent = np.zeros(n, np.int64)
     parent[fine] = clusters
-    size = np.bincount(fine[of_log], minlength=n)
-    novelty = np.bincount(fine[of_log], points.novelty[of_log], minlength=n)
-    usual = np.bincount(clusters[labeled], minlength=m) / np.maximum(
-        np.bincount(clusters[kept], minlength=m), 1
-    )
+    size, _, novelty = points.log_counts(fine, n)
+    _, kept, _ = points.log_counts(clusters, m)
+    usual = np.bincount(clusters[labeled], minlength=m) / np.maximum(kept, 1)
     expected = usual[parent] * size
     found = np.bincount(fine[labeled], minlength=n)
     apart = (size >= min_size) & (novelty > 0) & (expected >= _ENOUGH_EXPECTED)
@@ -187,16 +221,14 @@ _TOO_SMALL = -3
 def _verdicts(points: Points, clusters: np.ndarray, rules: IntentRules) -> np.ndarray:
     """Return what each cluster is: a known intent, NOVEL, OUT_OF_DOMAIN or _TOO_SMALL."""
     n = clusters.max() + 1
-    of_log = points.labels == UNLABELED
-    log = np.bincount(clusters[of_log], minlength=n)
-    novelty = np.bincount(clusters[of_log], points.novelty[of_log], minlength=n)
-    looks_novel = novelty / np.maximum(log, 1) > 0
+    log, _, novelty = points.log_counts(clusters, n)
+    looks_novel = novelty > 0
     kinds = np.where(log >= rules.min_size, NOVEL, _TOO_SMALL)
 
     of_junk = points.labels == OUT_OF_DOMAIN
     if of_junk.any():
         junk = np.bincount(clusters[of_junk], minlength=n)
-        lift = (junk / of_junk.sum()) / np.maximum(log / max(of_log.sum(), 1), 1e-12)
+        lift = (junk / of_junk.sum()) / np.maximum(log / max(log.sum(), 1), 1e-12)
         kinds[(junk > 0) & (lift >= rules.junk_lift)] = OUT_OF_DOMAIN
 
     labeled = points.labels >= 0

@@ -8,6 +8,9 @@ the one that merging a single pair at a time gives (RAC, arXiv 2105.11653).
 
 Nearly all the time goes into one search of all vectors among all. What it found is kept as upper
 bounds, which merges only lower, and few similarities are ever computed exactly.
+
+Of a part of all clusters, those merges can be made that are certain (TeraHAC, arXiv 2308.03578): it
+is enough to know for each how near the nearest cluster elsewhere is. That, too, merges only lower.
 """
 
 from collections.abc import Iterator
@@ -70,12 +73,21 @@ class Linkage:
         return int(np.searchsorted(-self.similarities, -similarity, side="right"))
 
 
-def average_linkage(sums: np.ndarray, weights: np.ndarray, floor: float) -> Linkage:
+def average_linkage(
+    sums: np.ndarray, weights: np.ndarray, floor: float, outside: np.ndarray | None = None
+) -> Linkage:
     """Link clusters given as sums (n, d) of unit vectors and their numbers (n,).
 
     Merges are found down to a mean similarity of `floor`. Ties break by the smaller leaf, but equal
     unit vectors are merged first. The result does not depend on the number of threads. `sums` is
     not copied: what is needed beside it is at most twice its float32 size, and 0.2 kB a row.
+
+    Args:
+        sums: (n, d) of any float type.
+        weights: (n,) positive.
+        floor: the least similarity of a merge.
+        outside: (n,) how similar each is at most to a cluster that is not among these, in float32.
+            Only merges are made that would be made with those at hand. None: these are all.
 
     Raises:
         ValueError: if there is not one positive weight for each sum.
@@ -86,7 +98,8 @@ def average_linkage(sums: np.ndarray, weights: np.ndarray, floor: float) -> Link
             f"sums of shape {sums.shape}, but weights of shape {weights.shape}, the smallest "
             f"{weights.min(initial=np.inf)}: give each cluster one positive weight"
         )
-    forest = _Forest(_Sums(sums, weights), floor)
+    nothing = np.full(len(sums), -np.inf)
+    forest = _Forest(_Sums(sums, weights), floor, nothing if outside is None else outside)
     forest.merge_equal()
     while forest.merge_round():
         pass
@@ -147,12 +160,14 @@ class _Forest:
     """The living clusters. A cluster lives in the slot of its smallest leaf.
 
     Each row of `near` lists slots, each row of `most` how similar they are at most; where `exact`,
-    they are just that. Whatever is not in the list is at most `bound`.
+    they are just that. Whatever is not in the list is at most `bound`, and what is in another
+    worker's hands at most `outside`.
     """
 
-    def __init__(self, sums: _Sums, floor: float):
+    def __init__(self, sums: _Sums, floor: float, outside: np.ndarray):
         n = len(sums.weights)
         self.sums, self.floor = sums, floor
+        self.outside = np.array(outside, np.float64)
         self.near = np.full((n, _NEIGHBOURS), -1, np.int32)
         self.most = np.full((n, _NEIGHBOURS), -np.inf)
         self.exact = np.zeros((n, _NEIGHBOURS), bool)
@@ -204,8 +219,12 @@ class _Forest:
         close = value >= self.floor
         self.living, best, value = self.living[close], best[close], value[close]
         partner = np.full(len(self.bound), -1)
-        partner[self.living] = best
-        first = (partner[best] == self.living) & (self.living < best)
+        # One that has a nearer one elsewhere waits, and so does what it is nearest to; where they
+        # are equally near, nobody does.
+        certain = value + _SEARCH_ERROR >= self.outside[self.living]
+        partner[self.living] = np.where(certain, best, -1)
+        first = (partner[best] == self.living) & (partner[self.living] == best)
+        first &= self.living < best
         if not first.any():
             return False
         keep, drop = self.living[first], best[first]
@@ -292,6 +311,9 @@ class _Forest:
     def _unite(self, keep: np.ndarray, drop: np.ndarray, similarity: np.ndarray) -> None:
         """Merge slots `drop` into slots `keep`."""
         self.merges.append((keep, drop, similarity))
+        weights = self.sums.weights
+        total = weights[keep] * self.outside[keep] + weights[drop] * self.outside[drop]
+        self.outside[keep] = total / (weights[keep] + weights[drop])
         self.sums.add(keep, drop)
         dropped = np.zeros(len(self.bound), bool)
         dropped[drop] = True

@@ -7,23 +7,28 @@ is `advin discover`; the engines and their flags are described there.
 
 import dataclasses
 import logging
+import math
 import sys
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from discovery import density
 from discovery.encoder import EncoderError, load_encoder
 from discovery.fit import FitSettings
+from discovery.intents import IntentRules
 from discovery.model import EncoderIdentity, ModelError
 from discovery.precision import best_precision
 from pipelines import storage
 from pipelines.assignments import AssignmentSources, WriteAssignments
+from pipelines.clusters import LogShards
 from pipelines.describe import DescribeIntents
 from pipelines.embed import Embed, EncoderSettings
 from pipelines.errors import SettingsError
 from pipelines.fit import Embedded, FitInputs, FitModel, check_labels
 from pipelines.ingest import Ingest, WriteRejects, WriteUtterances
 from pipelines.inputs import Columns, find_input, input_fingerprint
-from pipelines.intents import AssignIntents, AssignSources, DiscoverIntents, LogShards
+from pipelines.intents import AssignIntents, AssignSources, DiscoverIntents
+from pipelines.linkage import condense
 from pipelines.models import load_model, model_exists, model_fingerprint
 from pipelines.novelty import ScoreNovelty
 from pipelines.plan import Plan
@@ -90,7 +95,7 @@ def discover(settings: Settings, output: str, options: PipelineOptions) -> RunMa
         _log.info("this run had finished before: %s", output)
         return finished
 
-    log = _ingest_and_embed(workspace, sources, "log", encoder)
+    log = _ingest_and_embed(workspace, sources, "log", encoder, _most_utterances(settings))
     model = settings.model or storage.join(output, "model")
     if settings.fits:
         _fit(workspace, sources, log, encoder, model, settings.choices)
@@ -197,8 +202,18 @@ def _encoder(settings: Settings) -> _LoadedEncoder:
     return _LoadedEncoder(chosen, identity, settings.accelerator)
 
 
+def _most_utterances(settings: Settings) -> float:
+    """Return how many distinct utterances the chosen way to cluster can take."""
+    choices = settings.choices if settings.fits else load_model(str(settings.model)).rules
+    return density.MAX_POINTS if choices.clustering == "density" else math.inf
+
+
 def _ingest_and_embed(
-    workspace: Workspace, sources: _Sources, role: str, encoder: _LoadedEncoder
+    workspace: Workspace,
+    sources: _Sources,
+    role: str,
+    encoder: _LoadedEncoder,
+    at_most: float = math.inf,
 ) -> Embedded:
     suffix = "" if role == "log" else f"_{role}"
     schema = tables.LABELED if role == "labeled" else tables.UTTERANCES
@@ -209,11 +224,17 @@ def _ingest_and_embed(
         rejects | "WriteRejects" >> WriteRejects(stage.path("rejects"))
 
     manifest = workspace.run(f"ingest{suffix}", ingest)
-    if not manifest.counters.get("utterances"):
+    distinct = manifest.counters.get("utterances", 0)
+    if not distinct:
         flag = {"log": "input"}.get(role, role)
         raise SettingsError(
             f"--{flag}: none of its {manifest.counters.get('rows_read', 0)} rows can be used; "
             f"the reasons are in {workspace.stage(f'ingest{suffix}').path('rejects')}"
+        )
+    if distinct > at_most:
+        raise SettingsError(
+            f"--input: the log has {distinct} distinct utterances, but HDBSCAN takes at most "
+            f"{at_most} here: fit a model with --clustering linkage"
         )
     texts = workspace.stage(f"ingest{suffix}")
 
@@ -226,7 +247,7 @@ def _ingest_and_embed(
         shards | transform
 
     workspace.run(f"embed{suffix}", embed, keep_partial=True)
-    return Embedded.of(texts, workspace.stage(f"embed{suffix}"))
+    return Embedded.of(texts, workspace.stage(f"embed{suffix}"), distinct)
 
 
 def _fit(
@@ -252,6 +273,13 @@ def _fit(
     workspace.run("fit", learn)
 
 
+def _rules(workspace: Workspace, model: str) -> IntentRules:
+    """Return the model's rules; a plan is made before there is a model, and any will do."""
+    if workspace.reads_results:
+        return load_model(model).rules
+    return IntentRules(distance=0.5, radius=0.5)
+
+
 def _run_discovery(workspace: Workspace, log: Embedded, model: str) -> None:
     """Run the stages from novelty to the tables."""
     novelty, clusters, intents, describe, taxonomy = (
@@ -262,8 +290,7 @@ def _run_discovery(workspace: Workspace, log: Embedded, model: str) -> None:
         pipeline | Shards(log.shards) | ScoreNovelty(log.vectors, stage.path(), model)
 
     def cluster(pipeline, stage: Stage) -> None:
-        shards = LogShards(log.utterances, log.vectors, novelty.path(), log.shards)
-        pipeline | DiscoverIntents(shards, model, stage.path())
+        pipeline | DiscoverIntents(condensed, model, stage.path())
 
     def assign(pipeline, stage: Stage) -> None:
         sources = AssignSources(log.vectors, clusters.path(), model)
@@ -297,6 +324,8 @@ def _run_discovery(workspace: Workspace, log: Embedded, model: str) -> None:
         pipeline | Shards(log.shards) | WriteAssignments(sources, stage.path())
 
     workspace.run("novelty", score)
+    shards = LogShards(log.utterances, log.vectors, novelty.path(), log.shards, model)
+    condensed = condense(workspace, shards, log.distinct, _rules(workspace, model))
     workspace.run("clusters", cluster)
     workspace.run("intents", assign)
     workspace.run("describe", summarise)

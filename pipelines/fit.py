@@ -28,16 +28,24 @@ from schemas.batches import vectors_from_arrow
 
 @dataclasses.dataclass(frozen=True)
 class Embedded:
-    """A set of utterances that has been through the stages ingest and embed."""
+    """A set of utterances that has been through the stages ingest and embed.
+
+    Attributes:
+        utterances: folder of the texts.
+        vectors: folder of their vectors.
+        shards: how many each has.
+        distinct: how many utterances there are.
+    """
 
     utterances: str
     vectors: str
     shards: int
+    distinct: int
 
     @classmethod
-    def of(cls, ingest: Stage, embed: Stage) -> "Embedded":
+    def of(cls, ingest: Stage, embed: Stage, distinct: int) -> "Embedded":
         """Point at the data of two finished stages."""
-        return cls(ingest.path(), embed.path(), ingest.shards)
+        return cls(ingest.path(), embed.path(), ingest.shards, distinct)
 
 
 @dataclasses.dataclass(frozen=True)

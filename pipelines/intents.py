@@ -1,7 +1,7 @@
 """Stages clusters and intents: discover the intents on one worker, then assign every utterance."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import apache_beam as beam
 import numpy as np
@@ -18,34 +18,23 @@ from discovery.intents import (
     discover_intents,
 )
 from discovery.model import Model
+from discovery.partition import Clusters
 from pipelines import storage
+from pipelines.clusters import ClusterSource, anchors_of
+from pipelines.linkage import MAX_CLUSTERED
 from pipelines.models import load_model
-from pipelines.shards import Shard, read_first_rows, read_shard, write_shard
+from pipelines.shards import Shard, read_shard, write_shard
 from schemas import tables
 from schemas.batches import content_id, vectors_from_arrow, vectors_to_arrow
-
-# Utterances of the log that are clustered; of a larger log a random sample is, and all the rest
-# is assigned to what was found.
-MAX_CLUSTERED = 100_000
 
 CENTROIDS = "centroids.parquet"
 
 
-@dataclasses.dataclass(frozen=True)
-class LogShards:
-    """Folders of the stages that clustering reads, and how many shards they have."""
-
-    utterances: str
-    vectors: str
-    novelty: str
-    shards: int
-
-
 @dataclasses.dataclass
 class DiscoverIntents(beam.PTransform):
-    """A bounded sample of the log and a model to centroids: one element, the file's path."""
+    """Clusters, at most MAX_CLUSTERED, and a model to centroids: one element, the file's path."""
 
-    log: LogShards
+    clusters: list[ClusterSource]
     model: str
     target: str
 
@@ -53,7 +42,7 @@ class DiscoverIntents(beam.PTransform):
         """Cluster in one place: everything it reads is bounded."""
         return (
             pipeline
-            | "Log" >> beam.Create([self.log], reshuffle=False)
+            | "Clusters" >> beam.Create([self.clusters], reshuffle=False)
             | "Cluster" >> beam.ParDo(_Cluster(self.model, self.target))
         )
 
@@ -62,9 +51,9 @@ class _Cluster(beam.DoFn):
     def __init__(self, model: str, target: str):
         self._model, self._target = model, target
 
-    def process(self, log: LogShards) -> Iterator[str]:
+    def process(self, sources: list[ClusterSource]) -> Iterator[str]:
         model = load_model(self._model)
-        points = read_points(log, model)
+        points = read_points(sources, model)
         intents = discover_intents(points, model.rules)
         Metrics.counter("clusters", "clustered").inc(len(points.vectors))
         for name, count in (
@@ -78,26 +67,33 @@ class _Cluster(beam.DoFn):
         yield path
 
 
-def read_points(log: LogShards, model: Model) -> Points:
-    """Read what is clustered together: at most MAX_CLUSTERED utterances, and the anchors."""
-
-    def column(folder: str, name: str) -> list[pa.Array]:
-        batches = read_first_rows(folder, log.shards, MAX_CLUSTERED, [name])
-        return [b.column(name) for b in batches]
-
-    vectors = np.concatenate([vectors_from_arrow(c) for c in column(log.vectors, "vector")])
-    counts = np.concatenate([c.to_numpy() for c in column(log.utterances, "count")])
-    novelty = np.concatenate(
-        [c.to_numpy(zero_copy_only=False) for c in column(log.novelty, "novelty_score")]
-    ).astype(np.float32)
-    anchors = len(model.anchors)
+def read_points(sources: Sequence[ClusterSource], model: Model) -> Points:
+    """Read what is clustered together: the largest MAX_CLUSTERED clusters, and the anchors."""
+    clusters = _largest([(source, name) for source in sources for name in source.names()])
+    anchors = anchors_of(model)
     return Points(
-        vectors=model.head.transform(np.concatenate([vectors, model.anchors])),
-        weights=np.concatenate([counts, np.ones(anchors)]).astype(np.float64),
-        labels=np.concatenate([np.full(len(vectors), UNLABELED), model.anchor_labels]),
-        # Without labels there are no scores, and everything is new.
-        novelty=np.concatenate([np.nan_to_num(novelty, nan=1.0), np.zeros(anchors, np.float32)]),
+        vectors=np.concatenate([clusters.means, anchors.means]).astype(np.float32),
+        weights=np.concatenate([clusters.weights, anchors.weights]).astype(np.float64),
+        labels=np.concatenate([np.full(len(clusters.ids), UNLABELED), model.anchor_labels]),
+        novelty=np.concatenate([clusters.novelty / clusters.sizes, anchors.novelty]),
+        sizes=np.concatenate([clusters.sizes, anchors.sizes]),
+        kept=np.concatenate([clusters.kept, anchors.kept]),
     )
+
+
+def _largest(files: Sequence[tuple[ClusterSource, str]]) -> Clusters:
+    """Read files one by one, and keep the largest clusters; ties by id."""
+    kept: list[Clusters] = []
+    for source, name in files:
+        kept.append(source.read(name))
+        if sum(len(c.ids) for c in kept) > MAX_CLUSTERED:
+            everything = Clusters.joined(kept)
+            largest = np.argsort(-everything.sizes, kind="stable")
+            Metrics.counter("clusters", "utterances_left_out").inc(
+                int(everything.sizes[largest[MAX_CLUSTERED:]].sum())
+            )
+            kept = [everything.take(np.sort(largest[:MAX_CLUSTERED]))]
+    return Clusters.joined(kept)
 
 
 def centroids_to_arrow(intents: Intents, model: Model) -> pa.Table:

@@ -6,6 +6,7 @@ import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines import storage
+from pipelines.linkage import linkage_stages
 from pipelines.models import load_model
 from pipelines.stages import Workspace
 from pipelines.version import versions
@@ -23,6 +24,7 @@ _STAGES = (
     "ingest",
     "embed",
     "novelty",
+    *linkage_stages(),
     "clusters",
     "intents",
     "describe",

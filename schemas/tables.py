@@ -167,6 +167,42 @@ MEMBERSHIP = _schema(
 )
 
 
+def clusters_schema(dimension: int) -> pa.Schema:
+    """Return the schema of clusters between rounds of linkage."""
+    return _schema(
+        "Stages linkage_…: clusters of the log's utterances, sorted by id.",
+        _field("id", pa.string(), "The smallest utterance_id in it."),
+        _field("mean", pa.list_(_ELEMENT, dimension), "Mean vector in the learned space."),
+        _field("weight", pa.int64(), "Rows of the log."),
+        _field("size", pa.int64(), "Distinct utterances."),
+        _field("novelty", pa.float64(), "Sum of their novelty scores."),
+        _field("kept", pa.int64(), "How many of them are not flagged as novel."),
+    )
+
+
+def partition_schema(dimension: int) -> pa.Schema:
+    """Return the schema of the cells that a round of linkage shares out."""
+    return _schema(
+        "Stages linkage_…: cells of the learned space.",
+        _field("centroid", pa.list_(pa.field("element", pa.float32()), dimension), "Unit vector."),
+        _field("parts", pa.int64(), "Into how many parts its clusters are dealt."),
+    )
+
+
+NEAREST = _schema(
+    "Stages linkage_…: how near the nearest cluster elsewhere is; one row for each visit.",
+    _field("id", pa.string(), "As of the cluster."),
+    _field("similarity", pa.float32(), "Mean cosine."),
+)
+
+
+MERGED = _schema(
+    "Stages linkage_…: the clusters that became part of others.",
+    _field("id", pa.string(), "As of the cluster."),
+    _field("into", pa.string(), "The id of what it became part of."),
+)
+
+
 def centroids_schema(dimension: int) -> pa.Schema:
     """Return the schema of the centroids that utterances are assigned to."""
     return _schema(

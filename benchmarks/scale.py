@@ -1,0 +1,222 @@
+"""Linkage across workers: time, memory and quality as the log grows, beside what others take.
+
+Vectors are drawn (benchmarks/mixtures.py). Each method runs in a process of its own, so that its
+peak memory and processor time are its own, libraries included.
+
+    python -m benchmarks.scale --rows 10000 100000 1000000 --out RESULT.json
+"""
+
+import argparse
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pyarrow.parquet as pq
+from apache_beam.options.pipeline_options import PipelineOptions
+from sklearn.metrics import adjusted_rand_score
+
+from benchmarks.common import Options, Results
+from benchmarks.mixtures import DIMENSION, draw_mixture
+from benchmarks.peers import PEERS
+from discovery import partition
+from discovery.intents import IntentRules
+from discovery.linkage import average_linkage
+from discovery.partition import Clusters
+from pipelines import storage
+from pipelines.clusters import (
+    CondensedClusters,
+    clusters_from_arrow,
+    clusters_to_arrow,
+)
+from pipelines.linkage import MAX_CLUSTERED, MERGED, condense, linkage_stages
+from pipelines.shards import SHARD_ROWS
+from pipelines.stages import Workspace
+
+# Where the mixture's intents come apart best; a learned distance in the pipeline.
+RULES = IntentRules(distance=0.68, radius=0.68)
+_NEIGHBOURS = 16
+# What grows with the square, or takes hours, is run up to here.
+_MOST = {"exact": 100_000, "faiss_flat": 100_000, "hdbscan": 10_000, "bertopic": 100_000}
+_MOST |= {"evoc": 100_000, "fast_hdbscan": 100_000}
+
+
+def write_clusters(folder: Path, rows: int, seed: int) -> None:
+    """Draw vectors and write them as the stages before linkage would, and their intents."""
+    drawn = draw_mixture(rows, seed)
+    rng = np.random.default_rng(seed)
+    ids = np.sort(np.array([rng.bytes(16).hex() for _ in range(rows)], "S32"))
+    ones = np.ones(rows, np.int64)
+    log = Clusters(ids, drawn.vectors, ones, ones, np.ones(rows), 0 * ones)
+    for start in range(0, rows, SHARD_ROWS):
+        part = log.take(np.arange(start, min(start + SHARD_ROWS, rows)))
+        name = f"part-{start // SHARD_ROWS:05d}.parquet"
+        storage.write_parquet(str(folder / "log" / name), clusters_to_arrow(part))
+    np.save(folder / "intents.npy", drawn.intents)
+
+
+def source_of(folder: Path, rows: int) -> CondensedClusters:
+    """Return the drawn log as rounds of linkage read it."""
+    names = sorted(p.name for p in (folder / "log").glob("*.parquet"))
+    return CondensedClusters(str(folder / "log"), tuple(names), rows)
+
+
+def linkage(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
+    """Run rounds on the in-process engine, then link what is left on one worker."""
+    run = tempfile.mkdtemp(dir=folder)
+    workspace = Workspace.claim(run, {}, PipelineOptions(["--runner=FnApiRunner"]))
+    sources = condense(workspace, source_of(folder, rows), rows, RULES, one_worker)
+    left = Clusters.joined([s.read(name) for s in sources for name in s.names()])
+    weights = left.weights.astype(float)
+    sums = left.means.astype(np.float32) * weights.astype(np.float32)[:, None]
+    found = average_linkage(sums, weights, 1 - RULES.distance).cut(1 - RULES.distance)
+    cluster = dict(zip(left.ids.tolist(), found.tolist(), strict=True))
+    rounds = [m for n in linkage_stages() if (m := workspace.stage(n).manifest())]
+    into: dict[bytes, bytes] = {}
+    for path in sorted(Path(run).glob(f"stages/*/{MERGED}/*.parquet")):
+        table = pq.read_table(path)
+        into |= dict(
+            zip(*(c.to_numpy().astype("S32").tolist() for c in table.columns), strict=True)
+        )
+    labels = _follow(_ids(folder), into, cluster)
+    np.save(folder / "labels.npy", labels)
+    return {
+        "rounds": len(rounds),
+        "left for one worker": len(left.ids),
+        "MB sent": sum(m.counters["bytes_sent"] for m in rounds) / 1e6,
+        **_quality(folder, labels),
+    }
+
+
+def exact(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
+    """Link all vectors on one worker."""
+    tree = average_linkage(_vectors(folder), np.ones(rows), 1 - RULES.distance)
+    labels = tree.cut(1 - RULES.distance)
+    scores = _quality(folder, labels)
+    if (folder / "labels.npy").exists():
+        ours = np.load(folder / "labels.npy")
+        scores["ARI of linkage with it"] = 100 * adjusted_rand_score(labels, ours)
+    return scores
+
+
+def faiss_cells(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
+    """Search the nearest neighbours in as many cells as the first round has."""
+    x = _vectors(folder)
+    cells = max(1, rows // partition.CELL_ROWS)
+    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(DIMENSION), DIMENSION, cells)
+    index.metric_type = faiss.METRIC_INNER_PRODUCT
+    index.train(x[: 64 * max(cells, 64)])
+    index.add(x)
+    index.nprobe = partition.VISITS
+    for start in range(0, rows, 65_536):
+        index.search(x[start : start + 65_536], _NEIGHBOURS)
+    return {}
+
+
+def faiss_flat(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
+    """Search the nearest neighbours among all."""
+    x = _vectors(folder)
+    faiss.knn(x, x, _NEIGHBOURS, metric=faiss.METRIC_INNER_PRODUCT)
+    return {}
+
+
+def peer(folder: Path, rows: int, one_worker: int, name: str) -> dict[str, float]:
+    """Cluster the same vectors as users would today."""
+    return _quality(folder, PEERS[name](_vectors(folder), 0))
+
+
+METHODS: dict[str, Callable[..., dict[str, float]]] = {
+    "linkage": linkage,
+    "exact": exact,
+    "faiss_cells": faiss_cells,
+    "faiss_flat": faiss_flat,
+    **dict.fromkeys(PEERS, peer),
+}
+
+
+def _ids(folder: Path) -> list[bytes]:
+    files = sorted((folder / "log").glob("*.parquet"))
+    return [i for f in files for i in clusters_from_arrow(pq.read_table(f)).ids.tolist()]
+
+
+def _vectors(folder: Path) -> np.ndarray:
+    files = sorted((folder / "log").glob("*.parquet"))
+    return np.concatenate([clusters_from_arrow(pq.read_table(f)).means for f in files]).astype("f4")
+
+
+def _follow(ids: list[bytes], into: dict[bytes, bytes], cluster: dict[bytes, int]) -> np.ndarray:
+    """Return the cluster each utterance ended in; one that was left out is one by itself."""
+    labels = np.empty(len(ids), np.int64)
+    for row, identity in enumerate(ids):
+        while identity in into:
+            identity = into[identity]
+        labels[row] = cluster.get(identity, -1 - row)
+    return labels
+
+
+def _quality(folder: Path, labels: np.ndarray) -> dict[str, float]:
+    intents = np.load(folder / "intents.npy")
+    real = intents >= 0
+    sizes = np.unique(labels, return_counts=True)[1]
+    return {
+        "ARI": 100 * adjusted_rand_score(intents[real], labels[real]),
+        "clusters of 5": int(np.count_nonzero(sizes >= 5)),
+        "intents": len(np.unique(intents[real])),
+    }
+
+
+def measured(function: Callable[..., dict[str, float]], *arguments) -> dict[str, float]:
+    """Run a function in a new process; add its seconds, processor seconds and peak memory."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_measure, (function, arguments))
+
+
+def _measure(function, arguments) -> dict[str, float]:
+    start, busy = time.monotonic(), sum(os.times()[:2])
+    values = function(*arguments)
+    return values | {
+        "seconds": time.monotonic() - start,
+        "CPU seconds": sum(os.times()[:2]) - busy,
+        "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def main() -> int:
+    """Measure every method on every size."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--one-worker", type=int, default=MAX_CLUSTERED, help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, metavar="RESULT.json")
+    given = parser.parse_args()
+    results = Results(Options(data=(), known=(), seeds=1, out=given.out))
+    for rows in given.rows:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            measured(_drawn, folder, rows, given.seed)
+            for method in given.methods:
+                if rows > _MOST.get(method, rows):
+                    continue
+                extra = (method,) if METHODS[method] is peer else ()
+                found = measured(METHODS[method], folder, rows, given.one_worker, *extra)
+                found["vectors MB"] = rows * DIMENSION * 4 / 1e6
+                results.add((f"mixture of {rows:,}", 0.0, method), found, found["seconds"])
+                print(method, rows, {k: round(v, 1) for k, v in found.items()}, flush=True)
+    results.finish()
+    return 0
+
+
+def _drawn(folder: Path, rows: int, seed: int) -> dict[str, float]:
+    write_clusters(folder, rows, seed)
+    return {}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""Clusters of the log as files: single utterances first, fewer after each round of linkage."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from discovery.model import Model
+from discovery.partition import Clusters
+from pipelines import storage
+from pipelines.models import load_model
+from pipelines.shards import Shard, read_first_rows
+from pipelines.stages import Stage
+from schemas import tables
+from schemas.batches import vectors_from_arrow, vectors_to_arrow
+from schemas.manifest import StageManifest
+
+
+class ClusterSource(ABC):
+    """Files that hold clusters."""
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Return the names of the files."""
+
+    @abstractmethod
+    def read(self, name: str) -> Clusters:
+        """Read one of them."""
+
+    @abstractmethod
+    def sample(self, rows: int) -> np.ndarray:
+        """Return a random sample of at most about so many means, the same everywhere."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LogShards(ClusterSource):
+    """The log as stages before left it: folders, and how many shards they have.
+
+    Its utterances are clusters of one.
+    """
+
+    utterances: str
+    vectors: str
+    novelty: str
+    shards: int
+    model: str
+
+    def names(self) -> list[str]:
+        """Return the names of the shards."""
+        return [Shard(number, self.shards).name for number in range(self.shards)]
+
+    def read(self, name: str) -> Clusters:
+        """Read a shard into the learned space."""
+        folders = (self.utterances, self.vectors, self.novelty)
+        texts, vectors, novelty = (storage.read_parquet(storage.join(f, name)) for f in folders)
+        return clusters_of(texts, vectors, novelty, load_model(self.model))
+
+    def sample(self, rows: int) -> np.ndarray:
+        """Take the first shards: as ids are hashes, these are a random sample."""
+        batches = read_first_rows(self.vectors, self.shards, rows, ["vector"])
+        head = load_model(self.model).head
+        vectors = [head.transform(vectors_from_arrow(b.column("vector"))) for b in batches]
+        return np.concatenate(vectors).astype(np.float16)
+
+
+@dataclasses.dataclass(frozen=True)
+class CondensedClusters(ClusterSource):
+    """What a round of linkage left.
+
+    Attributes:
+        folder: of its files.
+        files: their names.
+        clusters: how many clusters they hold.
+    """
+
+    folder: str
+    files: tuple[str, ...]
+    clusters: int
+
+    @classmethod
+    def of(cls, stage: Stage, manifest: StageManifest, part: str, clusters: int) -> Self:
+        """Point at one part of what a finished stage wrote."""
+        return cls(stage.path(part), tuple(manifest.files.get(part, ())), clusters)
+
+    def names(self) -> list[str]:
+        """Return the names of the files."""
+        return list(self.files)
+
+    def read(self, name: str) -> Clusters:
+        """Read a file."""
+        return clusters_from_arrow(storage.read_parquet(storage.join(self.folder, name)))
+
+    def sample(self, rows: int) -> np.ndarray:
+        """Take the first rows of each file in proportion: they are sorted by hashed ids."""
+        share = min(1.0, rows / max(self.clusters, 1))
+        means = []
+        for name in self.files:
+            table = storage.read_parquet(storage.join(self.folder, name), ["mean"])
+            means.append(vectors_from_arrow(table.slice(0, round(share * len(table)))["mean"]))
+        return np.concatenate(means)
+
+
+def clusters_of(texts: pa.Table, vectors: pa.Table, novelty: pa.Table, model: Model) -> Clusters:
+    """Take the utterances of a shard as clusters of one."""
+    score = novelty["novelty_score"].to_numpy(zero_copy_only=False)
+    # Without labels there are no scores, and everything is new.
+    score = np.nan_to_num(score.astype(np.float64), nan=1.0)
+    return Clusters(
+        ids=ids_from_arrow(texts["utterance_id"]),
+        means=model.head.transform(vectors_from_arrow(vectors["vector"])).astype(np.float16),
+        weights=texts["count"].to_numpy(),
+        sizes=np.ones(len(texts), np.int64),
+        novelty=score,
+        kept=(score <= 0).astype(np.int64),
+    )
+
+
+def anchors_of(model: Model) -> Clusters:
+    """Take the labelled and out-of-domain utterances that a model brings along as clusters."""
+    n = len(model.anchors)
+    return Clusters(
+        ids=np.array([f"{i:032x}" for i in range(n)], "S32"),
+        means=model.head.transform(model.anchors).astype(np.float16),
+        weights=np.ones(n, np.int64),
+        sizes=np.zeros(n, np.int64),
+        novelty=np.zeros(n),
+        kept=np.zeros(n, np.int64),
+    )
+
+
+def ids_from_arrow(ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Return ids as an (n,) array of bytes."""
+    return np.array(ids.to_pylist(), "S32")
+
+
+def clusters_to_arrow(clusters: Clusters) -> pa.Table:
+    """Lay clusters out as a table of `schemas.tables.clusters_schema`."""
+    ids, means, *numbers = clusters.columns()
+    columns = [pa.array(ids.astype(str)), vectors_to_arrow(means), *map(pa.array, numbers)]
+    return pa.table(columns, schema=tables.clusters_schema(means.shape[1]))
+
+
+def clusters_from_arrow(table: pa.Table | pa.RecordBatch) -> Clusters:
+    """Read clusters back."""
+    ids, means, *numbers = table.columns
+    return Clusters(
+        ids_from_arrow(ids),
+        vectors_from_arrow(means),
+        *(column.to_numpy() for column in numbers),
+    )

@@ -1,0 +1,307 @@
+"""Stages linkage_…: rounds of average linkage across workers, until one can take what is left.
+
+In each round every cluster goes to the worker of its cell, and visits some others; one number for
+each visit comes back. What crosses the network is VISITS times the mean vectors, in float16. A
+worker holds the clusters that live in one part of a cell, and 100 bytes for each visitor.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam import pvalue
+from apache_beam.metrics import Metrics
+
+from discovery.intents import IntentRules, condensing_floors
+from discovery.partition import (
+    Clusters,
+    Partition,
+    best_outside,
+    learn_partition,
+    merge_certain,
+    rows_to_learn,
+)
+from pipelines import (
+    coders,  # noqa: F401, registers the coder of record batches
+    storage,
+)
+from pipelines.clusters import (
+    ClusterSource,
+    CondensedClusters,
+    clusters_from_arrow,
+    clusters_to_arrow,
+    ids_from_arrow,
+)
+from pipelines.stages import Stage, Workspace
+from schemas import tables
+from schemas.batches import vectors_from_arrow
+
+# Clusters that one worker takes, to finish the linkage and to tell known, novel and junk apart.
+MAX_CLUSTERED = 100_000
+# A round at the lowest floor that leaves more than this share is the last one, as is this one.
+_STUCK = 0.97
+_MAX_ROUNDS = 20
+
+PARTITION = "cells.parquet"
+REMAINING, FINISHED, MERGED = "remaining", "finished", "merged"
+# Visitors that are held against the residents at once.
+_BLOCK_ROWS = 4_096
+
+
+def linkage_stages() -> list[str]:
+    """Return the names of all rounds there may be."""
+    return [f"linkage_{number:02d}" for number in range(1, _MAX_ROUNDS + 1)]
+
+
+def condense(
+    workspace: Workspace,
+    log: ClusterSource,
+    clusters: int,
+    rules: IntentRules,
+    at_most: int = MAX_CLUSTERED,
+) -> list[ClusterSource]:
+    """Run rounds of linkage until one worker can take what is left; none for a small log.
+
+    Labelled utterances are not among them: beside so large a log they are few, and join at the end.
+
+    Args:
+        workspace: where each round is a stage.
+        log: its utterances.
+        clusters: how many these are.
+        rules: the learned distance, down to which is linked, and what is large enough.
+        at_most: how many one worker can take.
+
+    Returns:
+        where the clusters are: those of the last round, and those that nothing is near to.
+    """
+    floors = condensing_floors(rules)
+    source, left = log, clusters
+    finished: list[ClusterSource] = []
+    for number, name in enumerate(linkage_stages(), start=1):
+        if left <= at_most:
+            break
+        stage, cells = workspace.stage(name), workspace.stage(f"{name}_cells").folder
+        floor = floors[min(number, len(floors)) - 1]
+        this = Round(number, left, floor, floors[-1], rules.min_size)
+        step = LinkRound(source, this, cells, stage.folder)
+        manifest = workspace.run(name, step.wire)
+        storage.delete(cells)
+        before, left = left, manifest.counters.get("clusters_left", 0)
+        done = manifest.counters.get("clusters_finished", 0)
+        source = CondensedClusters.of(stage, manifest, REMAINING, left)
+        finished.append(CondensedClusters.of(stage, manifest, FINISHED, done))
+        if floor == floors[-1] and left > _STUCK * before:
+            break
+    return [source, *finished]
+
+
+@functools.lru_cache(maxsize=2)
+def load_partition(path: str) -> Partition:
+    """Read the cells of a round, once a process."""
+    table = storage.read_parquet(path)
+    centroids = table["centroid"].combine_chunks().flatten().to_numpy()
+    return Partition(centroids.reshape(len(table), -1), table["parts"].to_numpy())
+
+
+def partition_to_arrow(partition: Partition) -> pa.Table:
+    """Lay cells out as a table of `schemas.tables.partition_schema`."""
+    schema = tables.partition_schema(partition.centroids.shape[1])
+    centroids = pa.FixedSizeListArray.from_arrays(
+        pa.array(partition.centroids.reshape(-1)), type=schema.field("centroid").type
+    )
+    return pa.table([centroids, pa.array(partition.parts)], schema=schema)
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """One round of linkage.
+
+    Attributes:
+        number: 1, 2, …: each has other cells.
+        clusters: how many there are.
+        floor: the least similarity of a merge.
+        isolated: what is less similar to all others stays what it is.
+        min_size: a smaller one that does is left out.
+    """
+
+    number: int
+    clusters: int
+    floor: float
+    isolated: float
+    min_size: int
+
+
+@dataclasses.dataclass
+class LinkRound(beam.PTransform):
+    """Files of clusters to files of fewer: their names.
+
+    Attributes:
+        source: the files.
+        round: which one.
+        cells: folder for what is needed only meanwhile.
+        target: folder of the stage.
+    """
+
+    source: ClusterSource
+    round: Round
+    cells: str
+    target: str
+
+    def wire(self, pipeline: beam.Pipeline, stage: Stage) -> None:
+        """Be all of a stage's pipeline."""
+        pipeline | self
+
+    def expand(self, pipeline):
+        """Learn cells; send all clusters there; tell each how near others are; merge."""
+        path = storage.join(self.target, "data", PARTITION)
+        # The path goes along as a side input only so that the file is there when it is read.
+        learned = (
+            pipeline
+            | "Source" >> beam.Create([self.source], reshuffle=False)
+            | "Learn" >> beam.Map(_learn, self.round, path)
+        )
+        return (
+            pipeline
+            | "Names" >> beam.Create(self.source.names(), reshuffle=False)
+            | "Share" >> beam.Reshuffle()
+            | "Send" >> beam.ParDo(_Send(self.source), pvalue.AsSingleton(learned))
+            | "Gather" >> beam.GroupByKey()
+            | "Search" >> beam.ParDo(_Search(self.cells))
+            | "Return" >> beam.GroupByKey()
+            | "Merge" >> beam.ParDo(_Merge(self.round, self.cells, self.target))
+        )
+
+
+def _learn(source: ClusterSource, this: Round, path: str) -> str:
+    sample = source.sample(rows_to_learn(this.clusters))
+    partition = learn_partition(sample, this.clusters, seed=this.number)
+    storage.write_parquet(path, partition_to_arrow(partition))
+    Metrics.counter("linkage", "cells").inc(int(partition.parts.sum()))
+    return path
+
+
+class _Send(beam.DoFn):
+    """A file's clusters to the cells where they live and those they visit, with their home."""
+
+    def __init__(self, source: ClusterSource):
+        self._source = source
+        self._sent = Metrics.counter("linkage", "bytes_sent")
+
+    def process(self, name: str, partition: str) -> Iterator[tuple[int, pa.RecordBatch]]:
+        clusters = self._source.read(name)
+        home, visits = load_partition(partition).homes(clusters)
+        row, part = np.concatenate([np.stack([np.arange(len(home)), home], axis=1), visits]).T
+        order = np.lexsort((part != home[row], part))
+        row, part = row[order], part[order]
+        stays = part == home[row]
+        ends = np.flatnonzero((np.diff(part) != 0) | (np.diff(stays) != 0)) + 1
+        table = clusters_to_arrow(clusters).append_column("home", pa.array(home, pa.int64()))
+        whole = table.combine_chunks().to_batches()[0]
+        for start, end in zip([0, *ends], [*ends, len(part)], strict=True):
+            batch = whole.take(pa.array(row[start:end]))
+            self._sent.inc(batch.nbytes)
+            yield int(part[start]), batch
+
+
+class _Search(beam.DoFn):
+    """Those of one part and its visitors to how near they are, each told at its home."""
+
+    def __init__(self, cells: str):
+        self._cells = cells
+
+    def process(
+        self, group: tuple[int, Iterable[pa.RecordBatch]]
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        part, batches = group
+        living = [clusters_from_arrow(b.drop_columns(["home"])) for b in batches if _lives(b, part)]
+        if not living:
+            return
+        residents = Clusters.joined(living)
+        storage.write_parquet(_cell(self._cells, part), clusters_to_arrow(residents))
+        means = residents.means.astype(np.float32)
+        best = np.full(len(means), -np.inf, np.float32)
+        told: list[pa.Table] = []
+        for visitors in _in_blocks(b for b in batches if not _lives(b, part)):
+            of_residents, of_visitors = best_outside(means, vectors_from_arrow(visitors["mean"]))
+            np.maximum(best, of_residents, out=best)
+            told.append(
+                visitors.select(["id", "home"]).append_column("near", pa.array(of_visitors))
+            )
+        yield part, _nearest(pa.array(residents.ids.astype(str)), pa.array(best))
+        if told:
+            yield from _by_home(pa.concat_tables(told))
+
+
+class _Merge(beam.DoFn):
+    """What the residents of a part were told to what they become."""
+
+    def __init__(self, this: Round, cells: str, target: str):
+        self._round, self._cells, self._target = this, cells, target
+        self._left = Metrics.counter("linkage", "clusters_left")
+        self._finished = Metrics.counter("linkage", "clusters_finished")
+        self._out = Metrics.counter("linkage", "utterances_left_out")
+
+    def process(self, group: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[str]:
+        part, told = group
+        residents = clusters_from_arrow(storage.read_parquet(_cell(self._cells, part)))
+        outside = np.full(len(residents.ids), -np.inf)
+        for batch in told:
+            row = np.searchsorted(residents.ids, ids_from_arrow(batch.column("id")))
+            np.maximum.at(outside, row, batch.column("similarity").to_numpy())
+        merged, into, nearest = merge_certain(residents, outside, self._round.floor)
+        isolated = nearest < self._round.isolated
+        large = merged.sizes >= self._round.min_size
+        self._left.inc(int(np.count_nonzero(~isolated)))
+        self._finished.inc(int(np.count_nonzero(isolated & large)))
+        self._out.inc(int(merged.sizes[isolated & ~large].sum()))
+        for name, rows in ((REMAINING, ~isolated), (FINISHED, isolated & large)):
+            if rows.any():
+                path = _cell(storage.join(self._target, name), part)
+                storage.write_parquet(path, clusters_to_arrow(merged.take(np.flatnonzero(rows))))
+                yield path
+        gone = merged.ids[into] != residents.ids
+        if gone.any():
+            path = _cell(storage.join(self._target, MERGED), part)
+            pair = (residents.ids[gone], merged.ids[into[gone]])
+            columns = [pa.array(ids.astype(str)) for ids in pair]
+            storage.write_parquet(path, pa.table(columns, schema=tables.MERGED))
+            yield path
+
+
+def _cell(folder: str, part: int) -> str:
+    return storage.join(folder, f"cell-{part:06d}.parquet")
+
+
+def _lives(batch: pa.RecordBatch, part: int) -> bool:
+    """Tell residents from visitors: a batch holds either, and those have other homes."""
+    return batch.column("home")[0].as_py() == part
+
+
+def _in_blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Put small batches together, for the sake of matrix products."""
+    block: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        block.append(batch)
+        rows += batch.num_rows
+        if rows >= _BLOCK_ROWS:
+            yield pa.Table.from_batches(block)
+            block, rows = [], 0
+    if block:
+        yield pa.Table.from_batches(block)
+
+
+def _nearest(ids: pa.Array, similarity: pa.Array) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([ids, similarity], schema=tables.NEAREST)
+
+
+def _by_home(told: pa.Table) -> Iterator[tuple[int, pa.RecordBatch]]:
+    told = told.sort_by("home").combine_chunks()
+    home = told["home"].to_numpy()
+    ends = np.flatnonzero(np.diff(home)) + 1
+    for start, end in zip([0, *ends], [*ends, len(home)], strict=True):
+        rows = told.slice(start, end - start).combine_chunks().to_batches()[0]
+        yield int(home[start]), _nearest(rows.column("id"), rows.column("near"))
