@@ -23,7 +23,9 @@ import numpy as np
 _NEIGHBOURS = 16
 # FAISS works in float32: a similarity may be this much above what it says.
 _SEARCH_ERROR = 1e-5
-# The same for a few sums in float64.
+# Similarities that differ by less are ties, where one of them comes from another worker's search.
+_TIED = 1e-5
+# How far off a few sums in float64 may be.
 _ROUNDING = 1e-12
 # Vectors stored as float16 are this far from unit norm at most.
 _NORM_ERROR = 2e-3
@@ -221,7 +223,7 @@ class _Forest:
         partner = np.full(len(self.bound), -1)
         # One that has a nearer one elsewhere waits, and so does what it is nearest to; where they
         # are equally near, nobody does.
-        certain = value + _SEARCH_ERROR >= self.outside[self.living]
+        certain = value + _TIED >= self.outside[self.living]
         partner[self.living] = np.where(certain, best, -1)
         first = (partner[best] == self.living) & (partner[self.living] == best)
         first &= self.living < best

@@ -19,7 +19,7 @@ import numpy as np
 from discovery.linkage import average_linkage
 
 # Clusters that a cell should hold.
-CELL_ROWS = 8_192
+CELL_ROWS = 4_096
 # Cells that a cluster is in touch with, its own included.
 VISITS = 4
 # Clusters that the cells of a partition are learned from: so many for each cell, but no more.

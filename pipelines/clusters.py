@@ -93,13 +93,17 @@ class CondensedClusters(ClusterSource):
         return clusters_from_arrow(storage.read_parquet(storage.join(self.folder, name)))
 
     def sample(self, rows: int) -> np.ndarray:
-        """Take the first rows of each file in proportion: they are sorted by hashed ids."""
+        """Take the smallest ids, which are hashes: the same whatever the files."""
         share = min(1.0, rows / max(self.clusters, 1))
-        means = []
+        found = []
         for name in self.files:
-            table = storage.read_parquet(storage.join(self.folder, name), ["mean"])
-            means.append(vectors_from_arrow(table.slice(0, round(share * len(table)))["mean"]))
-        return np.concatenate(means)
+            table = storage.read_parquet(storage.join(self.folder, name), ["id", "mean"])
+            ids = ids_from_arrow(table["id"])
+            first = int(np.searchsorted(ids, f"{round(share * 2**32):08x}".encode()))
+            first = len(ids) if share == 1 else first
+            found.append((ids[:first], vectors_from_arrow(table["mean"])[:first]))
+        ids, means = (np.concatenate(c) for c in zip(*found, strict=True))
+        return means[np.argsort(ids, kind="stable")[:rows]]
 
 
 def clusters_of(texts: pa.Table, vectors: pa.Table, novelty: pa.Table, model: Model) -> Clusters:

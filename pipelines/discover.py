@@ -28,7 +28,7 @@ from pipelines.fit import Embedded, FitInputs, FitModel, check_labels
 from pipelines.ingest import Ingest, WriteRejects, WriteUtterances
 from pipelines.inputs import Columns, find_input, input_fingerprint
 from pipelines.intents import AssignIntents, AssignSources, DiscoverIntents
-from pipelines.linkage import condense
+from pipelines.linkage import MAX_CLUSTERED, condense
 from pipelines.models import load_model, model_exists, model_fingerprint
 from pipelines.novelty import ScoreNovelty
 from pipelines.plan import Plan
@@ -59,6 +59,7 @@ class Settings:
         choices: of the learner.
         accelerator: type of the GPU that workers of the stage embed should have, for engines that
             know such hints.
+        max_linked: clusters that one worker links; parts of a larger log are linked by many first.
     """
 
     input: str
@@ -71,6 +72,7 @@ class Settings:
     precision: str | None = None
     choices: FitSettings = FitSettings()
     accelerator: str | None = None
+    max_linked: int = MAX_CLUSTERED
 
     @property
     def fits(self) -> bool:
@@ -86,7 +88,7 @@ def discover(settings: Settings, output: str, options: PipelineOptions) -> RunMa
     """
     sources = _Sources.find(settings)
     encoder = _encoder(settings)
-    claim = sources.claim(settings, encoder)
+    claim = sources.claim(settings, encoder) | {"max_linked": settings.max_linked}
     if not settings.fits:
         claim["model"] = model_fingerprint(str(settings.model))
     workspace = Workspace.claim(output, claim, options)
@@ -99,7 +101,7 @@ def discover(settings: Settings, output: str, options: PipelineOptions) -> RunMa
     model = settings.model or storage.join(output, "model")
     if settings.fits:
         _fit(workspace, sources, log, encoder, model, settings.choices)
-    _run_discovery(workspace, log, model)
+    _run_discovery(workspace, log, model, settings.max_linked)
     return finish_run(workspace, model, claim)
 
 
@@ -121,7 +123,7 @@ def translate(settings: Settings, output: str, options: PipelineOptions) -> list
     model = settings.model or storage.join(output, "model")
     if settings.fits:
         _fit(plan, sources, log, encoder, model, settings.choices)
-    _run_discovery(plan, log, model)
+    _run_discovery(plan, log, model, settings.max_linked)
     return plan.translated
 
 
@@ -280,7 +282,7 @@ def _rules(workspace: Workspace, model: str) -> IntentRules:
     return IntentRules(distance=0.5, radius=0.5)
 
 
-def _run_discovery(workspace: Workspace, log: Embedded, model: str) -> None:
+def _run_discovery(workspace: Workspace, log: Embedded, model: str, max_linked: int) -> None:
     """Run the stages from novelty to the tables."""
     novelty, clusters, intents, describe, taxonomy = (
         workspace.stage(n) for n in ("novelty", "clusters", "intents", "describe", "taxonomy")
@@ -290,7 +292,7 @@ def _run_discovery(workspace: Workspace, log: Embedded, model: str) -> None:
         pipeline | Shards(log.shards) | ScoreNovelty(log.vectors, stage.path(), model)
 
     def cluster(pipeline, stage: Stage) -> None:
-        pipeline | DiscoverIntents(condensed, model, stage.path())
+        pipeline | DiscoverIntents(condensed, max_linked, model, stage.path())
 
     def assign(pipeline, stage: Stage) -> None:
         sources = AssignSources(log.vectors, clusters.path(), model)
@@ -325,7 +327,7 @@ def _run_discovery(workspace: Workspace, log: Embedded, model: str) -> None:
 
     workspace.run("novelty", score)
     shards = LogShards(log.utterances, log.vectors, novelty.path(), log.shards, model)
-    condensed = condense(workspace, shards, log.distinct, _rules(workspace, model))
+    condensed = condense(workspace, shards, log.distinct, _rules(workspace, model), max_linked)
     workspace.run("clusters", cluster)
     workspace.run("intents", assign)
     workspace.run("describe", summarise)

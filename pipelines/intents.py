@@ -21,7 +21,6 @@ from discovery.model import Model
 from discovery.partition import Clusters
 from pipelines import storage
 from pipelines.clusters import ClusterSource, anchors_of
-from pipelines.linkage import MAX_CLUSTERED
 from pipelines.models import load_model
 from pipelines.shards import Shard, read_shard, write_shard
 from schemas import tables
@@ -32,9 +31,17 @@ CENTROIDS = "centroids.parquet"
 
 @dataclasses.dataclass
 class DiscoverIntents(beam.PTransform):
-    """Clusters, at most MAX_CLUSTERED, and a model to centroids: one element, the file's path."""
+    """Clusters and a model to centroids: one element, the file's path.
+
+    Attributes:
+        clusters: where they are.
+        at_most: how many are taken, the largest first.
+        model: its folder.
+        target: folder for the centroids.
+    """
 
     clusters: list[ClusterSource]
+    at_most: int
     model: str
     target: str
 
@@ -43,17 +50,17 @@ class DiscoverIntents(beam.PTransform):
         return (
             pipeline
             | "Clusters" >> beam.Create([self.clusters], reshuffle=False)
-            | "Cluster" >> beam.ParDo(_Cluster(self.model, self.target))
+            | "Cluster" >> beam.ParDo(_Cluster(self.at_most, self.model, self.target))
         )
 
 
 class _Cluster(beam.DoFn):
-    def __init__(self, model: str, target: str):
-        self._model, self._target = model, target
+    def __init__(self, at_most: int, model: str, target: str):
+        self._at_most, self._model, self._target = at_most, model, target
 
     def process(self, sources: list[ClusterSource]) -> Iterator[str]:
         model = load_model(self._model)
-        points = read_points(sources, model)
+        points = read_points(sources, self._at_most, model)
         intents = discover_intents(points, model.rules)
         Metrics.counter("clusters", "clustered").inc(len(points.vectors))
         for name, count in (
@@ -67,9 +74,10 @@ class _Cluster(beam.DoFn):
         yield path
 
 
-def read_points(sources: Sequence[ClusterSource], model: Model) -> Points:
-    """Read what is clustered together: the largest MAX_CLUSTERED clusters, and the anchors."""
-    clusters = _largest([(source, name) for source in sources for name in source.names()])
+def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) -> Points:
+    """Read what is clustered together: the largest clusters, so many, and the anchors."""
+    files = [(source, name) for source in sources for name in source.names()]
+    clusters = _largest(files, at_most)
     anchors = anchors_of(model)
     return Points(
         vectors=np.concatenate([clusters.means, anchors.means]).astype(np.float32),
@@ -81,18 +89,18 @@ def read_points(sources: Sequence[ClusterSource], model: Model) -> Points:
     )
 
 
-def _largest(files: Sequence[tuple[ClusterSource, str]]) -> Clusters:
+def _largest(files: Sequence[tuple[ClusterSource, str]], at_most: int) -> Clusters:
     """Read files one by one, and keep the largest clusters; ties by id."""
     kept: list[Clusters] = []
     for source, name in files:
         kept.append(source.read(name))
-        if sum(len(c.ids) for c in kept) > MAX_CLUSTERED:
+        if sum(len(c.ids) for c in kept) > at_most:
             everything = Clusters.joined(kept)
             largest = np.argsort(-everything.sizes, kind="stable")
             Metrics.counter("clusters", "utterances_left_out").inc(
-                int(everything.sizes[largest[MAX_CLUSTERED:]].sum())
+                int(everything.sizes[largest[at_most:]].sum())
             )
-            kept = [everything.take(np.sort(largest[:MAX_CLUSTERED]))]
+            kept = [everything.take(np.sort(largest[:at_most]))]
     return Clusters.joined(kept)
 
 

@@ -39,7 +39,8 @@ from pipelines.stages import Stage, Workspace
 from schemas import tables
 from schemas.batches import vectors_from_arrow
 
-# Clusters that one worker takes, to finish the linkage and to tell known, novel and junk apart.
+# Clusters that one worker takes at most, to finish the linkage and to tell known, novel and junk
+# apart.
 MAX_CLUSTERED = 100_000
 # A round at the lowest floor that leaves more than this share is the last one, as is this one.
 _STUCK = 0.97
@@ -61,7 +62,7 @@ def condense(
     log: ClusterSource,
     clusters: int,
     rules: IntentRules,
-    at_most: int = MAX_CLUSTERED,
+    at_most: int,
 ) -> list[ClusterSource]:
     """Run rounds of linkage until one worker can take what is left; none for a small log.
 

@@ -85,7 +85,12 @@ def command_line() -> argparse.ArgumentParser:
         metavar="DIR",
         help="a fitted model; with --labeled, where to write it (default: in the output folder)",
     )
-
+    discover.add_argument(
+        "--max-linked",
+        type=int,
+        metavar="N",
+        help="clusters that one worker links; of a larger log, workers link parts first (100000)",
+    )
     discover.add_argument(
         "--dry-run",
         action="store_true",
@@ -99,7 +104,7 @@ def command_line() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     _add_inputs(fit)
-    fit.set_defaults(dry_run=False)
+    fit.set_defaults(dry_run=False, max_linked=None)
     fit.add_argument("--model", required=True, metavar="DIR", help="folder to write the model to")
 
     evaluate = commands.add_parser(

@@ -15,6 +15,7 @@ from pipelines.discover import FitSettings, Settings, discover, fit, translate
 from pipelines.errors import SettingsError
 from pipelines.evaluate import evaluate
 from pipelines.inputs import Columns
+from pipelines.linkage import MAX_CLUSTERED
 from runners import printing
 from runners.dataflow import dataflow
 from runners.direct import direct
@@ -99,7 +100,19 @@ def _settings(flags: argparse.Namespace) -> Settings:
         precision=flags.encoder_precision,
         choices=FitSettings(flags.seed, flags.loss, flags.clustering, flags.effort),
         accelerator=flags.gpu,
+        max_linked=_max_linked(flags.max_linked),
     )
+
+
+def _max_linked(given: int | None) -> int:
+    if given is None:
+        return MAX_CLUSTERED
+    if not 1 <= given <= MAX_CLUSTERED:
+        raise SettingsError(
+            f"--max-linked is {given}, but must be from 1 to {MAX_CLUSTERED}: one worker links so "
+            "many clusters in 3 GB"
+        )
+    return given
 
 
 def _columns(flags: argparse.Namespace) -> Columns:

@@ -1,0 +1,161 @@
+"""pipelines/linkage.py: rounds across workers against exact linkage, whatever the workers."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from sklearn.metrics import adjusted_rand_score
+
+from benchmarks.mixtures import draw_mixture
+from discovery import partition
+from discovery.intents import IntentRules
+from discovery.linkage import average_linkage
+from discovery.partition import Clusters
+from pipelines import storage
+from pipelines.clusters import CondensedClusters, clusters_to_arrow, ids_from_arrow
+from pipelines.linkage import MERGED, condense, linkage_stages
+from pipelines.stages import Workspace
+
+ROWS = 4000
+RULES = IntentRules(distance=0.68, radius=0.68)
+IN_PROCESS = ["--runner=FnApiRunner"]
+
+
+def workers(number: int, kind: str) -> list[str]:
+    flags = [*IN_PROCESS, f"--direct_running_mode=multi_{kind}"]
+    return [*flags, f"--direct_num_workers={number}"]
+
+
+@pytest.fixture(scope="module")
+def log() -> Clusters:
+    rng = np.random.default_rng(0)
+    ids = np.array([rng.bytes(16).hex() for _ in range(ROWS)], "S32")
+    return Clusters.joined(
+        [
+            Clusters(
+                ids=ids,
+                means=draw_mixture(ROWS).vectors,
+                weights=rng.integers(1, 5, ROWS),
+                sizes=np.ones(ROWS, np.int64),
+                novelty=rng.normal(size=ROWS),
+                kept=rng.integers(0, 2, ROWS),
+            )
+        ]
+    )
+
+
+@pytest.fixture(autouse=True)
+def small_cells(monkeypatch):
+    monkeypatch.setattr(partition, "CELL_ROWS", 500)
+
+
+def write(folder: Path, log: Clusters, files: int) -> CondensedClusters:
+    names = [f"{number}.parquet" for number in range(files)]
+    for name, rows in zip(names, np.array_split(np.arange(len(log.ids)), files), strict=True):
+        table = clusters_to_arrow(log.take(rows))
+        storage.write_parquet(str(folder / "log" / name), table)
+    return CondensedClusters(str(folder / "log"), tuple(names), len(log.ids))
+
+
+def run(folder: Path, log: Clusters, files: int = 4, options=IN_PROCESS, at_most: int = 1500):
+    """Run the rounds; return the clusters that are left, and the workspace."""
+    workspace = Workspace.claim(str(folder / "run"), {}, PipelineOptions(options))
+    sources = condense(workspace, write(folder, log, files), len(log.ids), RULES, at_most)
+    return Clusters.joined([s.read(n) for s in sources for n in s.names()]), workspace
+
+
+def rounds(workspace: Workspace) -> list:
+    return [m for name in linkage_stages() if (m := workspace.stage(name).manifest())]
+
+
+def test_a_small_log_is_left_alone(log, tmp_path):
+    left, workspace = run(tmp_path, log, at_most=ROWS)
+    assert not rounds(workspace)
+    np.testing.assert_array_equal(left.ids, log.ids)
+
+
+def test_it_is_exact_linkage_but_for_cells_that_were_not_visited(log, tmp_path):
+    left, workspace = run(tmp_path, log)
+    assert len(rounds(workspace)) >= 2 and len(left.ids) <= 1500
+    floor = 1 - RULES.distance
+    weights = left.weights.astype(float)
+    cut = average_linkage(left.means.astype(float) * weights[:, None], weights, floor).cut(floor)
+    cluster_of = dict(zip(left.ids.tolist(), cut.tolist(), strict=True))
+    into: dict[bytes, bytes] = {}
+    for number, manifest in enumerate(rounds(workspace), 1):
+        folder = workspace.stage(f"linkage_{number:02d}").path(MERGED)
+        for name in manifest.files[MERGED]:
+            table = storage.read_parquet(storage.join(folder, name))
+            gone, kept = (ids_from_arrow(c).tolist() for c in table.columns)
+            assert not into.keys() & set(gone), "a cluster became part of two"
+            into |= dict(zip(gone, kept, strict=True))
+
+    found = np.empty(ROWS, np.int64)
+    for row, identity in enumerate(log.ids.tolist()):
+        while identity in into:
+            identity = into[identity]
+        found[row] = cluster_of.get(identity, -1 - row)
+    weights = log.weights.astype(float)
+    sums = log.means.astype(float) * weights[:, None]
+    exact = average_linkage(sums, weights, floor).cut(floor)
+    assert adjusted_rand_score(exact, found) >= 0.99
+
+
+def test_nothing_is_lost(log, tmp_path):
+    left, workspace = run(tmp_path, log)
+    counters = [m.counters for m in rounds(workspace)]
+    out = sum(c["utterances_left_out"] for c in counters)
+    assert left.sizes.sum() + out == ROWS
+    # Left out is only what is small and near to nothing.
+    assert out < 0.25 * ROWS
+    assert left.weights.sum() <= log.weights.sum()
+    assert (left.kept <= left.sizes).all()
+    # What was needed only meanwhile is gone.
+    assert not list(Path(workspace.folder).glob("stages/*_cells/*"))
+
+
+def tables(workspace: Workspace) -> dict[str, str]:
+    """Hashes of all that the rounds left."""
+    folder = Path(workspace.folder) / "stages"
+    paths = sorted(folder.rglob("*.parquet"))
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
+
+
+@pytest.mark.parametrize("files", [1, 7])
+def test_same_bytes_for_any_file_split(log, tmp_path, files):
+    _, one = run(tmp_path / "a", log)
+    _, other = run(tmp_path / "b", log, files)
+    assert tables(one) == tables(other) and tables(one)
+
+
+def test_same_bytes_for_any_order_of_rows(log, tmp_path):
+    _, one = run(tmp_path / "a", log)
+    order = np.random.default_rng(1).permutation(ROWS)
+    shuffled = Clusters.joined([log.take(rows) for rows in np.array_split(order, 3)])
+    _, other = run(tmp_path / "b", shuffled)
+    assert tables(one) == tables(other)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(2, "threading"), (8, "threading"), pytest.param(2, "processing", marks=pytest.mark.slow)],
+)
+def test_same_bytes_for_any_number_of_workers(log, tmp_path, number, kind, monkeypatch):
+    if kind == "processing":
+        # No patch reaches other processes: cells as they are.
+        monkeypatch.setattr(partition, "CELL_ROWS", 8192)
+    _, one = run(tmp_path / "a", log, at_most=3500)
+    _, many = run(tmp_path / "b", log, options=workers(number, kind), at_most=3500)
+    assert tables(one) == tables(many) and tables(one)
+
+
+def test_a_round_that_was_killed_is_run_again(log, tmp_path):
+    _, whole = run(tmp_path / "a", log)
+    _, again = run(tmp_path / "b", log)
+    stage = Path(again.stage("linkage_02").folder)
+    (stage / "manifest.json").unlink()
+    next(stage.glob("remaining/*.parquet")).write_bytes(b"half a file")
+    run(tmp_path / "b", log)
+    assert tables(whole) == tables(again)

@@ -1,0 +1,149 @@
+"""discovery/partition.py against brute force and against exact linkage of everything."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from discovery import linkage
+from discovery import partition as module
+from discovery.linkage import average_linkage
+from discovery.partition import (
+    Clusters,
+    Partition,
+    best_outside,
+    learn_partition,
+    merge_certain,
+    rows_to_learn,
+)
+
+
+def drawn(n: int, dimension: int = 8, groups: int = 6, seed: int = 0) -> Clusters:
+    """Utterances around some directions, with ids in a random order."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(groups, dimension)) * 1.5
+    x = rng.normal(size=(n, dimension)) + centres[rng.integers(0, groups, n)]
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    return Clusters(
+        ids=np.array([rng.bytes(16).hex() for _ in range(n)], "S32"),
+        means=x.astype(np.float16),
+        weights=rng.integers(1, 4, n),
+        sizes=np.ones(n, np.int64),
+        novelty=rng.normal(size=n),
+        kept=rng.integers(0, 2, n),
+    )
+
+
+def whole_tree(clusters: Clusters) -> set[frozenset[int]]:
+    """All clusters that exact average linkage ever makes, as sets of rows."""
+    weights = clusters.weights.astype(float)
+    tree = average_linkage(clusters.means.astype(float) * weights[:, None], weights, floor=-2)
+    nodes = [frozenset([row]) for row in range(tree.n_leaves)]
+    for a, b in tree.children:
+        nodes.append(nodes[a] | nodes[b])
+    return set(nodes)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(4, 70), st.integers(6, 12), st.integers(2, 4), st.integers(0, 10_000))
+def test_what_is_merged_in_a_part_is_merged_in_the_whole(n, dimension, parts, seed):
+    clusters = drawn(n, dimension, seed=seed)
+    nodes = whole_tree(clusters)
+    part = np.random.default_rng(seed).integers(0, parts, n)
+    x = clusters.means.astype(float)
+    for one in range(parts):
+        here, there = np.flatnonzero(part == one), np.flatnonzero(part != one)
+        here = here[np.argsort(clusters.ids[here])]
+        if not len(here):
+            continue
+        outside = (x[here] @ x[there].T).max(axis=1, initial=-np.inf)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(linkage, "_TIED", 0)
+            _, into, _ = merge_certain(clusters.take(here), outside, floor=-2)
+        for row in range(into.max() + 1):
+            assert frozenset(here[into == row].tolist()) in nodes
+
+
+def test_a_part_that_is_all_there_is_gives_the_exact_answer():
+    clusters = Clusters.joined([drawn(300, 16)])
+    merged, into, nearest = merge_certain(clusters, np.full(300, -np.inf), floor=0.5)
+    weights = clusters.weights.astype(float)
+    sums = clusters.means.astype(float) * weights[:, None]
+    label = average_linkage(sums, weights, 0.5).cut(0.5)
+    np.testing.assert_array_equal(clusters.ids[label], merged.ids[into])
+    for row in range(len(merged.ids)):
+        rows = into == row
+        assert merged.ids[row] == min(clusters.ids[rows])
+        mean = sums[rows].sum(axis=0) / weights[rows].sum()
+        np.testing.assert_allclose(merged.means[row], mean, atol=1e-3)
+        for total, column in zip(merged.columns()[2:], clusters.columns()[2:], strict=True):
+            assert total[row] == pytest.approx(column[rows].sum())
+    similarity = merged.means.astype(float) @ merged.means.astype(float).T
+    np.fill_diagonal(similarity, -np.inf)
+    np.testing.assert_allclose(nearest, similarity.max(axis=1), atol=1e-5)
+    assert (nearest < 0.5 + 1e-3).all()
+
+
+def test_one_with_a_nearer_one_elsewhere_waits():
+    means = np.array([[1, 0], [0.8, 0.6]], np.float16)
+    ones = np.ones(2, np.int64)
+    two = Clusters(np.array(["0" * 32, "1" * 32], "S32"), means, ones, ones, ones * 0.0, ones)
+    alone, _, _ = merge_certain(two, np.array([0.7, 0.7]), floor=0.5)
+    assert len(alone.ids) == 1
+    waits, into, nearest = merge_certain(two, np.array([0.7, 0.9]), floor=0.5)
+    assert len(waits.ids) == 2 and into.tolist() == [0, 1]
+    np.testing.assert_allclose(nearest, [0.8, 0.9], atol=1e-3)
+
+
+def test_equal_vectors_on_two_workers_do_not_wait_for_each_other():
+    same = drawn(40, 8, seed=1)
+    same = Clusters.joined([Clusters(same.ids, same.means[[0] * 40], *same.columns()[2:])])
+    merged, _, _ = merge_certain(same, np.full(40, 1 + 1e-6), floor=0.5)
+    assert len(merged.ids) == 1
+
+
+def test_nearest_of_residents_and_visitors(monkeypatch):
+    monkeypatch.setattr(module, "_BLOCK", 7)
+    residents, visitors = drawn(40).means, drawn(23, seed=1).means
+    similarity = residents.astype(np.float32) @ visitors.astype(np.float32).T
+    here, there = best_outside(residents, visitors)
+    np.testing.assert_allclose(here, similarity.max(axis=1), atol=1e-6)
+    np.testing.assert_allclose(there, similarity.max(axis=0), atol=1e-6)
+    here, there = best_outside(residents, visitors[:0])
+    assert (here == -np.inf).all() and there.shape == (0,)
+
+
+def test_homes_are_the_nearest_cell_and_visits_the_next():
+    clusters = drawn(200, 8)
+    cells = Partition(np.eye(8, dtype=np.float32)[:6], np.ones(6, np.int64))
+    home, visits = cells.homes(clusters)
+    order = np.argsort(-clusters.means[:, :6].astype(float), axis=1, kind="stable")
+    np.testing.assert_array_equal(home, order[:, 0])
+    for row in range(200):
+        there = visits[visits[:, 0] == row, 1]
+        assert sorted(there) == sorted(order[row, 1 : module.VISITS])
+
+
+def test_a_full_cell_is_dealt_out_and_its_parts_visit_each_other():
+    clusters = drawn(3000, 8, groups=1)
+    cells = Partition(np.eye(8, dtype=np.float32)[:2], np.array([3, 1]))
+    home, visits = cells.homes(clusters)
+    in_first = home < 3
+    assert set(home[in_first]) == {0, 1, 2}
+    assert np.bincount(home[in_first]).max() < 0.4 * in_first.sum()
+    for row in np.flatnonzero(in_first)[:50]:
+        assert set(visits[visits[:, 0] == row, 1]) == {0, 1, 2, 3} - {home[row]}
+
+
+def test_cells_hold_what_they_should(monkeypatch):
+    monkeypatch.setattr(module, "CELL_ROWS", 100)
+    clusters = drawn(4000, 8, groups=30)
+    learned = learn_partition(clusters.means[: rows_to_learn(4000)], 4000, seed=1)
+    home, _ = learned.homes(clusters)
+    assert learned.centroids.shape == (40, 8)
+    assert np.bincount(home).max() <= 2 * module._FULL * 100
+    # Near duplicates cannot be told apart by where they are: they are dealt out.
+    same = Clusters(clusters.ids, clusters.means[[0] * 4000], *clusters.columns()[2:])
+    learned = learn_partition(same.means[: rows_to_learn(4000)], 4000, seed=1)
+    home, _ = learned.homes(same)
+    assert np.bincount(home).max() <= 2 * module._FULL * 100
