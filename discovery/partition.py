@@ -141,12 +141,36 @@ def learn_partition(sample: np.ndarray, clusters: int, seed: int) -> Partition:
     return Partition(centroids, parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Coarse:
+    """Vectors that are good enough to ask how near they are: an inner product is off by 0.001.
+
+    Attributes:
+        codes: (n, d) int8.
+        scales: (n,) float32; a vector is its codes times its scale.
+    """
+
+    codes: np.ndarray
+    scales: np.ndarray
+
+    @classmethod
+    def of(cls, vectors: np.ndarray) -> "Coarse":
+        """Round (n, d) vectors."""
+        wide = vectors.astype(np.float32)
+        scales = np.maximum(np.abs(wide).max(axis=1, initial=0), 1e-12) / np.float32(127)
+        return cls(np.rint(wide / scales[:, None]).astype(np.int8), scales)
+
+    def vectors(self) -> np.ndarray:
+        """Return (n, d) float32."""
+        return self.codes * self.scales[:, None]
+
+
 def best_outside(residents: np.ndarray, visitors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return how similar each resident's nearest visitor is, and each visitor's nearest resident.
 
     Args:
-        residents: (r, d) float16 mean vectors.
-        visitors: (v, d) float16 mean vectors.
+        residents: (r, d) float32 mean vectors.
+        visitors: (v, d) float32 mean vectors.
 
     Returns:
         (r,) and (v,) float32; -inf where there is none.
@@ -154,9 +178,9 @@ def best_outside(residents: np.ndarray, visitors: np.ndarray) -> tuple[np.ndarra
     of_residents = np.full(len(residents), -np.inf, np.float32)
     of_visitors = np.full(len(visitors), -np.inf, np.float32)
     for i in range(0, len(residents), _BLOCK):
-        here = residents[i : i + _BLOCK].astype(np.float32)
+        here = residents[i : i + _BLOCK]
         for j in range(0, len(visitors), _BLOCK):
-            similarity = here @ visitors[j : j + _BLOCK].astype(np.float32).T
+            similarity = here @ visitors[j : j + _BLOCK].T
             for best, axis in ((of_residents[i : i + _BLOCK], 1), (of_visitors[j : j + _BLOCK], 0)):
                 np.maximum(best, similarity.max(axis=axis), out=best)
     return of_residents, of_visitors

@@ -1,8 +1,9 @@
 """Stages linkage_…: rounds of average linkage across workers, until one can take what is left.
 
 In each round every cluster goes to the worker of its cell, and visits some others; one number for
-each visit comes back. What crosses the network is VISITS times the mean vectors, in float16. A
-worker holds the clusters that live in one part of a cell, and 100 bytes for each visitor.
+each visit comes back. What crosses the network is each mean vector once in float16, and once in
+int8 for each visit. A worker holds the clusters that live in one part of a cell, and 100 bytes for
+each visitor.
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ from apache_beam.metrics import Metrics
 from discovery.intents import IntentRules, condensing_floors
 from discovery.partition import (
     Clusters,
+    Coarse,
     Partition,
     best_outside,
     learn_partition,
@@ -37,7 +39,6 @@ from pipelines.clusters import (
 )
 from pipelines.stages import Stage, Workspace
 from schemas import tables
-from schemas.batches import vectors_from_arrow
 
 # Clusters that one worker takes at most, to finish the linkage and to tell known, novel and junk
 # apart.
@@ -88,8 +89,7 @@ def condense(
         floor = floors[min(number, len(floors)) - 1]
         this = Round(number, left, floor, floors[-1], rules.min_size)
         step = LinkRound(source, this, cells, stage.folder)
-        manifest = workspace.run(name, step.wire)
-        storage.delete(cells)
+        manifest = workspace.run(name, step.wire, scratch=cells)
         before, left = left, manifest.counters.get("clusters_left", 0)
         done = manifest.counters.get("clusters_finished", 0)
         source = CondensedClusters.of(stage, manifest, REMAINING, left)
@@ -194,17 +194,16 @@ class _Send(beam.DoFn):
     def process(self, name: str, partition: str) -> Iterator[tuple[int, pa.RecordBatch]]:
         clusters = self._source.read(name)
         home, visits = load_partition(partition).homes(clusters)
-        row, part = np.concatenate([np.stack([np.arange(len(home)), home], axis=1), visits]).T
-        order = np.lexsort((part != home[row], part))
-        row, part = row[order], part[order]
-        stays = part == home[row]
-        ends = np.flatnonzero((np.diff(part) != 0) | (np.diff(stays) != 0)) + 1
-        table = clusters_to_arrow(clusters).append_column("home", pa.array(home, pa.int64()))
-        whole = table.combine_chunks().to_batches()[0]
-        for start, end in zip([0, *ends], [*ends, len(part)], strict=True):
-            batch = whole.take(pa.array(row[start:end]))
-            self._sent.inc(batch.nbytes)
-            yield int(part[start]), batch
+        living = clusters_to_arrow(clusters)
+        visiting = _visitors(clusters, home)
+        for table, row, part in (
+            (living, np.arange(len(home)), home),
+            (visiting, visits[:, 0], visits[:, 1]),
+        ):
+            for there, rows in _groups(part):
+                batch = table.take(row[rows]).combine_chunks().to_batches()[0]
+                self._sent.inc(batch.nbytes)
+                yield there, batch
 
 
 class _Search(beam.DoFn):
@@ -217,7 +216,7 @@ class _Search(beam.DoFn):
         self, group: tuple[int, Iterable[pa.RecordBatch]]
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
         part, batches = group
-        living = [clusters_from_arrow(b.drop_columns(["home"])) for b in batches if _lives(b, part)]
+        living = [clusters_from_arrow(b) for b in batches if not _visits(b)]
         if not living:
             return
         residents = Clusters.joined(living)
@@ -225,8 +224,8 @@ class _Search(beam.DoFn):
         means = residents.means.astype(np.float32)
         best = np.full(len(means), -np.inf, np.float32)
         told: list[pa.Table] = []
-        for visitors in _in_blocks(b for b in batches if not _lives(b, part)):
-            of_residents, of_visitors = best_outside(means, vectors_from_arrow(visitors["mean"]))
+        for visitors in _in_blocks(b for b in batches if _visits(b)):
+            of_residents, of_visitors = best_outside(means, _coarse(visitors).vectors())
             np.maximum(best, of_residents, out=best)
             told.append(
                 visitors.select(["id", "home"]).append_column("near", pa.array(of_visitors))
@@ -276,9 +275,33 @@ def _cell(folder: str, part: int) -> str:
     return storage.join(folder, f"cell-{part:06d}.parquet")
 
 
-def _lives(batch: pa.RecordBatch, part: int) -> bool:
-    """Tell residents from visitors: a batch holds either, and those have other homes."""
-    return batch.column("home")[0].as_py() == part
+def _visits(batch: pa.RecordBatch) -> bool:
+    """Tell visitors from residents: a batch holds either."""
+    return "home" in batch.schema.names
+
+
+def _visitors(clusters: Clusters, home: np.ndarray) -> pa.Table:
+    coarse = Coarse.of(clusters.means)
+    schema = tables.visitors_schema(coarse.codes.shape[1])
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(coarse.codes))]
+    kind = schema.field("codes").type
+    codes = pa.FixedSizeBinaryArray.from_buffers(kind, len(home), buffers)
+    ids = pa.array(clusters.ids.astype(str))
+    return pa.table([ids, pa.array(home), codes, pa.array(coarse.scales)], schema=schema)
+
+
+def _coarse(visitors: pa.Table) -> Coarse:
+    codes = visitors["codes"].combine_chunks()
+    values = np.frombuffer(codes.buffers()[1], np.int8).reshape(-1, codes.type.byte_width)
+    return Coarse(values[codes.offset :][: len(codes)], visitors["scale"].to_numpy())
+
+
+def _groups(keys: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Return each key there is, and the rows that have it."""
+    order = np.argsort(keys, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(keys[order])) + 1):
+        if len(rows):
+            yield int(keys[rows[0]]), rows
 
 
 def _in_blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -300,9 +323,7 @@ def _nearest(ids: pa.Array, similarity: pa.Array) -> pa.RecordBatch:
 
 
 def _by_home(told: pa.Table) -> Iterator[tuple[int, pa.RecordBatch]]:
-    told = told.sort_by("home").combine_chunks()
-    home = told["home"].to_numpy()
-    ends = np.flatnonzero(np.diff(home)) + 1
-    for start, end in zip([0, *ends], [*ends, len(home)], strict=True):
-        rows = told.slice(start, end - start).combine_chunks().to_batches()[0]
-        yield int(home[start]), _nearest(rows.column("id"), rows.column("near"))
+    told = told.combine_chunks()
+    for home, rows in _groups(told["home"].to_numpy()):
+        batch = told.take(rows).combine_chunks().to_batches()[0]
+        yield home, _nearest(batch.column("id"), batch.column("near"))

@@ -33,7 +33,9 @@ class Plan(Workspace):
         """Return the folder that a stage would have."""
         return PlannedStage(super().stage(name).folder)
 
-    def run(self, name: str, build: Build, keep_partial: bool = False) -> StageManifest:
+    def run(
+        self, name: str, build: Build, keep_partial: bool = False, scratch: str | None = None
+    ) -> StageManifest:
         """Wire a stage's pipeline and hand it to the engine, whose options say that it is dry."""
         pipeline = beam.Pipeline(options=named(self.options, name.replace("_", "-")))
         build(pipeline, self.stage(name))

@@ -91,7 +91,9 @@ class Workspace:
         """Return the folder of a stage."""
         return Stage(storage.join(self.folder, "stages", name))
 
-    def run(self, name: str, build: Build, keep_partial: bool = False) -> StageManifest:
+    def run(
+        self, name: str, build: Build, keep_partial: bool = False, scratch: str | None = None
+    ) -> StageManifest:
         """Run one stage, unless it has run already.
 
         Args:
@@ -99,6 +101,7 @@ class Workspace:
             build: wires the stage's pipeline; it writes below the stage's folder.
             keep_partial: whether files of an unfinished attempt are used; only right for a stage
                 that writes files under fixed names, whole, and skips those that are there.
+            scratch: folder of what the stage needs only meanwhile.
 
         Raises:
             StageError: if the engine fails.
@@ -124,6 +127,8 @@ class Workspace:
             bytes=_bytes_below(stage.folder),
         )
         storage.write_text(storage.join(stage.folder, MANIFEST), manifest.to_json())
+        if scratch is not None:
+            storage.delete(scratch)
         _log.info("%s: %.1f s, %s", name, manifest.seconds, readable(manifest.counters))
         return manifest
 

@@ -189,6 +189,17 @@ def partition_schema(dimension: int) -> pa.Schema:
     )
 
 
+def visitors_schema(dimension: int) -> pa.Schema:
+    """Return the schema of clusters that visit cells other than their own."""
+    return _schema(
+        "Stages linkage_…: clusters that ask how near those of another cell are.",
+        _field("id", pa.string(), "As of the cluster."),
+        _field("home", pa.int64(), "Number of the part where it lives."),
+        _field("codes", pa.binary(dimension), "Mean vector, as int8."),
+        _field("scale", pa.float32(), "What the codes are to be multiplied by."),
+    )
+
+
 NEAREST = _schema(
     "Stages linkage_…: how near the nearest cluster elsewhere is; one row for each visit.",
     _field("id", pa.string(), "As of the cluster."),

@@ -102,7 +102,7 @@ def test_a_dry_run_translates_all_stages_and_writes_nothing(start, tmp_path, cap
 
     monkeypatch.setattr(beam.runners.DataflowRunner, "run_pipeline", keep)
     assert start("--dry-run", gpu="nvidia-l4") == (0, [])
-    assert len(protos) == 9 and not (tmp_path / "out" / CLAIM).exists()
+    assert len(protos) == 10 and not (tmp_path / "out" / CLAIM).exists()
     hints = [
         env.resource_hints for proto in protos for env in proto.components.environments.values()
     ]

@@ -10,6 +10,7 @@ from discovery import partition as module
 from discovery.linkage import average_linkage
 from discovery.partition import (
     Clusters,
+    Coarse,
     Partition,
     best_outside,
     learn_partition,
@@ -104,13 +105,25 @@ def test_equal_vectors_on_two_workers_do_not_wait_for_each_other():
 
 def test_nearest_of_residents_and_visitors(monkeypatch):
     monkeypatch.setattr(module, "_BLOCK", 7)
-    residents, visitors = drawn(40).means, drawn(23, seed=1).means
-    similarity = residents.astype(np.float32) @ visitors.astype(np.float32).T
+    residents, visitors = (drawn(n, seed=n).means.astype(np.float32) for n in (40, 23))
+    similarity = residents @ visitors.T
     here, there = best_outside(residents, visitors)
     np.testing.assert_allclose(here, similarity.max(axis=1), atol=1e-6)
     np.testing.assert_allclose(there, similarity.max(axis=0), atol=1e-6)
     here, there = best_outside(residents, visitors[:0])
     assert (here == -np.inf).all() and there.shape == (0,)
+
+
+@given(st.integers(1, 400), st.integers(0, 1000))
+def test_coarse_vectors_are_good_enough(dimension, seed):
+    x = np.random.default_rng(seed).normal(size=(6, dimension))
+    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float16)
+    rounded = Coarse.of(x)
+    assert rounded.codes.dtype == np.int8
+    error = rounded.vectors() - x.astype(np.float32)
+    assert np.abs(error).max() <= np.abs(x).max() / 254 + 1e-6
+    assert np.linalg.norm(error, axis=1).max() <= 0.02
+    np.testing.assert_array_equal(Coarse.of(np.zeros((2, dimension))).vectors(), 0)
 
 
 def test_homes_are_the_nearest_cell_and_visits_the_next():
