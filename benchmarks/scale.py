@@ -7,12 +7,8 @@ peak memory and processor time are its own, libraries included.
 """
 
 import argparse
-import multiprocessing
-import os
-import resource
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,12 +21,14 @@ from sklearn.metrics import adjusted_rand_score
 from benchmarks.common import Options, Results
 from benchmarks.mixtures import DIMENSION, draw_mixture
 from benchmarks.peers import PEERS
+from benchmarks.processes import measured
 from discovery import partition
 from discovery.intents import IntentRules
 from discovery.linkage import average_linkage
 from discovery.partition import Clusters
 from pipelines import storage
 from pipelines.clusters import (
+    ClusterSource,
     CondensedClusters,
     clusters_from_arrow,
     clusters_to_arrow,
@@ -94,10 +92,17 @@ def linkage(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
     }
 
 
+def link_all(source: ClusterSource, floor: float) -> np.ndarray:
+    """Gather all clusters and link them on one worker; return their labels."""
+    everything = Clusters.joined([source.read(name) for name in source.names()])
+    weights = everything.weights.astype(float)
+    sums = everything.means.astype(np.float32) * weights.astype(np.float32)[:, None]
+    return average_linkage(sums, weights, floor).cut(floor)
+
+
 def exact(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
     """Link all vectors on one worker."""
-    tree = average_linkage(_vectors(folder), np.ones(rows), 1 - RULES.distance)
-    labels = tree.cut(1 - RULES.distance)
+    labels = link_all(source_of(folder, rows), 1 - RULES.distance)
     scores = _quality(folder, labels)
     if (folder / "labels.npy").exists():
         ours = np.load(folder / "labels.npy")
@@ -168,22 +173,6 @@ def _quality(folder: Path, labels: np.ndarray) -> dict[str, float]:
         "ARI": 100 * adjusted_rand_score(intents[real], labels[real]),
         "clusters of 5": int(np.count_nonzero(sizes >= 5)),
         "intents": len(np.unique(intents[real])),
-    }
-
-
-def measured(function: Callable[..., dict[str, float]], *arguments) -> dict[str, float]:
-    """Run a function in a new process; add its seconds, processor seconds and peak memory."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measure, (function, arguments))
-
-
-def _measure(function, arguments) -> dict[str, float]:
-    start, busy = time.monotonic(), sum(os.times()[:2])
-    values = function(*arguments)
-    return values | {
-        "seconds": time.monotonic() - start,
-        "CPU seconds": sum(os.times()[:2]) - busy,
-        "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 

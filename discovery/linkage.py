@@ -23,8 +23,9 @@ import numpy as np
 _NEIGHBOURS = 16
 # FAISS works in float32: a similarity may be this much above what it says.
 _SEARCH_ERROR = 1e-5
-# Similarities that differ by less are ties, where one of them comes from another worker's search.
-_TIED = 1e-5
+# Similarities that differ by less are ties, where one of them comes from another worker, who had
+# coarse vectors.
+_TIED = 5e-4
 # How far off a few sums in float64 may be.
 _ROUNDING = 1e-12
 # Vectors stored as float16 are this far from unit norm at most.
@@ -88,7 +89,7 @@ def average_linkage(
         sums: (n, d) of any float type.
         weights: (n,) positive.
         floor: the least similarity of a merge.
-        outside: (n,) how similar each is at most to a cluster that is not among these, in float32.
+        outside: (n,) how similar each is at most to a cluster that is not among these, to 5e-4.
             Only merges are made that would be made with those at hand. None: these are all.
 
     Raises:

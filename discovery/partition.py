@@ -143,7 +143,7 @@ def learn_partition(sample: np.ndarray, clusters: int, seed: int) -> Partition:
 
 @dataclass(frozen=True, slots=True)
 class Coarse:
-    """Vectors that are good enough to ask how near they are: an inner product is off by 0.001.
+    """Vectors that are good enough to ask how near they are: inner products are off by some 0.0005.
 
     Attributes:
         codes: (n, d) int8.
