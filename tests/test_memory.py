@@ -1,8 +1,7 @@
 """Linkage on workers whose memory could not hold all that they link."""
 
-import os
+import contextlib
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -58,12 +57,11 @@ def idle() -> int:
     return kilobytes(told.stdout, "VmRSS")
 
 
-class Limit:
-    """Kills any worker of a pool that takes more than so much, as a container's host would."""
+class Watch:
+    """Notes the most memory that any worker of a pool takes."""
 
-    def __init__(self, pool: int, limit: int):
-        self.pool, self.limit = pool, limit
-        self.peak = self.killed = 0
+    def __init__(self, pool: int):
+        self.pool, self.peak = pool, 0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
@@ -76,46 +74,38 @@ class Limit:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._end.wait(0.01):
+        while not self._end.wait(0.02):
             for tasks in Path(f"/proc/{self.pool}/task").glob("*/children"):
                 for worker in tasks.read_text().split():
-                    self._check(int(worker))
-
-    def _check(self, worker: int) -> None:
-        try:
-            taken = kilobytes(Path(f"/proc/{worker}/status").read_text(), "VmRSS")
-            if taken > self.limit:
-                os.kill(worker, signal.SIGKILL)
-                self.killed += 1
-                print("killed at", taken >> 10, flush=True)
-        except (FileNotFoundError, ProcessLookupError):
-            return
-        self.peak = max(self.peak, taken)
+                    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                        status = Path(f"/proc/{worker}/status").read_text()
+                        self.peak = max(self.peak, kilobytes(status, "VmHWM"))
 
 
 @pytest.fixture
-def workers(idle):
-    """Options of a job on workers in other processes, and the limit on their memory."""
+def workers():
+    """Options of a job on workers in other processes, and the watch over their memory."""
     port = free_port()
     with server("the worker pool", pool_command(port), port) as pool:
         flags = ["--runner=PortableRunner", "--job_endpoint=embed"]
-        with Limit(pool.pid, idle + ALLOWED_KB) as limit:
-            yield PipelineOptions([*flags, *in_pool(f"localhost:{port}")]), limit
+        with Watch(pool.pid) as watch:
+            yield PipelineOptions([*flags, *in_pool(f"localhost:{port}")]), watch
 
 
-def test_one_worker_that_gathers_everything_takes_too_much(log, workers):
-    options, limit = workers
+def test_a_worker_that_gathers_everything_takes_more(log, workers, idle):
+    options, watch = workers
     pipeline = Pipeline(options=options)
     pipeline | Create([log], reshuffle=False) | Map(link_all, FLOOR)
-    with pytest.raises(Exception, match="."):
-        pipeline.run().wait_until_finish()
-    assert limit.killed
+    pipeline.run().wait_until_finish()
+    print(f"\nidle {idle >> 10} MB, gathering {watch.peak >> 10} MB")
+    assert watch.peak > idle + ALLOWED_KB
 
 
-def test_rounds_take_little(log, workers, idle, tmp_path):
-    options, limit = workers
+def test_rounds_take_less(log, workers, idle, tmp_path):
+    options, watch = workers
     rules = IntentRules(distance=1 - FLOOR, radius=1 - FLOOR)
     workspace = Workspace.claim(str(tmp_path), {}, options)
     left = condense(workspace, log, ROWS, rules, at_most=ROWS - 1)
-    assert 0 < left[0].clusters < ROWS and not limit.killed
-    print(f"\nidle {idle >> 10} MB, at most {limit.peak >> 10} MB")
+    print(f"\nidle {idle >> 10} MB, in rounds {watch.peak >> 10} MB")
+    assert 0 < left[0].clusters < ROWS
+    assert 0 < watch.peak < idle + ALLOWED_KB
