@@ -12,6 +12,8 @@ import traceback
 import warnings
 from collections.abc import Sequence
 
+from runners.processes import share_processors
+
 _ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
 _OTHER_FLAGS = "Flags that are not listed go to Apache Beam."
 
@@ -20,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
     parsed, beam_args = parse(sys.argv[1:] if arguments is None else arguments)
     _configure_logging()
+    share_processors()
     # Whoever stops us by a signal wants what we started to be stopped, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     # Imported late, so that --help and a mistyped command answer at once.
@@ -215,10 +218,6 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
 
 def _configure_logging() -> None:
     """Show our progress and others' warnings; before Beam, whose import installs a handler."""
-    # No network is asked for models that are on this machine, and no progress bars are drawn.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # On a shared machine, threads that spin while they wait starve those they wait for.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("advin").setLevel(logging.INFO)
     for handler in logging.getLogger().handlers:

@@ -172,7 +172,7 @@ def _check_answer(answer: dict) -> None:
         if name in _MUST_AGREE:
             raise SettingsError(
                 f"the worker on {host} has {name} {theirs}, but this process has {ours[name]}: "
-                "install the same version of advin in both places"
+                "install the same version of advin in both places, and start the worker pool again"
             )
         _log.warning(
             "the worker on %s has %s %s, this process %s: vectors may differ in their last bits",
