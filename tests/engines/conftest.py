@@ -12,9 +12,8 @@ from pathlib import Path
 import programs
 import pytest
 from cluster import FlinkCluster
-from sample import EXAMPLES, command, run
+from sample import command, fit_command, run
 
-from runners.cli import main
 from runners.workers import worker_pool
 
 
@@ -45,9 +44,8 @@ def model(tmp_path_factory):
     if "ADVIN_MODEL" in os.environ:
         return Path(os.environ["ADVIN_MODEL"])
     folder = tmp_path_factory.mktemp("model") / "fitted"
-    flags = ["--labeled", EXAMPLES / "known.csv", "--ood", EXAMPLES / "ood.txt"]
-    arguments = ["fit", "--input", EXAMPLES / "log.jsonl", *flags, "--model", folder]
-    assert main([str(a) for a in arguments]) == 0
+    outcome = run(fit_command(folder), folder, dict(os.environ))
+    assert outcome.code == 0, outcome.lines
     return folder
 
 
