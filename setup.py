@@ -38,5 +38,5 @@ setup(
         # What the benchmarks compare with.
         "bench": ["evoc>=0.3", "umap-learn>=0.5"],
     },
-    entry_points={"console_scripts": ["advin=runners.cli:main"]},
+    entry_points={"console_scripts": ["advin=runners.cli:program"]},
 )

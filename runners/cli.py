@@ -11,6 +11,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from typing import NoReturn
 
 from runners.processes import share_processors
 
@@ -39,6 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"advin: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def program() -> NoReturn:
+    """Run the command of this process, and end it.
+
+    Python's own way out stops the threads that Beam and its libraries leave behind, and now and
+    then one of them aborts the process over it, after all is done.
+    """
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -231,4 +244,4 @@ def _is_of_interest(record: logging.LogRecord) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()
