@@ -122,6 +122,11 @@ def test_a_pool_stops():
         ),
         ("java.util.A: b\nCaused by: io.netty.C: d\nCaused by: java.net.E: refused", "refused"),
         ("something else\nat x", "something else"),
+        (
+            "Pipeline advin-embed_1-2 failed in state FAILED: org.x.StatusRuntimeException: "
+            "org.x.StatusRuntimeException: CANCELLED: client cancelled",
+            "a worker has died or was stopped (CANCELLED: client cancelled)",
+        ),
     ],
 )
 def test_the_cause_of_an_engine_s_long_message(message, line):
