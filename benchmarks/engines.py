@@ -14,7 +14,6 @@ Methods with the same threads a worker must give the same tables.
 import contextlib
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -172,15 +171,19 @@ def main() -> None:
     """Run the benchmark."""
     options = parse_options(__doc__, ("multidogo",), known=(1.0,))
     results = Results(options)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.cache or Path(temporary)
+        folder.mkdir(exist_ok=True)
         for data in options.data:
-            log, model = Path(folder, f"{data.parent.name}.parquet"), Path(folder, "model")
-            pq.write_table(pq.read_table(data, columns=["text"]), log)
+            name = data.parent.name
+            log, model = folder / f"{name}.parquet", folder / f"{name}-model"
+            # With a cache, both are kept for the next time.
+            if not log.exists():
+                pq.write_table(pq.read_table(data, columns=["text"]), log)
             fit = [*advin("fit", log, model), "--labeled", str(LABELS), "--effort", "fast"]
             subprocess.run(fit, check=True)
             for _ in range(options.seeds):
                 compare(results, log, model, options.methods or tuple(METHODS))
-            shutil.rmtree(model)
     results.finish()
 
 
