@@ -14,7 +14,11 @@ import pytest
 from cluster import FlinkCluster
 from sample import command, fit_command, run
 
+from runners.processes import share_processors
 from runners.workers import worker_pool
+
+# One test runs a command in this process.
+share_processors()
 
 
 @pytest.fixture(scope="session", autouse=True)
