@@ -133,7 +133,7 @@ def no_half_written_table(output: Path) -> Iterator[None]:
     def look() -> None:
         seen = set()
         while not ended.wait(0.1):
-            for path in set(output.rglob("[!.]*.parquet")) - seen:
+            for path in visible_files(output) - seen:
                 try:
                     pq.read_table(path)
                     seen.add(path)
@@ -153,6 +153,14 @@ def no_half_written_table(output: Path) -> Iterator[None]:
         ended.set()
         watcher.join()
     assert not problems
+
+
+def visible_files(folder: Path) -> set[Path]:
+    """Return the Parquet files that a user may see; none while folders move under our eyes."""
+    try:
+        return set(folder.rglob("[!.]*.parquet"))
+    except FileNotFoundError:
+        return set()
 
 
 def rows_of(output: Path) -> int:
