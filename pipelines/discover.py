@@ -74,6 +74,14 @@ class Settings:
     accelerator: str | None = None
     max_linked: int = MAX_CLUSTERED
 
+    def __post_init__(self) -> None:
+        """Refuse what no worker can hold."""
+        if not 1 <= self.max_linked <= MAX_CLUSTERED:
+            raise SettingsError(
+                f"--max-linked is {self.max_linked}, but must be from 1 to {MAX_CLUSTERED}: so many "
+                "clusters are linked in 3 GB"
+            )
+
     @property
     def fits(self) -> bool:
         """Whether a model is learned first: there are labels, or there is no model."""

@@ -4,6 +4,9 @@ import re
 
 _CAUSE = re.compile(r"^(?!java\.|org\.|Caused by)[\w.]*(?:Error|Exception)\b.*$", re.MULTILINE)
 _JAVA_CAUSE = re.compile(r"^Caused by: (?:[\w.$]+: )*(.*)$", re.MULTILINE)
+# What Flink's client and Java put before what has happened.
+_BEFORE = re.compile(r"^Pipeline \S+ failed in state \w+: |\b(?:java|org|io)\.[\w.$]+: ")
+_HUNG_UP = "client cancelled"
 _MAX_CHARACTERS = 300
 
 
@@ -24,4 +27,7 @@ def cause(error: BaseException | str) -> str:
     text = str(error).strip()
     found = _CAUSE.findall(text) or _JAVA_CAUSE.findall(text)
     line = found[-1] if found else (text.splitlines() or [type(error).__name__])[0]
+    line = _BEFORE.sub("", line)
+    if line.endswith(_HUNG_UP):
+        line = f"a worker has died or was stopped ({line})"
     return line[:_MAX_CHARACTERS]

@@ -1,6 +1,7 @@
 """Which versions of our code and of the libraries that decide the bytes a process runs with.
 
-Loads nothing heavy: workers tell their versions before a job is sent to them.
+Loads nothing heavy: workers tell their versions before a job is sent to them. They are those of the
+time when this module was loaded: a worker pool that has outlived an upgrade runs the old code.
 """
 
 import hashlib
@@ -24,6 +25,10 @@ _ROOMS = ("discovery", "pipelines", "runners", "schemas")
 
 def versions() -> dict[str, str]:
     """Return the versions of Python, of our code and of the libraries, by name."""
+    return dict(_LOADED)
+
+
+def _find() -> dict[str, str]:
     found = {"python": platform.python_version(), "code": code_digest()}
     for package in _PACKAGES:
         try:
@@ -41,3 +46,6 @@ def code_digest() -> str:
         digest.update(path.relative_to(root).as_posix().encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+_LOADED = _find()

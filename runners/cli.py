@@ -11,8 +11,13 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from typing import NoReturn
+
+from runners.processes import share_processors
 
 _ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
+# As in pipelines/linkage.py, which loads torch.
+_MAX_LINKED = 100_000
 _OTHER_FLAGS = "Flags that are not listed go to Apache Beam."
 
 
@@ -20,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
     parsed, beam_args = parse(sys.argv[1:] if arguments is None else arguments)
     _configure_logging()
+    share_processors()
     # Whoever stops us by a signal wants what we started to be stopped, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     # Imported late, so that --help and a mistyped command answer at once.
@@ -36,6 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"advin: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def program() -> NoReturn:
+    """Run the command of this process, and end it.
+
+    Python's own way out stops the threads that Beam and its libraries leave behind, and now and
+    then one of them aborts the process over it, after all is done.
+    """
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -88,8 +106,9 @@ def command_line() -> argparse.ArgumentParser:
     discover.add_argument(
         "--max-linked",
         type=int,
+        default=_MAX_LINKED,
         metavar="N",
-        help="clusters that one worker links; of a larger log, workers link parts first (100000)",
+        help="clusters that one worker links; of a larger log, parts are first (%(default)s)",
     )
     discover.add_argument(
         "--dry-run",
@@ -104,7 +123,7 @@ def command_line() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     _add_inputs(fit)
-    fit.set_defaults(dry_run=False, max_linked=None)
+    fit.set_defaults(dry_run=False, max_linked=_MAX_LINKED)
     fit.add_argument("--model", required=True, metavar="DIR", help="folder to write the model to")
 
     evaluate = commands.add_parser(
@@ -220,10 +239,6 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
 
 def _configure_logging() -> None:
     """Show our progress and others' warnings; before Beam, whose import installs a handler."""
-    # No network is asked for models that are on this machine, and no progress bars are drawn.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # On a shared machine, threads that spin while they wait starve those they wait for.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("advin").setLevel(logging.INFO)
     for handler in logging.getLogger().handlers:
@@ -237,4 +252,4 @@ def _is_of_interest(record: logging.LogRecord) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

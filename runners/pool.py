@@ -3,27 +3,30 @@
 It differs from Beam's own worker pool where that one fails on a Flink cluster: workers run the
 Python of the pool and not whatever `python` is first on PATH; several TaskManagers can share it,
 though each numbers its workers from 1-1; a worker that dies as it starts is started again; and no
-worker outlives the pool.
+worker outlives the pool. Workers are forked from a process that has loaded our code and torch once:
+engines start them anew for every stage, and miss for three minutes one that dies while it loads.
 """
 
 import argparse
 import contextlib
+import multiprocessing
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import forkserver
 
 import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
-_WORKER = (
-    "import sys; from apache_beam.runners.worker.sdk_worker import SdkHarness; "
-    "SdkHarness(sys.argv[1], worker_id=sys.argv[2]).run()"
-)
+from runners.processes import share_processors
+
+# What cannot be imported is passed over: a worker then says so to whoever asks it.
+_LOADED = ["apache_beam.runners.worker.sdk_worker", "pipelines.discover"]
 _STOP_SECONDS = 5.0
 _MORE_STARTS = 3
+_FORKS = multiprocessing.get_context("forkserver")
+_Worker = multiprocessing.context.ForkServerProcess
 
 
 class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
@@ -32,28 +35,29 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         # By who asked for it, too: the ids alone are not unique.
-        self._workers: dict[tuple[str, str], subprocess.Popen] = {}
+        self._workers: dict[tuple[str, str], _Worker] = {}
 
     def StartWorker(self, request, context):
         """Start a worker that connects to the engine."""
         key = (context.peer(), request.worker_id)
-        command = [sys.executable, "-c", _WORKER, request.control_endpoint.url, request.worker_id]
+        told = (request.control_endpoint.url, request.worker_id)
         with self._lock:
-            worker = self._workers[key] = _start(command)
-        threading.Thread(target=self._watch, args=(key, command, worker), daemon=True).start()
+            worker = self._workers[key] = _start(told)
+        threading.Thread(target=self._watch, args=(key, told, worker), daemon=True).start()
         return beam_fn_api_pb2.StartWorkerResponse()
 
-    def _watch(self, key: tuple[str, str], command: list[str], worker: subprocess.Popen) -> None:
+    def _watch(self, key: tuple[str, str], told: tuple[str, str], worker: _Worker) -> None:
         """Start a worker anew that dies: an engine waits for ever for one that never connects."""
         for _ in range(_MORE_STARTS):
-            failed = worker.wait() != 0
+            worker.join()
+            failed = worker.exitcode != 0
             with self._lock:
                 if self._workers.get(key) is not worker:
                     return  # stopped on purpose
                 if not failed:
                     break
-                worker = self._workers[key] = _start(command)
-        worker.wait()
+                worker = self._workers[key] = _start(told)
+        worker.join()
         with self._lock:
             if self._workers.get(key) is worker:
                 del self._workers[key]
@@ -76,22 +80,32 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
             _end(worker)
 
 
-def _start(command: list[str]) -> subprocess.Popen:
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+def _start(told: tuple[str, str]) -> _Worker:
+    worker = _FORKS.Process(target=_work, args=told, daemon=True)
+    worker.start()
+    return worker
 
 
-def _end(worker: subprocess.Popen) -> None:
+def _work(control: str, worker_id: str) -> None:
+    from apache_beam.runners.worker.sdk_worker import SdkHarness
+
+    SdkHarness(control, worker_id=worker_id).run()
+
+
+def _end(worker: _Worker) -> None:
     worker.terminate()
-    try:
-        worker.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
+    worker.join(_STOP_SECONDS)
+    if worker.is_alive():
         worker.kill()
-        worker.wait()
+        worker.join()
 
 
 @contextlib.contextmanager
 def serving(port: int) -> Iterator[None]:
     """Serve on a port of all interfaces; stop the workers at the end."""
+    share_processors()
+    _FORKS.set_forkserver_preload(_LOADED)
+    forkserver.ensure_running()
     pool = _Pool()
     server = grpc.server(ThreadPoolExecutor(max_workers=16))
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)

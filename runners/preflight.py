@@ -24,7 +24,7 @@ from runners.job import Job
 
 # A busy cluster may let a job wait; workers, once called, have little to load.
 _START_SECONDS = 120.0
-_ANSWER_SECONDS = 20.0
+_ANSWER_SECONDS = 12.0
 # Each worker gets some of these, whichever way the engine shares them out.
 _PROBES_PER_WORKER = 8
 # Where these differ, nothing can be relied on; others only decide the last bits of a vector.
@@ -147,7 +147,8 @@ def _wait(result: PipelineResult, name: str, cluster: Cluster) -> None:
         elif now - running > _ANSWER_SECONDS:
             raise _NoAnswer(
                 f"no worker answered a first small job in {_ANSWER_SECONDS:.0f} s: the pool is "
-                "there, but starts none; can its Python import apache_beam?"
+                "there, but starts none; can its Python import apache_beam? If it was only slow, "
+                "try again"
             )
         time.sleep(0.2)
 
@@ -171,7 +172,7 @@ def _check_answer(answer: dict) -> None:
         if name in _MUST_AGREE:
             raise SettingsError(
                 f"the worker on {host} has {name} {theirs}, but this process has {ours[name]}: "
-                "install the same version of advin in both places"
+                "install the same version of advin in both places, and start the worker pool again"
             )
         _log.warning(
             "the worker on %s has %s %s, this process %s: vectors may differ in their last bits",

@@ -17,6 +17,16 @@ _STOP_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1
 
 
+def share_processors() -> None:
+    """Have this process and those it starts share processors well; call it before torch is loaded.
+
+    Threads that spin while they wait starve those they wait for, and a tokenizer's own threads and
+    the encoder's compete.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
 def free_port() -> int:
     """Return a port of this machine that nothing listens on now."""
     with socket.socket() as probe:

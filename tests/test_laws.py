@@ -47,6 +47,11 @@ def test_the_science_does_not_load_beam():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
+def test_a_wrong_set_up_is_told_before_torch_is_loaded():
+    code = "import sys, runners.commands; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
 def test_nothing_is_unpickled_or_evaluated():
     for room in ALLOWED:
         for path in (ROOT / room).rglob("*.py"):

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -75,11 +76,19 @@ class Watch:
 
     def _watch(self) -> None:
         while not self._end.wait(0.02):
-            for tasks in Path(f"/proc/{self.pool}/task").glob("*/children"):
-                for worker in tasks.read_text().split():
-                    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                        status = Path(f"/proc/{worker}/status").read_text()
-                        self.peak = max(self.peak, kilobytes(status, "VmHWM"))
+            for worker in descendants(self.pool):
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    status = Path(f"/proc/{worker}/status").read_text()
+                    self.peak = max(self.peak, kilobytes(status, "VmHWM"))
+
+
+def descendants(process: int) -> Iterator[int]:
+    """The processes that a process has started, and those that they have."""
+    for tasks in Path(f"/proc/{process}/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for child in map(int, tasks.read_text().split()):
+                yield child
+                yield from descendants(child)
 
 
 @pytest.fixture

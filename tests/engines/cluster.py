@@ -36,12 +36,13 @@ _MEMORY = {
     "taskmanager.memory.jvm-overhead.min": "128m",
     "taskmanager.memory.jvm-overhead.max": "128m",
 }
-# So that a killed TaskManager is noticed in seconds.
 _RESTART = {
     "restart-strategy.type": "fixed-delay",
     "restart-strategy.fixed-delay.attempts": "3",
     "restart-strategy.fixed-delay.delay": "3 s",
 }
+_NO_RESTART = {"restart-strategy.type": "none"}
+# So that a killed TaskManager is noticed in seconds.
 _HEARTBEAT = {"heartbeat.interval": "1000", "heartbeat.timeout": "8000"}
 
 
@@ -52,15 +53,19 @@ class FlinkCluster:
     Attributes:
         jars: of Flink, and of Beam's runner for it.
         folder: for its configuration, logs and temporary files.
+        restarts: whether it starts the tasks of a dead worker again.
         master: HOST:PORT of its REST endpoint.
-        task_managers: their processes.
+        job_manager: its process.
+        task_managers: their processes, by the ids that Flink has them under.
     """
 
     jars: list[Path]
     folder: Path
+    restarts: bool = True
     rest: int = field(default_factory=free_port)
     rpc: int = field(default_factory=free_port)
-    task_managers: list[subprocess.Popen] = field(default_factory=list)
+    job_manager: subprocess.Popen = field(init=False)
+    task_managers: dict[str, subprocess.Popen] = field(default_factory=dict)
 
     @property
     def master(self) -> str:
@@ -72,7 +77,9 @@ class FlinkCluster:
         self._configure(slots)
         with contextlib.ExitStack() as stack:
             main = self._java("jobmanager", _JOB_MANAGER, "512m")
-            stack.enter_context(server("Flink's JobManager", main, self.rest, _START_SECONDS))
+            self.job_manager = stack.enter_context(
+                server("Flink's JobManager", main, self.rest, _START_SECONDS)
+            )
             self._stack = stack
             for _ in range(task_managers):
                 self.add_task_manager()
@@ -82,12 +89,21 @@ class FlinkCluster:
     def add_task_manager(self) -> None:
         """Start one more."""
         port = free_port()
-        name = f"taskmanager-{len(self.task_managers)}"
-        command = self._java(name, _TASK_MANAGER, "768m", f"-Dtaskmanager.rpc.port={port}")
-        process = self._stack.enter_context(
+        name = f"taskmanager-{port}"
+        settings = [f"-Dtaskmanager.rpc.port={port}", f"-Dtaskmanager.resource-id={name}"]
+        command = self._java(name, _TASK_MANAGER, "768m", *settings)
+        self.task_managers[name] = self._stack.enter_context(
             server("a Flink TaskManager", command, port, _START_SECONDS)
         )
-        self.task_managers.append(process)
+
+    def busy_task_managers(self) -> list[str]:
+        """Return the ids of those that run a task now."""
+        jobs = [j["jid"] for j in self.get("/jobs/overview")["jobs"] if j["state"] == "RUNNING"]
+        steps = [(j, v["id"]) for j in jobs for v in self.get(f"/jobs/{j}")["vertices"]]
+        paths = [f"/jobs/{job}/vertices/{step}/taskmanagers" for job, step in steps]
+        hosts = [host for path in paths for host in self.get(path)["taskmanagers"]]
+        busy = {h["taskmanager-id"] for h in hosts if h["status-counts"]["RUNNING"]}
+        return sorted(busy & self.task_managers.keys())
 
     def wait_for_slots(self, slots: int) -> None:
         """Wait until so many slots have registered."""
@@ -124,7 +140,7 @@ class FlinkCluster:
             "io.tmp.dirs": str(self.folder),
             **_MEMORY,
             **_HEARTBEAT,
-            **_RESTART,
+            **(_RESTART if self.restarts else _NO_RESTART),
         }
         os.makedirs(self.folder, exist_ok=True)
         text = "".join(f"{key}: {value}\n" for key, value in settings.items())

@@ -12,10 +12,13 @@ from pathlib import Path
 import programs
 import pytest
 from cluster import FlinkCluster
-from sample import EXAMPLES, command, run
+from sample import command, fit_command, run
 
-from runners.cli import main
+from runners.processes import share_processors
 from runners.workers import worker_pool
+
+# One test runs a command in this process.
+share_processors()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,9 +48,8 @@ def model(tmp_path_factory):
     if "ADVIN_MODEL" in os.environ:
         return Path(os.environ["ADVIN_MODEL"])
     folder = tmp_path_factory.mktemp("model") / "fitted"
-    flags = ["--labeled", EXAMPLES / "known.csv", "--ood", EXAMPLES / "ood.txt"]
-    arguments = ["fit", "--input", EXAMPLES / "log.jsonl", *flags, "--model", folder]
-    assert main([str(a) for a in arguments]) == 0
+    outcome = run(fit_command(folder), folder, dict(os.environ))
+    assert outcome.code == 0, outcome.lines
     return folder
 
 

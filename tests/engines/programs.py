@@ -51,8 +51,7 @@ def flink() -> Path:
             for member in tar.getmembers():
                 name = Path(member.name)
                 if name.suffix == ".jar" and name.parts[1:3] == ("deps", "lib"):
-                    member.name = name.name
-                    tar.extract(member, target, filter="data")
+                    (target / name.name).write_bytes(tar.extractfile(member).read())
         archive.unlink()
 
     return _cached(f"flink-{_FLINK}", make)

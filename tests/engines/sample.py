@@ -48,6 +48,13 @@ def command(model: Path, output: Path | str, *flags) -> list[str]:
     return [sys.executable, "-m", "runners.cli", *map(str, arguments)]
 
 
+def fit_command(model: Path, *flags) -> list[str]:
+    """Return the command line that learns a model from the sample."""
+    arguments = ["fit", "--input", EXAMPLES / "log.jsonl", "--labeled", EXAMPLES / "known.csv"]
+    arguments += ["--ood", EXAMPLES / "ood.txt", "--model", model, *flags]
+    return [sys.executable, "-m", "runners.cli", *map(str, arguments)]
+
+
 def run(arguments: list[str], output: Path, environment: dict[str, str]) -> Outcome:
     """Run a command to its end."""
     start = time.monotonic()

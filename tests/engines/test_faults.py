@@ -1,18 +1,26 @@
 """Workers and TaskManagers are killed at random times: the tables come out the same.
 
-ADVIN_KILLS says how many of each; one, in the embedding stage, unless told otherwise.
+On a cluster with a restart strategy the run goes on by itself; on one without it the command fails,
+and the same command goes on at the stage that failed. ADVIN_KILLS says how many of each victim on
+each cluster; one, in the embedding stage, unless told otherwise.
 """
 
+import contextlib
 import json
 import os
 import random
 import signal
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import programs
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cluster import FlinkCluster
 from sample import EXAMPLES, ROOT, TABLES, command, run
 
 from runners.processes import free_port, server
@@ -20,78 +28,139 @@ from runners.workers import pool_command
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
 KILLS = int(os.environ.get("ADVIN_KILLS", "1"))
-LINES = (EXAMPLES / "log.jsonl").read_text().splitlines()[::4]
-STAGES = ("ingest", "embed", "novelty", "clusters", "intents", "describe", "assignments")
+ROWS = len((EXAMPLES / "log.jsonl").read_text().splitlines())
+STAGES = (
+    "ingest",
+    "embed",
+    "novelty",
+    "clusters",
+    "intents",
+    "describe",
+    "taxonomy",
+    "assignments",
+)
 
 
-@pytest.fixture(scope="module")
-def part(tmp_path_factory):
-    """A quarter of the log, so that a run is a minute."""
-    path = tmp_path_factory.mktemp("part") / "log.jsonl"
-    path.write_text("\n".join(LINES))
-    return path
-
-
-@pytest.fixture(scope="module")
-def undisturbed(discover, part):
-    outcome = discover("--input", part)
-    assert outcome.code == 0
-    return outcome.tables
+@pytest.fixture(scope="module", params=["restarts", "no restarts"])
+def cluster(request, tmp_path_factory):
+    """A cluster that starts the tasks of a dead worker again, and one that lets the job fail."""
+    restarts = request.param == "restarts"
+    flink = FlinkCluster(programs.cluster_jars(), tmp_path_factory.mktemp("flink"), restarts)
+    with flink.running(task_managers=2, slots=2):
+        yield flink
 
 
 @pytest.fixture(scope="module")
 def pool():
     port = free_port()
     with server("a worker pool", pool_command(port), port) as process:
-        yield port, process
+        yield port, process.pid
 
 
 @pytest.fixture(scope="module")
-def arguments_for(cluster, pool, model, part):
-    """The command that looks through the part on two of the cluster's four slots."""
-    flags = ["--input", part, "--runner", "flink", "--flink-master", cluster.master]
+def arguments_for(cluster, pool, model):
+    """The command that looks through the sample on two of the cluster's four slots."""
+    flags = ["--runner", "flink", "--flink-master", cluster.master]
     flags += ["--worker-pool", f"localhost:{pool[0]}", "--parallelism", "2"]
     return lambda output: command(model, output, *flags)
 
 
 @pytest.mark.parametrize("victim", ["worker", "TaskManager"])
 @pytest.mark.parametrize("number", range(KILLS))
-def test_a_kill(victim, number, cluster, pool, arguments_for, undisturbed, tmp_path):
-    chance = random.Random(f"{victim} {number}")
+def test_a_kill(victim, number, cluster, pool, arguments_for, reference, tmp_path):
+    chance = random.Random(f"{victim} {number} {cluster.restarts}")
     stage = "embed" if number == 0 else chance.choice(STAGES)
-    # A worker that dies within its first second is missed only after Beam's own three minutes.
-    delay = chance.uniform(5, 7) if number == 0 else chance.uniform(2, 12)
+    # Encoding the sample is ten seconds of calculation; most other stages have less than one.
+    calculated, delay = (2, 0) if number == 0 else (0, chance.uniform(0.1, 1.5))
 
     output = tmp_path / "out"
     arguments = arguments_for(output)
-    with subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) as driver:
+    with (
+        no_half_written_table(output),
+        subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) as driver,
+    ):
         lines = []
         for line in driver.stderr:
             lines.append(line.strip())
             if line.startswith(f"{stage} …"):
+                busiest_worker(pool[1], calculated)
                 time.sleep(delay)
                 if victim == "worker":
-                    os.kill(chance.choice(children(pool[1].pid)), signal.SIGKILL)
+                    os.kill(busiest_worker(pool[1]), signal.SIGKILL)
                 else:
-                    busy = cluster.task_managers.pop(chance.randrange(2))
-                    busy.kill()
-                    busy.wait()
-    if driver.returncode:
-        (line,) = (x for x in lines if x.startswith("advin: "))
-        assert driver.returncode == 1 and "the same command goes on" in line
-        assert not (output / "manifest.json").exists()
+                    busy = cluster.busy_task_managers() or sorted(cluster.task_managers)
+                    killed = cluster.task_managers.pop(chance.choice(busy))
+                    killed.kill()
+                    killed.wait()
     if victim == "TaskManager":
         cluster.add_task_manager()
         cluster.wait_for_slots(4)
-    second = run(arguments, output, dict(os.environ))
+    with no_half_written_table(output):
+        second = run(arguments, output, dict(os.environ))
     assert second.code == 0, second.lines
 
-    ended = "went on by itself" if driver.returncode == 0 else "was started again"
+    strategy = "restarts" if cluster.restarts else "no restarts"
     hashes = " ".join(second.tables[t] for t in TABLES)
-    print(f"\n{victim} killed {delay:.1f} s into {stage}: {ended}; {hashes}")
-    assert second.tables == undisturbed
+    when = f"in {stage}, {delay:.1f} s after its workers had calculated {calculated} s"
+    print(f"\n{strategy}: {victim} killed {when}; {end_of(lines)}\n  {hashes}")
+    assert second.tables == reference
     funnel = dict(map(tuple, json.loads((output / "manifest.json").read_text())["funnel"]))
-    assert rows_of(output) == funnel["rows read"] == len(LINES)
+    assert rows_of(output) == funnel["rows read"] == ROWS
+
+    begun = [line.removesuffix(" …") for line in second.lines if line.endswith(" …")]
+    if driver.returncode == 0:
+        assert not begun, "the first start had finished the run"
+        # A kill between two tasks is not noticed, but one in the midst of encoding is.
+        assert cluster.restarts or number > 0
+    else:
+        assert driver.returncode == 1 and not cluster.restarts, lines
+        (line,) = (x for x in lines if x.startswith("advin: "))
+        assert "the same command goes on at this stage" in line
+        assert line.split()[1:3] == ["stage", begun[0]], "resumed at the stage that had failed"
+
+
+def end_of(lines: list[str]) -> str:
+    """Tell how a run ended: by itself, or with what line."""
+    errors = [line for line in lines if line.startswith("advin: ")]
+    return f"failed and was started again: {errors[-1]}" if errors else "went on by itself"
+
+
+@contextlib.contextmanager
+def no_half_written_table(output: Path) -> Iterator[None]:
+    """Look at all visible files all the time; a table is there only when all stages are done."""
+    ended, problems = threading.Event(), set()
+
+    def look() -> None:
+        seen = set()
+        while not ended.wait(0.1):
+            for path in visible_files(output) - seen:
+                try:
+                    pq.read_table(path)
+                    seen.add(path)
+                except FileNotFoundError:
+                    continue  # moved to where it belongs, or deleted by a new attempt
+                except (OSError, pa.ArrowException) as error:
+                    problems.add(f"{path}: {error}")
+                done = {p.parent.name for p in output.glob("stages/*/manifest.json")}
+                if path.parent.name in TABLES and path.parent.parent == output:
+                    problems.update(f"{path} without {s}" for s in set(STAGES) - done)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+    assert not problems
+
+
+def visible_files(folder: Path) -> set[Path]:
+    """Return the Parquet files that a user may see; none while folders move under our eyes."""
+    try:
+        return set(folder.rglob("[!.]*.parquet"))
+    except FileNotFoundError:
+        return set()
 
 
 def rows_of(output: Path) -> int:
@@ -100,12 +169,28 @@ def rows_of(output: Path) -> int:
     return sum(counts.to_pylist()) + pq.read_table(output / "rejects").num_rows
 
 
+def busiest_worker(pool: int, seconds: float = 0) -> int:
+    """Return the worker of a pool that has calculated most, once it has for some seconds."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        # Workers are forked from one of the pool's children.
+        found = [worker for child in children(pool) for worker in children(child)]
+        calculated, worker = max(((seconds_of(w), w) for w in found), default=(-1, 0))
+        if calculated >= seconds:
+            return worker
+        time.sleep(0.02)
+    raise AssertionError(f"no worker has calculated for {seconds} s")
+
+
 def children(process: int) -> list[int]:
-    """Return the processes that a process has started, workers of a pool, once there are any."""
-    deadline = time.monotonic() + 30
-    while True:
-        tasks = Path(f"/proc/{process}/task").glob("*/children")
-        found = [int(pid) for task in tasks for pid in task.read_text().split()]
-        if found or time.monotonic() > deadline:
-            return sorted(found)
-        time.sleep(0.05)
+    tasks = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(pid) for task in tasks for pid in task.read_text().split()]
+
+
+def seconds_of(process: int) -> float:
+    """Return how long a process has calculated, or -1 if it has ended."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return -1
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

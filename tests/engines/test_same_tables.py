@@ -1,8 +1,10 @@
-"""The sample gives the same tables, byte for byte, on every engine."""
+"""The sample gives the same model and tables, byte for byte, on every engine."""
+
+import os
 
 import programs
 import pytest
-from sample import TABLES
+from sample import TABLES, fit_command, run
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
 
@@ -50,3 +52,12 @@ def test_flink_in_one_process(check):
 def test_flink_cluster(check, cluster, pool, parallelism):
     flags = ["--runner", "flink", "--flink-master", cluster.master, "--worker-pool", pool]
     check(f"flink cluster, {parallelism}", *flags, "--parallelism", str(parallelism))
+
+
+def test_a_model_fitted_on_a_flink_cluster(cluster, pool, model, tmp_path):
+    flags = ["--runner", "flink", "--flink-master", cluster.master, "--worker-pool", pool]
+    outcome = run(fit_command(tmp_path, *flags, "--parallelism", "2"), tmp_path, dict(os.environ))
+    assert outcome.code == 0, outcome.lines
+    for name in ("config.json", "model.safetensors"):
+        assert (tmp_path / name).read_bytes() == (model / name).read_bytes()
+    print(f"fitted on the Flink cluster in {outcome.seconds:.0f} s")

@@ -11,8 +11,7 @@ from sample import EXAMPLES, ROOT
 from runners.processes import free_port, server
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(120)]
-# The aim is 30, on a machine that does nothing else.
-SECONDS = 60
+SECONDS = 30
 
 
 @pytest.fixture

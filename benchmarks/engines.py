@@ -1,0 +1,191 @@
+"""A Flink cluster on this machine beside the in-process engine: seconds and memory of one log.
+
+    python -m benchmarks.engines --data multidogo --seeds 2 --out RESULT.json
+
+`advin discover` with a model that was fitted on the labels of massive_en. The cluster has a
+JobManager and two TaskManagers of one slot, started anew for every run; in all methods the encoder
+has two threads, in one worker or one in each of two. What a log of 100 rows takes is start-up and
+staging: `start`, `work` is the rest, and `overhead` is that rest against the first method's, in per
+cent. Memory is the sum of proportional sizes, in which forked processes share what they share,
+sampled once a second: peaks in MB, by what runs.
+Methods with the same threads a worker must give the same tables.
+"""
+
+import contextlib
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from benchmarks.common import DATA, Results, parse_options
+from runners.processes import free_port, server
+from runners.workers import pool_command
+from tests.engines import programs
+from tests.engines.cluster import FlinkCluster
+
+LABELS = DATA / "massive_en" / "utterances.parquet"
+# By name: parallelism on Flink, or None in process, and the encoder's threads in each worker.
+METHODS = {
+    "in process, 2 threads": (None, 2),
+    "Flink, 1 worker of 2 threads": (1, 2),
+    "Flink, 2 workers of 1 thread": (2, 1),
+}
+_SMALL_ROWS = 100
+_TABLES = ("assignments", "intents", "domains", "rejects")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run took: seconds, also of each stage, peaks of memory, a hash of the tables."""
+
+    seconds: float
+    stages: dict[str, float]
+    peaks: dict[str, float]
+    tables: str
+
+
+def run(log: Path, model: Path, parallelism: int | None, threads: int) -> Run:
+    """Look through a log in a process of its own, on a cluster of its own if it is to be Flink."""
+    with tempfile.TemporaryDirectory(prefix="advin-engines-") as name:
+        folder, command = Path(name), advin("discover", log, model)
+        output = folder / "out"
+        command += ["--output", str(output), "--encoder-threads", str(threads)]
+        with contextlib.ExitStack() as stack:
+            owners = {}
+            if parallelism is not None:
+                flags, owners = stack.enter_context(flink(folder / "flink"))
+                command += [*flags, "--parallelism", str(parallelism)]
+            start = time.perf_counter()
+            with open(folder / "log", "w+") as lines:
+                process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=lines)
+                with memory({process.pid: "driver"} | owners) as peaks:
+                    code = process.wait()
+                seconds = time.perf_counter() - start
+                if code:
+                    lines.seek(0)
+                    raise RuntimeError(f"`{' '.join(command)}` ended with {code}: {lines.read()}")
+        stages = json.loads((output / "manifest.json").read_text())["stages"]
+        return Run(seconds, {s: m["seconds"] for s, m in stages.items()}, peaks, digest(output))
+
+
+def advin(what: str, log: Path, model: Path) -> list[str]:
+    """Return the beginning of a command line."""
+    command = [sys.executable, "-m", "runners.cli", what]
+    return [*command, "--input", str(log), "--model", str(model)]
+
+
+@contextlib.contextmanager
+def flink(folder: Path) -> Iterator[tuple[list[str], dict[int, str]]]:
+    """Start a cluster and a worker pool; yield the flags that use them, and their processes."""
+    cluster, port = FlinkCluster(programs.cluster_jars(), folder), free_port()
+    with (
+        cluster.running(task_managers=2, slots=1),
+        server("the worker pool", pool_command(port), port) as pool,
+    ):
+        flags = ["--runner", "flink", "--flink-master", cluster.master]
+        flags += ["--worker-pool", f"localhost:{port}"]
+        flags += ["--flink-job-server", str(programs.job_server())]
+        owners = {pool.pid: "workers", cluster.job_manager.pid: "JobManager"}
+        yield flags, owners | {p.pid: "TaskManagers" for p in cluster.task_managers.values()}
+
+
+@contextlib.contextmanager
+def memory(owners: dict[int, str]) -> Iterator[dict[str, float]]:
+    """Sample the memory of processes and of all that they start; at the end there are the peaks.
+
+    Args:
+        owners: what each process is part of. The driver's Java child is Beam's job server.
+    """
+    ended, peaks = threading.Event(), defaultdict[str, float](float)
+
+    def sample() -> None:
+        while not ended.wait(1):
+            now = defaultdict[str, float](float)
+            for pid, owner in owners.items():
+                for part, megabytes in sizes(pid, owner):
+                    now[part] += megabytes
+            now["all"] = sum(now.values())
+            for part, megabytes in now.items():
+                peaks[part] = max(peaks[part], megabytes)
+
+    watcher = threading.Thread(target=sample)
+    watcher.start()
+    try:
+        yield peaks
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def sizes(pid: int, owner: str) -> Iterator[tuple[str, float]]:
+    """Return the megabytes of a process and of what it has started, with their owners."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        children = [c.read_text().split() for c in Path(f"/proc/{pid}/task").glob("*/children")]
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return  # it has ended
+    owner = "job server" if (owner, name) == ("driver", "java") else owner
+    yield owner, sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1e3
+    for child in (int(c) for group in children for c in group):
+        yield from sizes(child, owner)
+
+
+def digest(output: Path) -> str:
+    """Hash the files of the tables."""
+    found = hashlib.sha256()
+    for path in sorted(p for table in _TABLES for p in (output / table).iterdir()):
+        found.update(path.name.encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def compare(results: Results, log: Path, model: Path, methods: Sequence[str]) -> None:
+    """Run all methods once, on the first rows and on the whole log."""
+    small = log.with_name("small.parquet")
+    pq.write_table(pq.read_table(log).slice(0, _SMALL_ROWS), small)
+    base, tables = None, dict[int, str]()
+    for method in methods:
+        parallelism, threads = METHODS[method]
+        start, whole = (run(rows, model, parallelism, threads) for rows in (small, log))
+        if tables.setdefault(threads, whole.tables) != whole.tables:
+            raise RuntimeError(f"{method}: the tables are not those of {threads} threads before")
+        work = whole.seconds - start.seconds
+        base = base or work
+        metrics = {"start": start.seconds, "work": work, "overhead": 100 * (work / base - 1)}
+        metrics |= {f"work_{s}": seconds - start.stages[s] for s, seconds in whole.stages.items()}
+        metrics |= {f"mb_{part}": peak for part, peak in sorted(whole.peaks.items())}
+        results.add((log.stem, 1.0, method), metrics, whole.seconds)
+        print(f"{method}: {whole.seconds:.0f} s, tables {whole.tables[:16]}", flush=True)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    options = parse_options(__doc__, ("multidogo",), known=(1.0,))
+    results = Results(options)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.cache or Path(temporary)
+        folder.mkdir(exist_ok=True)
+        for data in options.data:
+            name = data.parent.name
+            log, model = folder / f"{name}.parquet", folder / f"{name}-model"
+            # With a cache, both are kept for the next time.
+            if not log.exists():
+                pq.write_table(pq.read_table(data, columns=["text"]), log)
+            fit = [*advin("fit", log, model), "--labeled", str(LABELS), "--effort", "fast"]
+            subprocess.run(fit, check=True)
+            for _ in range(options.seeds):
+                compare(results, log, model, options.methods or tuple(METHODS))
+    results.finish()
+
+
+if __name__ == "__main__":
+    main()
