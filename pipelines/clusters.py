@@ -128,7 +128,7 @@ def anchors_of(model: Model) -> Clusters:
         ids=np.array([f"{i:032x}" for i in range(n)], "S32"),
         means=model.head.transform(model.anchors).astype(np.float16),
         weights=np.ones(n, np.int64),
-        sizes=np.zeros(n, np.int64),
+        sizes=np.ones(n, np.int64),
         novelty=np.zeros(n),
         kept=np.zeros(n, np.int64),
     )

@@ -78,8 +78,8 @@ class Settings:
         """Refuse what no worker can hold."""
         if not 1 <= self.max_linked <= MAX_CLUSTERED:
             raise SettingsError(
-                f"--max-linked is {self.max_linked}, but must be from 1 to {MAX_CLUSTERED}: so many "
-                "clusters are linked in 3 GB"
+                f"--max-linked is {self.max_linked}, but must be from 1 to {MAX_CLUSTERED}: "
+                "so many clusters are linked in 3 GB"
             )
 
     @property

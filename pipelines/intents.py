@@ -76,9 +76,9 @@ class _Cluster(beam.DoFn):
 
 def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) -> Points:
     """Read what is clustered together: the largest clusters, so many, and the anchors."""
-    files = [(source, name) for source in sources for name in source.names()]
-    clusters = _largest(files, at_most)
     anchors = anchors_of(model)
+    none = anchors.take(np.arange(0))
+    clusters = _largest(none, [(s, name) for s in sources for name in s.names()], at_most)
     return Points(
         vectors=np.concatenate([clusters.means, anchors.means]).astype(np.float32),
         weights=np.concatenate([clusters.weights, anchors.weights]).astype(np.float64),
@@ -89,9 +89,9 @@ def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) ->
     )
 
 
-def _largest(files: Sequence[tuple[ClusterSource, str]], at_most: int) -> Clusters:
+def _largest(none: Clusters, files: Sequence[tuple[ClusterSource, str]], at_most: int) -> Clusters:
     """Read files one by one, and keep the largest clusters; ties by id."""
-    kept: list[Clusters] = []
+    kept = [none]
     for source, name in files:
         kept.append(source.read(name))
         if sum(len(c.ids) for c in kept) > at_most:
