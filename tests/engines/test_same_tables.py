@@ -54,6 +54,18 @@ def test_flink_cluster(check, cluster, pool, parallelism):
     check(f"flink cluster, {parallelism}", *flags, "--parallelism", str(parallelism))
 
 
+def test_linkage_in_rounds(discover, cluster, pool):
+    # So few that one worker may link that several have to begin.
+    rounds = ["--max-linked", "1500"]
+    flags = ["--runner", "flink", "--flink-master", cluster.master, "--worker-pool", pool]
+    direct = discover("--runner", "direct", *rounds)
+    assert direct.code == 0, direct.lines
+    there = discover(*flags, *rounds)
+    assert there.code == 0, there.lines
+    assert there.tables == direct.tables
+    print(f"\nin rounds on the Flink cluster: {there.seconds:.0f} s, {there.tables}")
+
+
 def test_a_model_fitted_on_a_flink_cluster(cluster, pool, model, tmp_path):
     flags = ["--runner", "flink", "--flink-master", cluster.master, "--worker-pool", pool]
     outcome = run(fit_command(tmp_path, *flags, "--parallelism", "2"), tmp_path, dict(os.environ))

@@ -1,9 +1,10 @@
-"""Linkage on workers whose memory could not hold all that they link."""
+"""Linkage in rounds on workers that could not hold all that they link.
+
+Flink hands a worker its part bit by bit; Beam's own engines in Python hand it all of a stage.
+"""
 
 import contextlib
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from apache_beam import Create, Map, Pipeline
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from benchmarks.mixtures import draw_mixture
 from benchmarks.scale import link_all
@@ -21,14 +21,17 @@ from pipelines import storage
 from pipelines.clusters import CondensedClusters, clusters_to_arrow
 from pipelines.linkage import condense
 from pipelines.stages import Workspace
+from runners.cli import parse
+from runners.flink import flink
+from runners.job import Job
 from runners.processes import free_port, server
-from runners.workers import in_pool, pool_command
+from runners.workers import pool_command
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
 ROWS, FILES = 96_000, 24
 FLOOR = 0.32
-# Beyond what a worker takes that has only imported what it needs.
-ALLOWED_KB = 420 * 1024
+# Beyond what a worker takes that has nothing to do.
+ALLOWED_KB = 250 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +48,8 @@ def log(tmp_path_factory) -> CondensedClusters:
     return CondensedClusters(str(folder), names, ROWS)
 
 
-def kilobytes(status: str, field: str) -> int:
-    found = re.search(rf"{field}:\s+(\d+) kB", status)
-    return int(found[1]) if found else 0
-
-
-@pytest.fixture(scope="module")
-def idle() -> int:
-    """What a process takes that has imported the linkage."""
-    code = "import pipelines.linkage; print(open('/proc/self/status').read())"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return kilobytes(told.stdout, "VmRSS")
-
-
 class Watch:
-    """Notes the most memory that any worker of a pool takes."""
+    """Notes the most memory that any worker of a pool takes, in kB."""
 
     def __init__(self, pool: int):
         self.pool, self.peak = pool, 0
@@ -79,7 +69,8 @@ class Watch:
             for worker in descendants(self.pool):
                 with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                     status = Path(f"/proc/{worker}/status").read_text()
-                    self.peak = max(self.peak, kilobytes(status, "VmHWM"))
+                    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+                    self.peak = max(self.peak, int(found[1]) if found else 0)
 
 
 def descendants(process: int) -> Iterator[int]:
@@ -92,13 +83,22 @@ def descendants(process: int) -> Iterator[int]:
 
 
 @pytest.fixture
-def workers():
-    """Options of a job on workers in other processes, and the watch over their memory."""
+def workers(cluster, tmp_path):
+    """Options of a job on the cluster, and the watch over the memory of its workers."""
     port = free_port()
-    with server("the worker pool", pool_command(port), port) as pool:
-        flags = ["--runner=PortableRunner", "--job_endpoint=embed"]
-        with Watch(pool.pid) as watch:
-            yield PipelineOptions([*flags, *in_pool(f"localhost:{port}")]), watch
+    with server("the worker pool", pool_command(port), port) as pool, Watch(pool.pid) as watch:
+        flags = ["--flink-master", cluster.master, "--worker-pool", f"localhost:{port}"]
+        flags += ["--parallelism", "2", "--input", "-", "--output", str(tmp_path)]
+        with flink(
+            Job(*parse(["discover", "--runner", "flink", *flags]), (), str(tmp_path))
+        ) as job:
+            yield job, watch
+
+
+@pytest.fixture
+def idle(workers) -> int:
+    """What a worker takes that has nothing to do: it has answered who it is."""
+    return workers[1].peak
 
 
 def test_a_worker_that_gathers_everything_takes_more(log, workers, idle):
@@ -113,7 +113,7 @@ def test_a_worker_that_gathers_everything_takes_more(log, workers, idle):
 def test_rounds_take_less(log, workers, idle, tmp_path):
     options, watch = workers
     rules = IntentRules(distance=1 - FLOOR, radius=1 - FLOOR)
-    workspace = Workspace.claim(str(tmp_path), {}, options)
+    workspace = Workspace.claim(str(tmp_path / "run"), {}, options)
     left = condense(workspace, log, ROWS, rules, at_most=ROWS - 1)
     print(f"\nidle {idle >> 10} MB, in rounds {watch.peak >> 10} MB")
     assert 0 < left[0].clusters < ROWS
