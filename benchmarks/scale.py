@@ -49,18 +49,18 @@ _MOST = {"exact": 100_000, "faiss_flat": 100_000, "hdbscan": 10_000, "bertopic":
 _MOST |= {"evoc": 100_000, "fast_hdbscan": 10_000}
 
 
-def write_clusters(folder: Path, rows: int, seed: int) -> None:
-    """Draw vectors and write them as the stages before linkage would, and their intents."""
-    drawn = draw_mixture(rows, seed)
-    rng = np.random.default_rng(seed)
+def write_log(folder: Path, vectors: np.ndarray, intents: np.ndarray) -> None:
+    """Write vectors as the stages before linkage would, and what intent each is of."""
+    rows = len(vectors)
+    rng = np.random.default_rng(0)
     ids = np.sort(np.array([rng.bytes(16).hex() for _ in range(rows)], "S32"))
     ones = np.ones(rows, np.int64)
-    log = Clusters(ids, drawn.vectors, ones, ones, np.ones(rows), 0 * ones)
+    log = Clusters(ids, vectors.astype(np.float16), ones, ones, np.ones(rows), 0 * ones)
     for start in range(0, rows, SHARD_ROWS):
         part = log.take(np.arange(start, min(start + SHARD_ROWS, rows)))
         name = f"part-{start // SHARD_ROWS:05d}.parquet"
         storage.write_parquet(str(folder / "log" / name), clusters_to_arrow(part))
-    np.save(folder / "intents.npy", drawn.intents)
+    np.save(folder / "intents.npy", intents)
 
 
 def source_of(folder: Path, rows: int) -> CondensedClusters:
@@ -69,15 +69,15 @@ def source_of(folder: Path, rows: int) -> CondensedClusters:
     return CondensedClusters(str(folder / "log"), tuple(names), rows)
 
 
-def linkage(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
+def linkage(
+    folder: Path, rows: int, one_worker: int, rules: IntentRules = RULES
+) -> dict[str, float]:
     """Run rounds on the in-process engine, then link what is left on one worker."""
     run = tempfile.mkdtemp(dir=folder)
     workspace = Workspace.claim(run, {}, PipelineOptions(["--runner=FnApiRunner"]))
-    sources = condense(workspace, source_of(folder, rows), rows, RULES, one_worker)
+    sources = condense(workspace, source_of(folder, rows), rows, rules, one_worker)
     left = Clusters.joined([s.read(name) for s in sources for name in s.names()])
-    weights = left.weights.astype(float)
-    sums = left.means.astype(np.float32) * weights.astype(np.float32)[:, None]
-    found = average_linkage(sums, weights, 1 - RULES.distance).cut(1 - RULES.distance)
+    found = link(left, 1 - rules.distance)
     cluster = dict(zip(left.ids.tolist(), found.tolist(), strict=True))
     rounds = [m for n in linkage_stages() if (m := workspace.stage(n).manifest())]
     into: dict[bytes, bytes] = {}
@@ -98,9 +98,13 @@ def linkage(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
 
 def link_all(source: ClusterSource, floor: float) -> np.ndarray:
     """Gather all clusters and link them on one worker; return their labels."""
-    everything = Clusters.joined([source.read(name) for name in source.names()])
-    weights = everything.weights.astype(float)
-    sums = everything.means.astype(np.float32) * weights.astype(np.float32)[:, None]
+    return link(Clusters.joined([source.read(name) for name in source.names()]), floor)
+
+
+def link(clusters: Clusters, floor: float) -> np.ndarray:
+    """Link clusters on one worker."""
+    weights = clusters.weights.astype(float)
+    sums = clusters.means.astype(np.float32) * weights.astype(np.float32)[:, None]
     return average_linkage(sums, weights, floor).cut(floor)
 
 
@@ -211,7 +215,8 @@ def main() -> int:
 
 
 def _drawn(folder: Path, rows: int, seed: int) -> dict[str, float]:
-    write_clusters(folder, rows, seed)
+    drawn = draw_mixture(rows, seed)
+    write_log(folder, drawn.vectors, drawn.intents)
     return {}
 
 

@@ -1,0 +1,60 @@
+"""Linkage in rounds against exact linkage on real vectors, as cells grow smaller and more.
+
+    python -m benchmarks.exactness --seeds 3 --out RESULT.json
+
+The vectors are those of the encoder; of all sets together, 20,000 drawn by seed.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score
+
+from benchmarks.common import Results, encode, load_utterances, parse_options
+from benchmarks.scale import link_all, linkage, source_of, write_log
+from discovery import partition
+from discovery.intents import IntentRules
+
+ROWS = 20_000
+# Rounds end when so few are left: a tenth, as 100,000 would be of a million.
+ONE_WORKER = 2_000
+_CELL_ROWS = (8192, 4096, 2048, 1024, 512)
+# Cosine distances that lie on both sides of what is learned on these sets.
+_DISTANCES = (0.5, 0.65)
+
+
+def main() -> int:
+    """Measure every size of cells at every distance."""
+    sets = ("clinc150", "banking77", "massive_en")
+    options = parse_options(__doc__.splitlines()[0], sets, known=(0.0,))
+    results = Results(options)
+    vectors = np.concatenate([encode(load_utterances(f, True), options) for f in options.data])
+    for seed in range(options.seeds):
+        drawn = np.random.default_rng(seed).permutation(len(vectors))[:ROWS]
+        for distance in _DISTANCES:
+            with tempfile.TemporaryDirectory() as name:
+                folder = Path(name)
+                write_log(folder, vectors[drawn], np.zeros(len(drawn), np.int64))
+                exact = link_all(source_of(folder, len(drawn)), 1 - distance)
+                for cell_rows in _CELL_ROWS:
+                    with mock.patch.object(partition, "CELL_ROWS", cell_rows):
+                        rules = IntentRules(distance, distance)
+                        found = linkage(folder, len(drawn), ONE_WORKER, rules)
+                    labels = np.load(folder / "labels.npy")
+                    scores = {
+                        "ARI with exact": 100 * adjusted_rand_score(exact, labels),
+                        "rounds": found["rounds"],
+                        "left": found["left for one worker"],
+                        "MB sent": found["MB sent"],
+                    }
+                    key = (f"{len(drawn):,} at {distance}", 0.0, f"cells of {cell_rows}")
+                    results.add(key, scores, 0.0)
+    results.finish()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
