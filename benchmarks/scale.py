@@ -37,6 +37,7 @@ from pipelines.clusters import (
     CondensedClusters,
     clusters_from_arrow,
     clusters_to_arrow,
+    read_largest,
 )
 from pipelines.linkage import MAX_CLUSTERED, MERGED, condense, linkage_stages
 from pipelines.shards import SHARD_ROWS
@@ -78,7 +79,8 @@ def linkage(
     run = tempfile.mkdtemp(dir=folder)
     workspace = Workspace.claim(run, {}, PipelineOptions(["--runner=FnApiRunner"]))
     sources = condense(workspace, source_of(folder, rows), rows, rules, one_worker)
-    left = Clusters.joined([s.read(name) for s in sources for name in s.names()])
+    none = source_of(folder, rows).read("part-00000.parquet").take(np.arange(0))
+    left, left_out = read_largest(sources, one_worker, none)
     found = link(left, 1 - rules.distance)
     cluster = dict(zip(left.ids.tolist(), found.tolist(), strict=True))
     rounds = [m for n in linkage_stages() if (m := workspace.stage(n).manifest())]
@@ -93,6 +95,7 @@ def linkage(
     return {
         "rounds": len(rounds),
         "left for one worker": len(left.ids),
+        "left out": left_out + sum(m.counters["utterances_left_out"] for m in rounds),
         "MB sent": sum(m.counters["bytes_sent"] for m in rounds) / 1e6,
         **_quality(folder, labels),
     }

@@ -2,6 +2,7 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -104,6 +105,30 @@ class CondensedClusters(ClusterSource):
             found.append((ids[:first], vectors_from_arrow(table["mean"])[:first]))
         ids, means = (np.concatenate(c) for c in zip(*found, strict=True))
         return means[np.argsort(ids, kind="stable")[:rows]]
+
+
+def read_largest(
+    sources: Sequence[ClusterSource], at_most: int, none: Clusters
+) -> tuple[Clusters, int]:
+    """Read the largest clusters of all, ties by id, without holding many more at a time.
+
+    Args:
+        sources: where they are.
+        at_most: how many are kept.
+        none: no clusters, of the right dimension.
+
+    Returns:
+        the clusters, sorted by id; and how many utterances the others hold.
+    """
+    kept, left_out = [none], 0
+    for source, name in [(s, name) for s in sources for name in s.names()]:
+        kept.append(source.read(name))
+        if sum(len(c.ids) for c in kept) > at_most:
+            everything = Clusters.joined(kept)
+            order = np.argsort(-everything.sizes, kind="stable")
+            left_out += int(everything.sizes[order[at_most:]].sum())
+            kept = [everything.take(np.sort(order[:at_most]))]
+    return Clusters.joined(kept), left_out
 
 
 def clusters_of(texts: pa.Table, vectors: pa.Table, novelty: pa.Table, model: Model) -> Clusters:

@@ -18,9 +18,8 @@ from discovery.intents import (
     discover_intents,
 )
 from discovery.model import Model
-from discovery.partition import Clusters
 from pipelines import storage
-from pipelines.clusters import ClusterSource, anchors_of
+from pipelines.clusters import ClusterSource, anchors_of, read_largest
 from pipelines.models import load_model
 from pipelines.shards import Shard, read_shard, write_shard
 from schemas import tables
@@ -77,8 +76,9 @@ class _Cluster(beam.DoFn):
 def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) -> Points:
     """Read what is clustered together: the largest clusters, so many, and the anchors."""
     anchors = anchors_of(model)
-    none = anchors.take(np.arange(0))
-    clusters = _largest(none, [(s, name) for s in sources for name in s.names()], at_most)
+    clusters, left_out = read_largest(sources, at_most, none=anchors.take(np.arange(0)))
+    if left_out:
+        Metrics.counter("clusters", "utterances_left_out").inc(left_out)
     return Points(
         vectors=np.concatenate([clusters.means, anchors.means]).astype(np.float32),
         weights=np.concatenate([clusters.weights, anchors.weights]).astype(np.float64),
@@ -87,21 +87,6 @@ def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) ->
         sizes=np.concatenate([clusters.sizes, anchors.sizes]),
         kept=np.concatenate([clusters.kept, anchors.kept]),
     )
-
-
-def _largest(none: Clusters, files: Sequence[tuple[ClusterSource, str]], at_most: int) -> Clusters:
-    """Read files one by one, and keep the largest clusters; ties by id."""
-    kept = [none]
-    for source, name in files:
-        kept.append(source.read(name))
-        if sum(len(c.ids) for c in kept) > at_most:
-            everything = Clusters.joined(kept)
-            largest = np.argsort(-everything.sizes, kind="stable")
-            Metrics.counter("clusters", "utterances_left_out").inc(
-                int(everything.sizes[largest[at_most:]].sum())
-            )
-            kept = [everything.take(np.sort(largest[:at_most]))]
-    return Clusters.joined(kept)
 
 
 def centroids_to_arrow(intents: Intents, model: Model) -> pa.Table:

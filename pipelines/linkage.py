@@ -43,8 +43,10 @@ from schemas import tables
 # Clusters that one worker takes at most, to finish the linkage and to tell known, novel and junk
 # apart.
 MAX_CLUSTERED = 100_000
-# A round at the lowest floor that leaves more than this share is the last one, as is this one.
-_STUCK = 0.97
+# A round at the lowest floor that leaves more than this share is the last one: what waits then are
+# mostly single utterances, like nothing in particular. At 0.97 a million vectors took two rounds
+# more, for 4 % fewer of them.
+_STUCK = 0.9
 _MAX_ROUNDS = 20
 
 PARTITION = "cells.parquet"

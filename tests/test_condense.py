@@ -1,5 +1,6 @@
 """pipelines/linkage.py: rounds across workers against exact linkage, whatever the workers."""
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -14,7 +15,12 @@ from discovery.intents import IntentRules
 from discovery.linkage import average_linkage
 from discovery.partition import Clusters
 from pipelines import storage
-from pipelines.clusters import CondensedClusters, clusters_to_arrow, ids_from_arrow
+from pipelines.clusters import (
+    CondensedClusters,
+    clusters_to_arrow,
+    ids_from_arrow,
+    read_largest,
+)
 from pipelines.linkage import MERGED, condense, linkage_stages
 from pipelines.stages import Workspace
 
@@ -114,6 +120,17 @@ def test_nothing_is_lost(log, tmp_path):
     assert (left.kept <= left.sizes).all()
     # What was needed only meanwhile is gone.
     assert not list(Path(workspace.folder).glob("stages/*_cells/*"))
+
+
+@pytest.mark.parametrize("files", [1, 5])
+def test_the_largest_are_kept_where_too_many_are_left(log, tmp_path, files):
+    rng = np.random.default_rng(2)
+    sizes = rng.integers(1, 50, ROWS)
+    source = write(tmp_path, dataclasses.replace(log, sizes=sizes), files)
+    kept, left_out = read_largest([source], 300, none=log.take(np.arange(0)))
+    order = sorted(range(ROWS), key=lambda row: (-sizes[row], log.ids[row]))[:300]
+    assert kept.ids.tolist() == sorted(log.ids[order].tolist())
+    assert kept.sizes.sum() + left_out == sizes.sum()
 
 
 def tables(workspace: Workspace) -> dict[str, str]:
