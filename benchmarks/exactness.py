@@ -40,7 +40,8 @@ def main() -> int:
                 write_log(folder, vectors[drawn], np.zeros(len(drawn), np.int64))
                 exact = link_all(source_of(folder, len(drawn)), 1 - distance)
                 for cell_rows in _CELL_ROWS:
-                    with mock.patch.object(partition, "CELL_ROWS", cell_rows):
+                    sizes = {"CELL_ROWS": cell_rows, "MAX_CELL_ROWS": 4 * cell_rows}
+                    with mock.patch.multiple(partition, **sizes):
                         rules = IntentRules(distance, distance)
                         found = linkage(folder, len(drawn), ONE_WORKER, rules)
                     labels = np.load(folder / "labels.npy")

@@ -18,15 +18,17 @@ import numpy as np
 
 from discovery.linkage import average_linkage
 
-# Clusters that a cell should hold.
+# Clusters that a cell should hold; and in the last rounds, when what still waits is near to clusters
+# in many cells.
 CELL_ROWS = 4_096
+MAX_CELL_ROWS = 4 * CELL_ROWS
 # Cells that a cluster is in touch with, its own included.
 VISITS = 4
 # Clusters that the cells of a partition are learned from: so many for each cell, but no more.
 _LEARNED_PER_CELL = 64
 _MAX_LEARNED = 262_144
 _ITERATIONS = 10
-# A cell that is expected to hold more than this many times CELL_ROWS is dealt out to several
+# A cell that is expected to hold more than this many times what it should is dealt out to several
 # workers: nothing else bounds it, as near duplicates cannot be told apart by where they are.
 _FULL = 4
 # Rows and columns of similarities at once.
@@ -108,21 +110,21 @@ class Partition:
         return home, np.concatenate(pairs) if pairs else np.zeros((0, 2), np.int64)
 
 
-def rows_to_learn(clusters: int) -> int:
+def rows_to_learn(clusters: int, cell_rows: int) -> int:
     """Return how large a sample of so many clusters `learn_partition` should be given."""
-    return min(_MAX_LEARNED, _LEARNED_PER_CELL * _cells_for(clusters))
+    return min(_MAX_LEARNED, _LEARNED_PER_CELL * max(1, math.ceil(clusters / cell_rows)))
 
 
-def _cells_for(clusters: int) -> int:
-    return max(1, math.ceil(clusters / CELL_ROWS))
+def learn_partition(sample: np.ndarray, clusters: int, cell_rows: int, seed: int) -> Partition:
+    """Learn cells of the space by spherical k-means.
 
-
-def learn_partition(sample: np.ndarray, clusters: int, seed: int) -> Partition:
-    """Learn cells for some number of clusters from a random sample (s, d) of their means.
-
-    Spherical k-means. Another seed gives other cells.
+    Args:
+        sample: (s, d) means of a random sample of the clusters.
+        clusters: how many there are.
+        cell_rows: how many a cell should hold.
+        seed: another one gives other cells.
     """
-    cells = _cells_for(clusters)
+    cells = max(1, math.ceil(clusters / cell_rows))
     sample = np.asarray(sample, np.float32)
     means = faiss.Kmeans(
         sample.shape[1],
@@ -137,7 +139,7 @@ def learn_partition(sample: np.ndarray, clusters: int, seed: int) -> Partition:
     centroids = np.asarray(means.centroids)
     _, cell = faiss.knn(sample, centroids, 1, metric=faiss.METRIC_INNER_PRODUCT)
     share = np.bincount(cell[:, 0], minlength=len(centroids)) / len(sample)
-    parts = np.maximum(1, np.ceil(share * clusters / (_FULL * CELL_ROWS))).astype(np.int64)
+    parts = np.maximum(1, np.ceil(share * clusters / (_FULL * cell_rows))).astype(np.int64)
     return Partition(centroids, parts)
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from apache_beam import pvalue
 from apache_beam.metrics import Metrics
 
+from discovery import partition
 from discovery.intents import IntentRules, condensing_floors
 from discovery.partition import (
     Clusters,
@@ -43,10 +44,9 @@ from schemas import tables
 # Clusters that one worker takes at most, to finish the linkage and to tell known, novel and junk
 # apart.
 MAX_CLUSTERED = 100_000
-# A round at the lowest floor that leaves more than this share is the last one: what waits then are
-# mostly single utterances, like nothing in particular. At 0.97 a million vectors took two rounds
-# more, for 4 % fewer of them.
-_STUCK = 0.9
+# After a round at the lowest floor that leaves more than this share, cells are made larger, until
+# that does not help either.
+_SLOW = 0.9
 _MAX_ROUNDS = 20
 
 PARTITION = "cells.parquet"
@@ -82,22 +82,24 @@ def condense(
         where the clusters are: those of the last round, and those that nothing is near to.
     """
     floors = condensing_floors(rules)
-    source, left = log, clusters
+    source, left, cell_rows = log, clusters, partition.CELL_ROWS
     finished: list[ClusterSource] = []
     for number, name in enumerate(linkage_stages(), start=1):
         if left <= at_most:
             break
         stage, cells = workspace.stage(name), workspace.stage(f"{name}_cells").folder
         floor = floors[min(number, len(floors)) - 1]
-        this = Round(number, left, floor, floors[-1], rules.min_size)
+        this = Round(number, left, cell_rows, floor, floors[-1], rules.min_size)
         step = LinkRound(source, this, cells, stage.folder)
         manifest = workspace.run(name, step.wire, scratch=cells)
         before, left = left, manifest.counters.get("clusters_left", 0)
         done = manifest.counters.get("clusters_finished", 0)
         source = CondensedClusters.of(stage, manifest, REMAINING, left)
         finished.append(CondensedClusters.of(stage, manifest, FINISHED, done))
-        if floor == floors[-1] and left > _STUCK * before:
-            break
+        if floor == floors[-1] and left > _SLOW * before:
+            if cell_rows >= partition.MAX_CELL_ROWS:
+                break
+            cell_rows *= 2
     return [source, *finished]
 
 
@@ -109,13 +111,13 @@ def load_partition(path: str) -> Partition:
     return Partition(centroids.reshape(len(table), -1), table["parts"].to_numpy())
 
 
-def partition_to_arrow(partition: Partition) -> pa.Table:
+def partition_to_arrow(cells: Partition) -> pa.Table:
     """Lay cells out as a table of `schemas.tables.partition_schema`."""
-    schema = tables.partition_schema(partition.centroids.shape[1])
+    schema = tables.partition_schema(cells.centroids.shape[1])
     centroids = pa.FixedSizeListArray.from_arrays(
-        pa.array(partition.centroids.reshape(-1)), type=schema.field("centroid").type
+        pa.array(cells.centroids.reshape(-1)), type=schema.field("centroid").type
     )
-    return pa.table([centroids, pa.array(partition.parts)], schema=schema)
+    return pa.table([centroids, pa.array(cells.parts)], schema=schema)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +127,7 @@ class Round:
     Attributes:
         number: 1, 2, …: each has other cells.
         clusters: how many there are.
+        cell_rows: how many a cell should hold.
         floor: the least similarity of a merge.
         isolated: what is less similar to all others stays what it is.
         min_size: a smaller one that does is left out.
@@ -132,6 +135,7 @@ class Round:
 
     number: int
     clusters: int
+    cell_rows: int
     floor: float
     isolated: float
     min_size: int
@@ -179,10 +183,10 @@ class LinkRound(beam.PTransform):
 
 
 def _learn(source: ClusterSource, this: Round, path: str) -> str:
-    sample = source.sample(rows_to_learn(this.clusters))
-    partition = learn_partition(sample, this.clusters, seed=this.number)
-    storage.write_parquet(path, partition_to_arrow(partition))
-    Metrics.counter("linkage", "cells").inc(int(partition.parts.sum()))
+    sample = source.sample(rows_to_learn(this.clusters, this.cell_rows))
+    cells = learn_partition(sample, this.clusters, this.cell_rows, seed=this.number)
+    storage.write_parquet(path, partition_to_arrow(cells))
+    Metrics.counter("linkage", "cells").inc(int(cells.parts.sum()))
     return path
 
 
@@ -193,9 +197,9 @@ class _Send(beam.DoFn):
         self._source = source
         self._sent = Metrics.counter("linkage", "bytes_sent")
 
-    def process(self, name: str, partition: str) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def process(self, name: str, cells: str) -> Iterator[tuple[int, pa.RecordBatch]]:
         clusters = self._source.read(name)
-        home, visits = load_partition(partition).homes(clusters)
+        home, visits = load_partition(cells).homes(clusters)
         living = clusters_to_arrow(clusters)
         visiting = _visitors(clusters, home)
         for table, row, part in (

@@ -55,6 +55,7 @@ def log() -> Clusters:
 @pytest.fixture(autouse=True)
 def small_cells(monkeypatch):
     monkeypatch.setattr(partition, "CELL_ROWS", 500)
+    monkeypatch.setattr(partition, "MAX_CELL_ROWS", 2000)
 
 
 def write(folder: Path, log: Clusters, files: int) -> CondensedClusters:

@@ -148,15 +148,14 @@ def test_a_full_cell_is_dealt_out_and_its_parts_visit_each_other():
         assert set(visits[visits[:, 0] == row, 1]) == {0, 1, 2, 3} - {home[row]}
 
 
-def test_cells_hold_what_they_should(monkeypatch):
-    monkeypatch.setattr(module, "CELL_ROWS", 100)
+def test_cells_hold_what_they_should():
     clusters = drawn(4000, 8, groups=30)
-    learned = learn_partition(clusters.means[: rows_to_learn(4000)], 4000, seed=1)
+    learned = learn_partition(clusters.means[: rows_to_learn(4000, 100)], 4000, 100, seed=1)
     home, _ = learned.homes(clusters)
     assert learned.centroids.shape == (40, 8)
     assert np.bincount(home).max() <= 2 * module._FULL * 100
     # Near duplicates cannot be told apart by where they are: they are dealt out.
     same = Clusters(clusters.ids, clusters.means[[0] * 4000], *clusters.columns()[2:])
-    learned = learn_partition(same.means[: rows_to_learn(4000)], 4000, seed=1)
+    learned = learn_partition(same.means[: rows_to_learn(4000, 100)], 4000, 100, seed=1)
     home, _ = learned.homes(same)
     assert np.bincount(home).max() <= 2 * module._FULL * 100
