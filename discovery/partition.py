@@ -18,8 +18,8 @@ import numpy as np
 
 from discovery.linkage import average_linkage
 
-# Clusters that a cell should hold; and in the last rounds, when what still waits is near to clusters
-# in many cells.
+# Clusters that a cell should hold; and in the last rounds, when what still waits is near to those
+# of many cells.
 CELL_ROWS = 4_096
 MAX_CELL_ROWS = 4 * CELL_ROWS
 # Cells that a cluster is in touch with, its own included.
