@@ -112,7 +112,7 @@ def test_a_dry_run_translates_all_stages_and_writes_nothing(start, tmp_path, cap
     assert all(CLOUD["--image"].encode() in image for image in images)
     # Only the stage that encodes asks for a GPU.
     assert [any(e.resource_hints for e in p.components.environments.values()) for p in protos] == [
-        name == 1 for name in range(9)
+        name == 1 for name in range(10)
     ]
 
 
