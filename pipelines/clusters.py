@@ -102,7 +102,8 @@ class CondensedClusters(ClusterSource):
             ids = ids_from_arrow(table["id"])
             first = int(np.searchsorted(ids, f"{round(share * 2**32):08x}".encode()))
             first = len(ids) if share == 1 else first
-            found.append((ids[:first], vectors_from_arrow(table["mean"])[:first]))
+            # Copied, or else all of the file would stay in memory.
+            found.append((ids[:first].copy(), vectors_from_arrow(table["mean"])[:first].copy()))
         ids, means = (np.concatenate(c) for c in zip(*found, strict=True))
         return means[np.argsort(ids, kind="stable")[:rows]]
 
