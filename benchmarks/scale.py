@@ -109,8 +109,11 @@ def link_all(source: ClusterSource, floor: float) -> np.ndarray:
 def link(clusters: Clusters, floor: float) -> np.ndarray:
     """Link clusters on one worker."""
     weights = clusters.weights.astype(float)
-    sums = clusters.means.astype(np.float32) * weights.astype(np.float32)[:, None]
-    return average_linkage(sums, weights, floor).cut(floor)
+    return average_linkage(_sums(clusters), weights, floor).cut(floor)
+
+
+def _sums(clusters: Clusters) -> np.ndarray:
+    return clusters.means.astype(np.float32) * clusters.weights.astype(np.float32)[:, None]
 
 
 def exact(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
