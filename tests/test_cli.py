@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from discovery import density
 from discovery.model import Model
 from pipelines import report
 from pipelines.models import load_model
@@ -131,6 +132,18 @@ def test_an_output_folder_that_holds_something_else(run, tmp_path):
     (tmp_path / "out" / "thesis.doc").write_text("precious")
     refused(run(log_rows=log()), "is not empty")
     assert (tmp_path / "out" / "thesis.doc").read_text() == "precious"
+
+
+def test_more_utterances_than_hdbscan_takes(run, monkeypatch):
+    monkeypatch.setattr(density, "MAX_POINTS", 10)
+    code, lines, _ = run("--clustering", "density", log_rows=log(), labeled=known())
+    assert code == 2 and len(lines) == 1
+    assert "48 distinct utterances" in lines[0] and "at most 10" in lines[0]
+
+
+def test_more_clusters_than_a_worker_holds(run):
+    code, lines, _ = run("--max-linked", 200_000, log_rows=log())
+    assert code == 2 and "200000" in lines[0] and "100000" in lines[0]
 
 
 def test_a_flag_without_its_value_is_argparse_business(capsys):
