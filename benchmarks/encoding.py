@@ -3,7 +3,7 @@
     python -m benchmarks.encoding --data FILE.parquet --rows 20000 --out RESULT.json
 
 The bare encoder is one call of `SentenceTransformer.encode` on all texts. Each runs in a process of
-its own, several times in turn; medians are told.
+its own, several times in turn.
 """
 
 import argparse

@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 from benchmarks.common import DATA, Results, parse_options
 from runners.processes import free_port, server
 from runners.workers import pool_command
+from schemas.tables import TABLES
 from tests.engines import programs
 from tests.engines.cluster import FlinkCluster
 
@@ -40,7 +41,6 @@ METHODS = {
     "Flink, 2 workers of 1 thread": (2, 1),
 }
 _SMALL_ROWS = 100
-_TABLES = ("assignments", "intents", "domains", "rejects")
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def sizes(pid: int, owner: str) -> Iterator[tuple[str, float]]:
 def digest(output: Path) -> str:
     """Hash the files of the tables."""
     found = hashlib.sha256()
-    for path in sorted(p for table in _TABLES for p in (output / table).iterdir()):
+    for path in sorted(p for table in TABLES for p in (output / table).iterdir()):
         found.update(path.name.encode() + path.read_bytes())
     return found.hexdigest()
 

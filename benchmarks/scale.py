@@ -10,15 +10,15 @@ With --text, whole runs on the texts of files instead (benchmarks/text_scale.py)
 """
 
 import argparse
+import functools
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import faiss
 import numpy as np
-import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 from sklearn.metrics import adjusted_rand_score
 
@@ -35,8 +35,8 @@ from pipelines import storage
 from pipelines.clusters import (
     ClusterSource,
     CondensedClusters,
-    clusters_from_arrow,
     clusters_to_arrow,
+    ids_from_arrow,
     read_largest,
 )
 from pipelines.linkage import MAX_CLUSTERED, MERGED, condense, linkage_stages
@@ -78,19 +78,18 @@ def linkage(
     """Run rounds on the in-process engine, then link what is left on one worker."""
     run = tempfile.mkdtemp(dir=folder)
     workspace = Workspace.claim(run, {}, PipelineOptions(["--runner=FnApiRunner"]))
-    sources = condense(workspace, source_of(folder, rows), rows, rules, one_worker)
-    none = source_of(folder, rows).read("part-00000.parquet").take(np.arange(0))
+    log = source_of(folder, rows)
+    sources = condense(workspace, log, rows, rules, one_worker)
+    none = log.read(log.names()[0]).take(np.arange(0))
     left, left_out = read_largest(sources, one_worker, none)
     found = link(left, 1 - rules.distance)
     cluster = dict(zip(left.ids.tolist(), found.tolist(), strict=True))
     rounds = [m for n in linkage_stages() if (m := workspace.stage(n).manifest())]
     into: dict[bytes, bytes] = {}
-    for path in sorted(Path(run).glob(f"stages/*/{MERGED}/*.parquet")):
-        table = pq.read_table(path)
-        into |= dict(
-            zip(*(c.to_numpy().astype("S32").tolist() for c in table.columns), strict=True)
-        )
-    labels = _follow(_ids(folder), into, cluster)
+    for gone, kept in merges(workspace):
+        into |= dict(zip(gone, kept, strict=True))
+    ids = [i for name in log.names() for i in log.read(name).ids.tolist()]
+    labels = follow(ids, into, cluster)
     np.save(folder / "labels.npy", labels)
     return {
         "rounds": len(rounds),
@@ -108,12 +107,7 @@ def link_all(source: ClusterSource, floor: float) -> np.ndarray:
 
 def link(clusters: Clusters, floor: float) -> np.ndarray:
     """Link clusters on one worker."""
-    weights = clusters.weights.astype(float)
-    return average_linkage(_sums(clusters), weights, floor).cut(floor)
-
-
-def _sums(clusters: Clusters) -> np.ndarray:
-    return clusters.means.astype(np.float32) * clusters.weights.astype(np.float32)[:, None]
+    return average_linkage(clusters.sums(), clusters.weights, floor).cut(floor)
 
 
 def exact(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
@@ -131,31 +125,34 @@ def faiss_cells(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
 
     Of a large log a part of the queries is timed, and the time told for all.
     """
-    x = _vectors(folder)
+    x = _vectors(folder, rows)
     cells = max(1, rows // partition.CELL_ROWS)
     index = faiss.IndexIVFFlat(faiss.IndexFlatIP(DIMENSION), DIMENSION, cells)
     index.metric_type = faiss.METRIC_INNER_PRODUCT
     index.train(x[: 64 * max(cells, 64)])
     index.add(x)
     index.nprobe = partition.VISITS
-    queries = x[:_QUERIES]
-    start = time.monotonic()
-    index.search(queries, _NEIGHBOURS)
-    return {"search seconds": (time.monotonic() - start) * rows / len(queries)}
+    return _timed(lambda queries: index.search(queries, _NEIGHBOURS), x)
 
 
 def faiss_flat(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
     """Search the nearest neighbours among all."""
-    x = _vectors(folder)
+    x = _vectors(folder, rows)
+    return _timed(
+        lambda queries: faiss.knn(queries, x, _NEIGHBOURS, metric=faiss.METRIC_INNER_PRODUCT), x
+    )
+
+
+def _timed(search: Callable[[np.ndarray], object], x: np.ndarray) -> dict[str, float]:
     queries = x[:_QUERIES]
     start = time.monotonic()
-    faiss.knn(queries, x, _NEIGHBOURS, metric=faiss.METRIC_INNER_PRODUCT)
-    return {"search seconds": (time.monotonic() - start) * rows / len(queries)}
+    search(queries)
+    return {"search seconds": (time.monotonic() - start) * len(x) / len(queries)}
 
 
 def peer(folder: Path, rows: int, one_worker: int, name: str) -> dict[str, float]:
     """Cluster the same vectors as users would today."""
-    return _quality(folder, PEERS[name](_vectors(folder), 0))
+    return _quality(folder, PEERS[name](_vectors(folder, rows), 0))
 
 
 METHODS: dict[str, Callable[..., dict[str, float]]] = {
@@ -163,21 +160,27 @@ METHODS: dict[str, Callable[..., dict[str, float]]] = {
     "exact": exact,
     "faiss_cells": faiss_cells,
     "faiss_flat": faiss_flat,
-    **dict.fromkeys(PEERS, peer),
+    **{name: functools.partial(peer, name=name) for name in PEERS},
 }
 
 
-def _ids(folder: Path) -> list[bytes]:
-    files = sorted((folder / "log").glob("*.parquet"))
-    return [i for f in files for i in clusters_from_arrow(pq.read_table(f)).ids.tolist()]
+def _vectors(folder: Path, rows: int) -> np.ndarray:
+    source = source_of(folder, rows)
+    return np.concatenate([source.read(name).means for name in source.names()]).astype(np.float32)
 
 
-def _vectors(folder: Path) -> np.ndarray:
-    files = sorted((folder / "log").glob("*.parquet"))
-    return np.concatenate([clusters_from_arrow(pq.read_table(f)).means for f in files]).astype("f4")
+def merges(workspace: Workspace) -> Iterator[tuple[list[bytes], list[bytes]]]:
+    """Return what workers of all rounds merged: ids, and the ids of what they became part of."""
+    for name in linkage_stages():
+        stage = workspace.stage(name)
+        manifest = stage.manifest()
+        for file in manifest.files.get(MERGED, ()) if manifest else ():
+            table = storage.read_parquet(storage.join(stage.path(MERGED), file))
+            gone, kept = (ids_from_arrow(c).tolist() for c in table.columns)
+            yield gone, kept
 
 
-def _follow(ids: list[bytes], into: dict[bytes, bytes], cluster: dict[bytes, int]) -> np.ndarray:
+def follow(ids: list[bytes], into: dict[bytes, bytes], cluster: dict[bytes, int]) -> np.ndarray:
     """Return the cluster each utterance ended in; one that was left out is one by itself."""
     labels = np.empty(len(ids), np.int64)
     for row, identity in enumerate(ids):
@@ -219,8 +222,7 @@ def main() -> int:
             for method in given.methods:
                 if rows > _MOST.get(method, rows):
                     continue
-                extra = (method,) if METHODS[method] is peer else ()
-                found = measured(METHODS[method], folder, rows, given.one_worker, *extra)
+                found = measured(METHODS[method], folder, rows, given.one_worker)
                 found["vectors MB"] = rows * DIMENSION * 4 / 1e6
                 results.add((f"mixture of {rows:,}", 0.0, method), found, found["seconds"])
                 print(method, rows, {k: round(v, 1) for k, v in found.items()}, flush=True)

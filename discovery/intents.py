@@ -31,7 +31,7 @@ _ENOUGH_EXPECTED = 3
 # down to each beforehand, at the price of the parts that are set apart above it.
 CONDENSING_SHARES = (*sorted(_CLOSER), 1.0)
 
-# More points than this are not linked on one worker; callers sample.
+# More points than this are not linked on one worker; callers link parts of a larger log first.
 MAX_POINTS = 150_000
 
 

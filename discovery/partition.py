@@ -59,6 +59,10 @@ class Clusters:
         """Return the attributes in their order."""
         return self.ids, self.means, self.weights, self.sizes, self.novelty, self.kept
 
+    def sums(self) -> np.ndarray:
+        """Return (n, d) float32, the sums that the means are of."""
+        return self.means.astype(np.float32) * self.weights.astype(np.float32)[:, None]
+
     def take(self, rows: np.ndarray) -> "Clusters":
         """Return some of the clusters."""
         return Clusters(*(c[rows] for c in self.columns()))
@@ -83,11 +87,6 @@ class Partition:
     centroids: np.ndarray
     parts: np.ndarray
 
-    @property
-    def first(self) -> np.ndarray:
-        """Return (c + 1,) the number of each cell's first part; the last one: of all parts."""
-        return np.concatenate([[0], np.cumsum(self.parts)])
-
     def homes(self, clusters: Clusters) -> tuple[np.ndarray, np.ndarray]:
         """Tell where clusters live, and which parts they visit.
 
@@ -99,12 +98,14 @@ class Partition:
         visits = min(VISITS, len(self.centroids))
         _, cells = faiss.knn(means, self.centroids, visits, metric=faiss.METRIC_INNER_PRODUCT)
         dealt = np.array([int(i[:8], 16) for i in clusters.ids], np.int64)
-        home = self.first[cells[:, 0]] + dealt % self.parts[cells[:, 0]]
+        # The number of each cell's first part.
+        first = np.cumsum(self.parts) - self.parts
+        home = first[cells[:, 0]] + dealt % self.parts[cells[:, 0]]
         pairs = []
         for cell in cells.T:
             for part in range(self.parts[cell].max(initial=0)):
                 row = np.flatnonzero(self.parts[cell] > part)
-                there = self.first[cell[row]] + part
+                there = first[cell[row]] + part
                 away = there != home[row]
                 pairs.append(np.stack([row[away], there[away]], axis=1))
         return home, np.concatenate(pairs) if pairs else np.zeros((0, 2), np.int64)
@@ -203,7 +204,7 @@ def merge_certain(
         (m,) float64, how similar the nearest other cluster is to each at most.
     """
     weights = clusters.weights.astype(np.float64)
-    sums = clusters.means.astype(np.float32) * weights.astype(np.float32)[:, None]
+    sums = clusters.sums()
     tree = average_linkage(sums, weights, floor, outside)
     # A label is the smallest row of a cluster, and rows are sorted by id.
     first, into = np.unique(tree.cut(-np.inf), return_inverse=True)

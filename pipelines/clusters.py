@@ -111,7 +111,7 @@ class CondensedClusters(ClusterSource):
 def read_largest(
     sources: Sequence[ClusterSource], at_most: int, none: Clusters
 ) -> tuple[Clusters, int]:
-    """Read the largest clusters of all, ties by id, without holding many more at a time.
+    """Read the largest clusters of all, ties by id, without holding more than twice as many.
 
     Args:
         sources: where they are.
@@ -121,15 +121,20 @@ def read_largest(
     Returns:
         the clusters, sorted by id; and how many utterances the others hold.
     """
-    kept, left_out = [none], 0
+    kept, utterances = [none], 0
     for source, name in [(s, name) for s in sources for name in s.names()]:
         kept.append(source.read(name))
-        if sum(len(c.ids) for c in kept) > at_most:
-            everything = Clusters.joined(kept)
-            order = np.argsort(-everything.sizes, kind="stable")
-            left_out += int(everything.sizes[order[at_most:]].sum())
-            kept = [everything.take(np.sort(order[:at_most]))]
-    return Clusters.joined(kept), left_out
+        utterances += int(kept[-1].sizes.sum())
+        if sum(len(c.ids) for c in kept) > 2 * at_most:
+            kept = [_largest(kept, at_most)]
+    largest = _largest(kept, at_most)
+    return largest, utterances - int(largest.sizes.sum())
+
+
+def _largest(parts: Sequence[Clusters], at_most: int) -> Clusters:
+    everything = Clusters.joined(parts)
+    order = np.argsort(-everything.sizes, kind="stable")
+    return everything.take(np.sort(order[:at_most]))
 
 
 def clusters_of(texts: pa.Table, vectors: pa.Table, novelty: pa.Table, model: Model) -> Clusters:
@@ -165,10 +170,15 @@ def ids_from_arrow(ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
     return np.array(ids.to_pylist(), "S32")
 
 
+def ids_to_arrow(ids: np.ndarray) -> pa.Array:
+    """Return (n,) ids as strings."""
+    return pa.array(ids.astype(str))
+
+
 def clusters_to_arrow(clusters: Clusters) -> pa.Table:
     """Lay clusters out as a table of `schemas.tables.clusters_schema`."""
     ids, means, *numbers = clusters.columns()
-    columns = [pa.array(ids.astype(str)), vectors_to_arrow(means), *map(pa.array, numbers)]
+    columns = [ids_to_arrow(ids), vectors_to_arrow(means), *map(pa.array, numbers)]
     return pa.table(columns, schema=tables.clusters_schema(means.shape[1]))
 
 

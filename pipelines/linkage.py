@@ -37,6 +37,7 @@ from pipelines.clusters import (
     clusters_from_arrow,
     clusters_to_arrow,
     ids_from_arrow,
+    ids_to_arrow,
 )
 from pipelines.stages import Stage, Workspace
 from schemas import tables
@@ -207,7 +208,7 @@ class _Send(beam.DoFn):
             (visiting, visits[:, 0], visits[:, 1]),
         ):
             for there, rows in _groups(part):
-                batch = table.take(row[rows]).combine_chunks().to_batches()[0]
+                batch = _take(table, row[rows])
                 self._sent.inc(batch.nbytes)
                 yield there, batch
 
@@ -236,7 +237,7 @@ class _Search(beam.DoFn):
             told.append(
                 visitors.select(["id", "home"]).append_column("near", pa.array(of_visitors))
             )
-        yield part, _nearest(pa.array(residents.ids.astype(str)), pa.array(best))
+        yield part, _nearest(ids_to_arrow(residents.ids), pa.array(best))
         if told:
             yield from _by_home(pa.concat_tables(told))
 
@@ -271,8 +272,7 @@ class _Merge(beam.DoFn):
         gone = merged.ids[into] != residents.ids
         if gone.any():
             path = _cell(storage.join(self._target, MERGED), part)
-            pair = (residents.ids[gone], merged.ids[into[gone]])
-            columns = [pa.array(ids.astype(str)) for ids in pair]
+            columns = [ids_to_arrow(i) for i in (residents.ids[gone], merged.ids[into[gone]])]
             storage.write_parquet(path, pa.table(columns, schema=tables.MERGED))
             yield path
 
@@ -292,7 +292,7 @@ def _visitors(clusters: Clusters, home: np.ndarray) -> pa.Table:
     buffers = [None, pa.py_buffer(np.ascontiguousarray(coarse.codes))]
     kind = schema.field("codes").type
     codes = pa.FixedSizeBinaryArray.from_buffers(kind, len(home), buffers)
-    ids = pa.array(clusters.ids.astype(str))
+    ids = ids_to_arrow(clusters.ids)
     return pa.table([ids, pa.array(home), codes, pa.array(coarse.scales)], schema=schema)
 
 
@@ -308,6 +308,10 @@ def _groups(keys: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     for rows in np.split(order, np.flatnonzero(np.diff(keys[order])) + 1):
         if len(rows):
             yield int(keys[rows[0]]), rows
+
+
+def _take(table: pa.Table, rows: np.ndarray) -> pa.RecordBatch:
+    return table.take(rows).combine_chunks().to_batches()[0]
 
 
 def _in_blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -331,5 +335,5 @@ def _nearest(ids: pa.Array, similarity: pa.Array) -> pa.RecordBatch:
 def _by_home(told: pa.Table) -> Iterator[tuple[int, pa.RecordBatch]]:
     told = told.combine_chunks()
     for home, rows in _groups(told["home"].to_numpy()):
-        batch = told.take(rows).combine_chunks().to_batches()[0]
+        batch = _take(told, rows)
         yield home, _nearest(batch.column("id"), batch.column("near"))

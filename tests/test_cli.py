@@ -11,8 +11,9 @@ import pytest
 from discovery import density
 from discovery.model import Model
 from pipelines import report
+from pipelines.linkage import MAX_CLUSTERED
 from pipelines.models import load_model
-from runners.cli import main
+from runners.cli import main, parse
 
 INTENTS = {
     "balance": ("bank", "what is my balance;show my account balance;how much money do I have;"
@@ -144,6 +145,11 @@ def test_more_utterances_than_hdbscan_takes(run, monkeypatch):
 def test_more_clusters_than_a_worker_holds(run):
     code, lines, _ = run("--max-linked", 200_000, log_rows=log())
     assert code == 2 and "200000" in lines[0] and "100000" in lines[0]
+
+
+def test_the_command_line_has_the_bound_that_the_pipeline_has():
+    flags, _ = parse(["discover", "--input", "log", "--output", "out"])
+    assert flags.max_linked == MAX_CLUSTERED
 
 
 def test_a_flag_without_its_value_is_argparse_business(capsys):

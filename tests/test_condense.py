@@ -10,6 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from sklearn.metrics import adjusted_rand_score
 
 from benchmarks.mixtures import draw_mixture
+from benchmarks.scale import follow, merges
 from discovery import partition
 from discovery.intents import IntentRules
 from discovery.linkage import average_linkage
@@ -18,10 +19,9 @@ from pipelines import storage
 from pipelines.clusters import (
     CondensedClusters,
     clusters_to_arrow,
-    ids_from_arrow,
     read_largest,
 )
-from pipelines.linkage import MERGED, condense, linkage_stages
+from pipelines.linkage import condense, linkage_stages
 from pipelines.stages import Workspace
 
 ROWS = 4000
@@ -91,19 +91,10 @@ def test_it_is_exact_linkage_but_for_cells_that_were_not_visited(log, tmp_path):
     cut = average_linkage(left.means.astype(float) * weights[:, None], weights, floor).cut(floor)
     cluster_of = dict(zip(left.ids.tolist(), cut.tolist(), strict=True))
     into: dict[bytes, bytes] = {}
-    for number, manifest in enumerate(rounds(workspace), 1):
-        folder = workspace.stage(f"linkage_{number:02d}").path(MERGED)
-        for name in manifest.files[MERGED]:
-            table = storage.read_parquet(storage.join(folder, name))
-            gone, kept = (ids_from_arrow(c).tolist() for c in table.columns)
-            assert not into.keys() & set(gone), "a cluster became part of two"
-            into |= dict(zip(gone, kept, strict=True))
-
-    found = np.empty(ROWS, np.int64)
-    for row, identity in enumerate(log.ids.tolist()):
-        while identity in into:
-            identity = into[identity]
-        found[row] = cluster_of.get(identity, -1 - row)
+    for gone, kept in merges(workspace):
+        assert not into.keys() & set(gone), "a cluster became part of two"
+        into |= dict(zip(gone, kept, strict=True))
+    found = follow(log.ids.tolist(), into, cluster_of)
     weights = log.weights.astype(float)
     sums = log.means.astype(float) * weights[:, None]
     exact = average_linkage(sums, weights, floor).cut(floor)

@@ -10,6 +10,7 @@ from pathlib import Path
 import grpc
 import pytest
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
+from process_tree import workers
 
 from pipelines.errors import SettingsError, cause
 from pipelines.storage import absolute
@@ -94,16 +95,6 @@ def test_a_pool_starts_a_worker_again_that_died():
         (killed,) = workers(pool.pid)
         os.kill(killed, signal.SIGKILL)
         wait_until(lambda: workers(pool.pid) not in ([], [killed]))
-
-
-def workers(pool: int) -> list[int]:
-    """The pool's workers are forked from one of its children."""
-    return [worker for child in children(pool) for worker in children(child)]
-
-
-def children(process: int) -> list[int]:
-    tasks = Path(f"/proc/{process}/task").glob("*/children")
-    return [int(pid) for task in tasks for pid in task.read_text().split()]
 
 
 def test_a_pool_stops():

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from stage_names import STAGES
 
 from pipelines.evaluate import evaluate
 from pipelines.inputs import Columns
@@ -24,16 +25,6 @@ from schemas.tables import TABLES
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 COLUMNS = Columns("text", "intent", "domain")
-STAGES = (
-    "ingest",
-    "embed",
-    "novelty",
-    "clusters",
-    "intents",
-    "describe",
-    "taxonomy",
-    "assignments",
-)
 # Byte for byte the same on any engine; rejects tell file and position, which differ by nature.
 SAME = ("assignments", "intents", "domains")
 

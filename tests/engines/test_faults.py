@@ -21,7 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cluster import FlinkCluster
+from process_tree import workers
 from sample import EXAMPLES, ROOT, TABLES, command, run
+from stage_names import STAGES
 
 from runners.processes import free_port, server
 from runners.workers import pool_command
@@ -29,16 +31,6 @@ from runners.workers import pool_command
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
 KILLS = int(os.environ.get("ADVIN_KILLS", "1"))
 ROWS = len((EXAMPLES / "log.jsonl").read_text().splitlines())
-STAGES = (
-    "ingest",
-    "embed",
-    "novelty",
-    "clusters",
-    "intents",
-    "describe",
-    "taxonomy",
-    "assignments",
-)
 
 
 @pytest.fixture(scope="module", params=["restarts", "no restarts"])
@@ -173,18 +165,11 @@ def busiest_worker(pool: int, seconds: float = 0) -> int:
     """Return the worker of a pool that has calculated most, once it has for some seconds."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        # Workers are forked from one of the pool's children.
-        found = [worker for child in children(pool) for worker in children(child)]
-        calculated, worker = max(((seconds_of(w), w) for w in found), default=(-1, 0))
+        calculated, worker = max(((seconds_of(w), w) for w in workers(pool)), default=(-1, 0))
         if calculated >= seconds:
             return worker
         time.sleep(0.02)
     raise AssertionError(f"no worker has calculated for {seconds} s")
-
-
-def children(process: int) -> list[int]:
-    tasks = Path(f"/proc/{process}/task").glob("*/children")
-    return [int(pid) for task in tasks for pid in task.read_text().split()]
 
 
 def seconds_of(process: int) -> float:

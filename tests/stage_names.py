@@ -1,0 +1,12 @@
+"""The stages that look through a small log with a model at hand, in their order."""
+
+STAGES = (
+    "ingest",
+    "embed",
+    "novelty",
+    "clusters",
+    "intents",
+    "describe",
+    "taxonomy",
+    "assignments",
+)
