@@ -49,7 +49,9 @@ _NEIGHBOURS = 16
 _QUERIES = 100_000
 # What grows with the square, or takes hours, is run up to here.
 _MOST = {"exact": 100_000, "hdbscan": 10_000, "bertopic": 100_000}
-_MOST |= {"evoc": 100_000, "fast_hdbscan": 10_000}
+_MOST |= {"evoc": 100_000, "fast_hdbscan": 10_000, "faiss_flat": 100_000}
+# One worker finishes what is less than this part of all, so that there are rounds in a small log.
+_FIFTH = 5
 
 
 def write_log(folder: Path, vectors: np.ndarray, intents: np.ndarray) -> None:
@@ -206,23 +208,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--one-worker", type=int, default=MAX_CLUSTERED, help="(%(default)s)")
+    parser.add_argument("--one-worker", type=int, help="(a fifth of the rows, at most 100,000)")
     parser.add_argument("--text", type=Path, action="append", metavar="FILE.parquet")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, metavar="RESULT.json")
     given = parser.parse_args()
     results = Results(Options(data=(), known=(), seeds=1, out=given.out))
     for rows in given.rows:
+        one_worker = given.one_worker or min(MAX_CLUSTERED, rows // _FIFTH)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             if given.text:
-                measure_texts(folder, given.text, rows, given.one_worker, results)
+                measure_texts(folder, given.text, rows, given.one_worker or MAX_CLUSTERED, results)
                 continue
             measured(_drawn, folder, rows, given.seed)
             for method in given.methods:
                 if rows > _MOST.get(method, rows):
                     continue
-                found = measured(METHODS[method], folder, rows, given.one_worker)
+                found = measured(METHODS[method], folder, rows, one_worker)
                 found["vectors MB"] = rows * DIMENSION * 4 / 1e6
                 results.add((f"mixture of {rows:,}", 0.0, method), found, found["seconds"])
                 print(method, rows, {k: round(v, 1) for k, v in found.items()}, flush=True)

@@ -76,9 +76,7 @@ class Linkage:
         return int(np.searchsorted(-self.similarities, -similarity, side="right"))
 
 
-def average_linkage(
-    sums: np.ndarray, weights: np.ndarray, floor: float, outside: np.ndarray | None = None
-) -> Linkage:
+def average_linkage(sums: np.ndarray, weights: np.ndarray, floor: float) -> Linkage:
     """Link clusters given as sums (n, d) of unit vectors and their numbers (n,).
 
     Merges are found down to a mean similarity of `floor`. Ties break by the smaller leaf, but equal
@@ -89,8 +87,27 @@ def average_linkage(
         sums: (n, d) of any float type.
         weights: (n,) positive.
         floor: the least similarity of a merge.
+
+    Raises:
+        ValueError: if there is not one positive weight for each sum.
+    """
+    return certain_linkage(sums, weights, floor, np.full(len(weights), -np.inf))[0]
+
+
+def certain_linkage(
+    sums: np.ndarray, weights: np.ndarray, floor: float, outside: np.ndarray
+) -> tuple[Linkage, np.ndarray]:
+    """Make those merges of `average_linkage` that would be made with all others at hand, too.
+
+    Args:
+        sums: (n, d) of any float type.
+        weights: (n,) positive.
+        floor: the least similarity of a merge.
         outside: (n,) how similar each is at most to a cluster that is not among these, to 5e-4.
-            Only merges are made that would be made with those at hand. None: these are all.
+
+    Returns:
+        the tree; and the smallest leaves of clusters that have a partner, here or elsewhere, down
+        to the floor, and wait for it.
 
     Raises:
         ValueError: if there is not one positive weight for each sum.
@@ -101,12 +118,12 @@ def average_linkage(
             f"sums of shape {sums.shape}, but weights of shape {weights.shape}, the smallest "
             f"{weights.min(initial=np.inf)}: give each cluster one positive weight"
         )
-    nothing = np.full(len(sums), -np.inf)
-    forest = _Forest(_Sums(sums, weights), floor, nothing if outside is None else outside)
+    forest = _Forest(_Sums(sums, weights), floor, outside)
     forest.merge_equal()
     while forest.merge_round():
         pass
-    return _in_order(len(sums), forest.merges)
+    tree = _in_order(len(sums), forest.merges)
+    return tree, np.union1d(forest.living, forest.with_partners_elsewhere())
 
 
 class _Sums:
@@ -176,7 +193,12 @@ class _Forest:
         self.exact = np.zeros((n, _NEIGHBOURS), bool)
         self.bound = np.full(n, np.inf)
         self.living = np.arange(n)
+        self.dropped = np.zeros(n, bool)
         self.merges: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def with_partners_elsewhere(self) -> np.ndarray:
+        """Return the slots of clusters that may have a partner in another worker's hands."""
+        return np.flatnonzero(~self.dropped & (self.outside >= self.floor))
 
     def merge_equal(self) -> None:
         """Merge equal vectors that nothing can be nearer to: no list would hold all of them."""
@@ -318,9 +340,8 @@ class _Forest:
         total = weights[keep] * self.outside[keep] + weights[drop] * self.outside[drop]
         self.outside[keep] = total / (weights[keep] + weights[drop])
         self.sums.add(keep, drop)
-        dropped = np.zeros(len(self.bound), bool)
-        dropped[drop] = True
-        self.living = self.living[~dropped[self.living]]
+        self.dropped[drop] = True
+        self.living = self.living[~self.dropped[self.living]]
 
     def _merge_lists(self, keep: np.ndarray, drop: np.ndarray) -> None:
         """Bring all lists to the state after a merge, before the sums are.

@@ -3,18 +3,20 @@
 In each round every cluster goes to the worker of its cell, and visits some others; one number for
 each visit comes back. What crosses the network is each mean vector once in float16, and once in
 int8 for each visit. A worker holds the clusters that live in one part of a cell, and 100 bytes for
-each visitor.
+each visitor. On an engine that holds in memory what crosses the network, a round goes to its cells
+in waves.
 """
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam import pvalue
 from apache_beam.metrics import Metrics
+from apache_beam.pvalue import AsSingleton
 
 from discovery import partition
 from discovery.intents import IntentRules, condensing_floors
@@ -45,10 +47,12 @@ from schemas import tables
 # Clusters that one worker takes at most, to finish the linkage and to tell known, novel and junk
 # apart.
 MAX_CLUSTERED = 100_000
-# After a round at the lowest floor that leaves more than this share, cells are made larger, until
-# that does not help either.
-_SLOW = 0.9
+# After a round at the lowest floor that leaves more than this share, cells are made larger, and
+# once they are, rounds end.
+_SLOW = 0.85
 _MAX_ROUNDS = 20
+# Clusters whose cells are sent to at once, where what is sent stays in memory.
+_WAVE_CLUSTERS = 250_000
 
 PARTITION = "cells.parquet"
 REMAINING, FINISHED, MERGED = "remaining", "finished", "merged"
@@ -90,17 +94,19 @@ def condense(
             break
         stage, cells = workspace.stage(name), workspace.stage(f"{name}_cells").folder
         floor = floors[min(number, len(floors)) - 1]
-        this = Round(number, left, cell_rows, floor, floors[-1], rules.min_size)
+        waves = math.ceil(left / _WAVE_CLUSTERS) if workspace.shuffles_in_memory else 1
+        lowest = floor == floors[-1]
+        this = Round(number, left, cell_rows, waves, floor, rules.min_size if lowest else 0)
         step = LinkRound(source, this, cells, stage.folder)
         manifest = workspace.run(name, step.wire, scratch=cells)
         before, left = left, manifest.counters.get("clusters_left", 0)
         done = manifest.counters.get("clusters_finished", 0)
         source = CondensedClusters.of(stage, manifest, REMAINING, left)
         finished.append(CondensedClusters.of(stage, manifest, FINISHED, done))
-        if floor == floors[-1] and left > _SLOW * before:
-            if cell_rows >= partition.MAX_CELL_ROWS:
+        if lowest and left > _SLOW * before:
+            if cell_rows == partition.MAX_CELL_ROWS:
                 break
-            cell_rows *= 2
+            cell_rows = partition.MAX_CELL_ROWS
     return [source, *finished]
 
 
@@ -129,17 +135,18 @@ class Round:
         number: 1, 2, …: each has other cells.
         clusters: how many there are.
         cell_rows: how many a cell should hold.
+        waves: how many are made of it, each to other cells.
         floor: the least similarity of a merge.
-        isolated: what is less similar to all others stays what it is.
-        min_size: a smaller one that does is left out.
+        finished_size: in a round at the lowest floor, a cluster that nothing is as similar to is
+            finished from this size on, and left out below; 0 in others, where all go on.
     """
 
     number: int
     clusters: int
     cell_rows: int
+    waves: int
     floor: float
-    isolated: float
-    min_size: int
+    finished_size: int
 
 
 @dataclasses.dataclass
@@ -171,13 +178,25 @@ class LinkRound(beam.PTransform):
             | "Source" >> beam.Create([self.source], reshuffle=False)
             | "Learn" >> beam.Map(_learn, self.round, path)
         )
-        return (
+        names = (
             pipeline
             | "Names" >> beam.Create(self.source.names(), reshuffle=False)
             | "Share" >> beam.Reshuffle()
-            | "Send" >> beam.ParDo(_Send(self.source), pvalue.AsSingleton(learned))
-            | "Gather" >> beam.GroupByKey()
-            | "Search" >> beam.ParDo(_Search(self.cells))
+        )
+        told: list[beam.PCollection] = []
+        for wave in range(self.round.waves):
+            # What the wave before was sent need not be kept any more.
+            turn = names | f"Wait {wave}" >> beam.WaitOn(told[-1]) if told else names
+            cells = range(wave, 2**31, self.round.waves)
+            told.append(
+                turn
+                | f"Send {wave}" >> beam.ParDo(_Send(self.source, cells), AsSingleton(learned))
+                | f"Gather {wave}" >> beam.GroupByKey()
+                | f"Search {wave}" >> beam.ParDo(_Search(self.cells))
+            )
+        return (
+            told
+            | "Told" >> beam.Flatten()
             | "Return" >> beam.GroupByKey()
             | "Merge" >> beam.ParDo(_Merge(self.round, self.cells, self.target))
         )
@@ -194,8 +213,8 @@ def _learn(source: ClusterSource, this: Round, path: str) -> str:
 class _Send(beam.DoFn):
     """A file's clusters to the cells where they live and those they visit, with their home."""
 
-    def __init__(self, source: ClusterSource):
-        self._source = source
+    def __init__(self, source: ClusterSource, cells: range):
+        self._source, self._cells = source, cells
         self._sent = Metrics.counter("linkage", "bytes_sent")
 
     def process(self, name: str, cells: str) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -208,6 +227,8 @@ class _Send(beam.DoFn):
             (visiting, visits[:, 0], visits[:, 1]),
         ):
             for there, rows in _groups(part):
+                if there not in self._cells:
+                    continue
                 batch = _take(table, row[rows])
                 self._sent.inc(batch.nbytes)
                 yield there, batch
@@ -258,13 +279,14 @@ class _Merge(beam.DoFn):
         for batch in told:
             row = np.searchsorted(residents.ids, ids_from_arrow(batch.column("id")))
             np.maximum.at(outside, row, batch.column("similarity").to_numpy())
-        merged, into, nearest = merge_certain(residents, outside, self._round.floor)
-        isolated = nearest < self._round.isolated
-        large = merged.sizes >= self._round.min_size
-        self._left.inc(int(np.count_nonzero(~isolated)))
-        self._finished.inc(int(np.count_nonzero(isolated & large)))
-        self._out.inc(int(merged.sizes[isolated & ~large].sum()))
-        for name, rows in ((REMAINING, ~isolated), (FINISHED, isolated & large)):
+        merged, into, waits = merge_certain(residents, outside, self._round.floor)
+        if not self._round.finished_size:
+            waits[:] = True
+        large = merged.sizes >= self._round.finished_size
+        self._left.inc(int(np.count_nonzero(waits)))
+        self._finished.inc(int(np.count_nonzero(~waits & large)))
+        self._out.inc(int(merged.sizes[~waits & ~large].sum()))
+        for name, rows in ((REMAINING, waits), (FINISHED, ~waits & large)):
             if rows.any():
                 path = _cell(storage.join(self._target, name), part)
                 storage.write_parquet(path, clusters_to_arrow(merged.take(np.flatnonzero(rows))))

@@ -14,7 +14,12 @@ from typing import ClassVar
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    PortableOptions,
+    StandardOptions,
+)
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from pipelines import storage
@@ -86,6 +91,12 @@ class Workspace:
             text = json.dumps({"fingerprint": mark, "settings": settings}, indent=2, default=str)
             storage.write_text(path, text + "\n")
         return cls(folder, options, mark)
+
+    @property
+    def shuffles_in_memory(self) -> bool:
+        """Whether Beam's in-process engine runs it: it keeps in memory all that a shuffle moves."""
+        endpoint = self.options.view_as(PortableOptions).job_endpoint
+        return endpoint == "embed" or self.options.view_as(StandardOptions).runner == "FnApiRunner"
 
     def stage(self, name: str) -> Stage:
         """Return the folder of a stage."""

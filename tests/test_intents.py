@@ -75,6 +75,27 @@ def test_a_cluster_that_looks_known_is_not_novel_though_it_holds_no_label():
     assert found.kinds.tolist() == [0]
 
 
+@pytest.mark.parametrize(
+    ("novelty", "labels", "each", "is_novel"),
+    [
+        (-0.5, 0, 10, True),  # less like known ones than they are, and where are its labels?
+        (-1.5, 0, 10, False),  # as well known as they are
+        (-0.5, 5, 10, False),  # half as many labels as others have
+        (-0.5, 0, 1, False),  # no more than chance: others have few, too
+    ],
+)
+def test_a_cluster_that_lacks_labels_need_not_be_flagged(novelty, labels, each, is_novel):
+    known = [
+        group
+        for intent in range(5)
+        for group in ((bunch(intent, 20), UNLABELED, -1.0), (bunch(intent, each, 1), intent, 0.0))
+    ]
+    found = discover_intents(
+        points(*known, (bunch(9, 20), UNLABELED, novelty), (bunch(9, labels, 1), 0, 0.0)), RULES
+    )
+    assert (NOVEL in found.kinds) == is_novel
+
+
 def test_a_stray_label_does_not_make_a_novel_cluster_known():
     found = discover_intents(
         points(

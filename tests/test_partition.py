@@ -67,7 +67,7 @@ def test_what_is_merged_in_a_part_is_merged_in_the_whole(n, dimension, parts, se
 
 def test_a_part_that_is_all_there_is_gives_the_exact_answer():
     clusters = Clusters.joined([drawn(300, 16)])
-    merged, into, nearest = merge_certain(clusters, np.full(300, -np.inf), floor=0.5)
+    merged, into, waits = merge_certain(clusters, np.full(300, -np.inf), floor=0.5)
     weights = clusters.weights.astype(float)
     sums = clusters.means.astype(float) * weights[:, None]
     label = average_linkage(sums, weights, 0.5).cut(0.5)
@@ -79,10 +79,7 @@ def test_a_part_that_is_all_there_is_gives_the_exact_answer():
         np.testing.assert_allclose(merged.means[row], mean, atol=1e-3)
         for total, column in zip(merged.columns()[2:], clusters.columns()[2:], strict=True):
             assert total[row] == pytest.approx(column[rows].sum())
-    similarity = merged.means.astype(float) @ merged.means.astype(float).T
-    np.fill_diagonal(similarity, -np.inf)
-    np.testing.assert_allclose(nearest, similarity.max(axis=1), atol=1e-5)
-    assert (nearest < 0.5 + 1e-3).all()
+    assert not waits.any()
 
 
 def test_one_with_a_nearer_one_elsewhere_waits():
@@ -91,9 +88,17 @@ def test_one_with_a_nearer_one_elsewhere_waits():
     two = Clusters(np.array(["0" * 32, "1" * 32], "S32"), means, ones, ones, ones * 0.0, ones)
     alone, _, _ = merge_certain(two, np.array([0.7, 0.7]), floor=0.5)
     assert len(alone.ids) == 1
-    waits, into, nearest = merge_certain(two, np.array([0.7, 0.9]), floor=0.5)
-    assert len(waits.ids) == 2 and into.tolist() == [0, 1]
-    np.testing.assert_allclose(nearest, [0.8, 0.9], atol=1e-3)
+    both, into, waits = merge_certain(two, np.array([0.7, 0.9]), floor=0.5)
+    assert len(both.ids) == 2 and into.tolist() == [0, 1] and waits.all()
+
+
+def test_one_waits_while_another_is_as_near_as_the_floor():
+    means = np.eye(3, dtype=np.float16)
+    ones = np.ones(3, np.int64)
+    ids = np.array([f"{i:032x}" for i in range(3)], "S32")
+    three = Clusters(ids, means, ones, ones, ones * 0.0, ones)
+    _, into, waits = merge_certain(three, np.array([0.3, 0.6, -np.inf]), floor=0.5)
+    assert into.tolist() == [0, 1, 2] and waits.tolist() == [False, True, False]
 
 
 def test_equal_vectors_on_two_workers_do_not_wait_for_each_other():

@@ -1,0 +1,59 @@
+"""Rounds of linkage in memory that what they link would not fit into."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.mixtures import draw_mixture
+from benchmarks.scale import write_log
+
+ROOT = Path(__file__).parent.parent
+ROWS = 120_000
+# Beyond what the process has after it has linked a small log. The log is 184 MB as float32.
+LIMIT_MB = 550
+
+# Cells are small so that it takes seconds.
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from benchmarks import scale
+from discovery import partition
+from pipelines import linkage
+
+partition.CELL_ROWS, partition.MAX_CELL_ROWS, linkage._WAVE_CLUSTERS = 1024, 2048, 15_000
+small, folder, rows, method, megabytes = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
+for first in (scale.linkage, scale.exact):
+    first(small, 5_000, 1_000)
+status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+limit = int(status["VmData"].split()[0]) * 1024 + int(megabytes) * 2**20
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+print(getattr(scale, method)(folder, int(rows), 20_000)["ARI"])
+"""
+
+
+def write(folder: Path, rows: int) -> str:
+    drawn = draw_mixture(rows)
+    write_log(folder, drawn.vectors, drawn.intents)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory) -> tuple[str, str]:
+    folder = tmp_path_factory.mktemp("logs")
+    return write(folder / "small", 5_000), write(folder / "large", ROWS)
+
+
+def limited(logs: tuple[str, str], method: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", LIMITED, *logs, str(ROWS), method, str(LIMIT_MB)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_rounds_fit_where_gathering_does_not(logs):
+    gathered = limited(logs, "exact")
+    assert gathered.returncode != 0, "one worker could have done it: the limit shows nothing"
+    found = limited(logs, "linkage")
+    assert found.returncode == 0, found.stderr
+    assert float(found.stdout) > 90
