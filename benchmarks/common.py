@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from discovery.encoder import BATCH_TEXTS, load_encoder
+from discovery.precision import BF16, FP32
 from discovery.text import normalise
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -29,6 +30,8 @@ TRAIN, DEV, TEST = "train", "dev", "test"
 OPEN = -1
 _LIBRARIES = ("numpy", "torch", "scikit-learn", "scipy", "faiss-cpu", "sentence-transformers")
 _TEST_PER_CENT = 25
+# Options that a result tells.
+_TOLD = ("known", "seeds", "encoder", "precision", "distinct")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Options:
         out: JSON file for the results, or None.
         cache: folder for vectors, or None.
         encoder: hub id or folder; None for the default encoder.
+        precision: of the encoder; None for the best here.
         distinct: keep one row of each normalised text, a test row before others.
         methods: names of the methods to run; empty for all.
     """
@@ -52,6 +56,7 @@ class Options:
     out: Path | None = None
     cache: Path | None = None
     encoder: str | None = None
+    precision: str | None = None
     distinct: bool = False
     methods: tuple[str, ...] = ()
 
@@ -75,6 +80,7 @@ def parse_options(
     parser.add_argument("--out", type=Path, metavar="RESULT.json")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder that keeps vectors")
     parser.add_argument("--encoder", help="hub id or folder of a SentenceTransformer")
+    parser.add_argument("--encoder-precision", choices=(FP32, BF16), help="(the best here)")
     parser.add_argument("--distinct", action="store_true", help="one row for each text")
     parser.add_argument("--methods", nargs="+", default=[], metavar="NAME")
     found = parser.parse_args(arguments)
@@ -87,6 +93,7 @@ def parse_options(
         out=found.out,
         cache=found.cache,
         encoder=found.encoder,
+        precision=found.encoder_precision,
         distinct=found.distinct,
         methods=tuple(found.methods),
     )
@@ -195,7 +202,7 @@ def _distinct_rows(utterances: Utterances) -> np.ndarray:
 def encode(utterances: Utterances, options: Options) -> np.ndarray:
     """Encode the texts: (n, d) float16, unit norm; from the cache if they are there."""
     texts, inverse = np.unique(utterances.texts.astype(str), return_inverse=True)
-    encoder = load_encoder(options.encoder)
+    encoder = load_encoder(options.encoder, precision=options.precision)
     kept = None
     if options.cache is not None:
         content = hashlib.sha256("\0".join(texts).encode()).hexdigest()
@@ -252,7 +259,9 @@ class Results:
         result = {
             "command": f"python -m benchmarks.{Path(sys.argv[0]).stem}{flags}",
             "versions": _versions(),
-            "options": {k: options[k] for k in ("known", "seeds", "encoder", "distinct")},
+            "options": {
+                k: options[k] for k in ("known", "seeds", "encoder", "precision", "distinct")
+            },
             "results": self.rows(),
         }
         out.write_text(json.dumps(result, indent=1) + "\n")

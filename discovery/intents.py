@@ -2,7 +2,7 @@
 
 Labelled utterances and out-of-domain examples are clustered along with the log. What a cluster
 holds tells what it is: single utterances near the edge of a known intent look like known ones, a
-whole cluster of them does not.
+whole cluster of them does not, and where labelled utterances would be expected their absence tells.
 """
 
 from dataclasses import dataclass
@@ -210,29 +210,33 @@ class _Usual:
 
 def _usual(points: Points, clusters: np.ndarray, rules: IntentRules) -> _Usual:
     """Look at the clusters that hold a good share of an intent's labelled utterances."""
-    held = _held(points, clusters)
-    log, _, novelty = points.log_counts(clusters, len(held))
-    of_known = (_largest_share(held) >= rules.known_share) & (log >= max(rules.min_size, 1))
+    found, share, _ = _labels_in(points, clusters)
+    log, _, novelty = points.log_counts(clusters, len(found))
+    of_known = (share >= rules.known_share) & (log >= max(rules.min_size, 1))
     if np.count_nonzero(of_known) < _ENOUGH_KNOWN:
         return _Usual()
-    labeled = held.sum(axis=1)[of_known] / log[of_known]
     return _Usual(
         novelty=min(0.0, float(np.median(novelty[of_known]))),
-        labeled=float(np.quantile(labeled, _RARELY_FEWER)),
+        labeled=float(np.quantile(found[of_known] / log[of_known], _RARELY_FEWER)),
     )
 
 
-def _held(points: Points, clusters: np.ndarray) -> np.ndarray:
-    """Return (n, k), how many labelled utterances of each known intent each cluster holds."""
-    labeled = points.labels >= 0
-    n, intents = clusters.max() + 1, points.labels.max(initial=-1) + 1
-    pairs = clusters[labeled] * intents + points.labels[labeled]
-    return np.bincount(pairs, minlength=n * intents).reshape(n, intents)
+def _labels_in(points: Points, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what labelled utterances each cluster holds.
 
-
-def _largest_share(held: np.ndarray) -> np.ndarray:
-    """Return (n,) the largest share of an intent's labelled utterances in each cluster."""
-    return (held / np.maximum(held.sum(axis=0), 1)).max(axis=1, initial=0)
+    Returns:
+        (n,) how many; (n,) the largest share of an intent's that it holds; and (n,) the intent that
+        most of them are of, ties by the smaller index, -1 where there are none.
+    """
+    labels, where = points.labels[points.labels >= 0], clusters[points.labels >= 0]
+    n = clusters.max() + 1
+    (cluster, intent), count = np.unique(np.stack([where, labels]), axis=1, return_counts=True)
+    share, most = np.zeros(n), np.full(n, -1)
+    np.maximum.at(share, cluster, count / np.bincount(labels)[intent])
+    # Of several for one cluster the last is kept.
+    order = np.lexsort((-intent, count))
+    most[cluster[order]] = intent[order]
+    return np.bincount(where, minlength=n), share, most
 
 
 def _lacks(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -283,14 +287,13 @@ def _verdicts(points: Points, clusters: np.ndarray, rules: IntentRules) -> np.nd
         lift = (junk / of_junk.sum()) / np.maximum(log / max(log.sum(), 1), 1e-12)
         kinds[(junk > 0) & (lift >= rules.junk_lift)] = OUT_OF_DOMAIN
 
-    held = _held(points, clusters)
-    found, share = held.sum(axis=1), _largest_share(held)
+    found, share, most = _labels_in(points, clusters)
     if found.any():
         usual = _usual(points, clusters, rules)
         lacks = _lacks(found, usual.labeled * log) & (share < rules.known_share)
         looks_novel = novelty > np.where(lacks, usual.novelty, 0)
         is_known = (found > 0) & (~looks_novel | (share >= rules.known_share))
-        kinds = np.where(is_known, held.argmax(axis=1), kinds)
+        kinds = np.where(is_known, most, kinds)
         # Not like anything novel, though no labelled utterance fell into it.
         kinds = np.where((found == 0) & ~looks_novel, _TOO_SMALL, kinds)
     return kinds

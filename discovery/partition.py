@@ -143,7 +143,7 @@ def learn_partition(sample: np.ndarray, clusters: int, cell_rows: int, seed: int
     )
     means.train(sample)
     # Equal vectors give equal centroids, among which those of their kind would be lost.
-    centroids = np.unique(means.centroids, axis=0)
+    centroids = np.unique(np.asarray(means.centroids), axis=0)
     home = _nearest_cells(sample, centroids)[:, 0]
     share = np.bincount(home, minlength=len(centroids)) / len(sample)
     parts = np.maximum(1, np.ceil(share * clusters / (_FULL * cell_rows))).astype(np.int64)
