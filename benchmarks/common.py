@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from discovery.encoder import BATCH_TEXTS, load_encoder
+from discovery.encoder import BATCH_TEXTS, Encoder, load_encoder
 from discovery.precision import BF16, FP32
 from discovery.text import normalise
 
@@ -30,8 +30,6 @@ TRAIN, DEV, TEST = "train", "dev", "test"
 OPEN = -1
 _LIBRARIES = ("numpy", "torch", "scikit-learn", "scipy", "faiss-cpu", "sentence-transformers")
 _TEST_PER_CENT = 25
-# Options that a result tells.
-_TOLD = ("known", "seeds", "encoder", "precision", "distinct")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +197,15 @@ def _distinct_rows(utterances: Utterances) -> np.ndarray:
     return np.array(sorted(first.values()), np.int64)
 
 
+def encoder_of(options: Options) -> Encoder:
+    """Load the encoder that the flags say."""
+    return load_encoder(options.encoder, precision=options.precision)
+
+
 def encode(utterances: Utterances, options: Options) -> np.ndarray:
     """Encode the texts: (n, d) float16, unit norm; from the cache if they are there."""
     texts, inverse = np.unique(utterances.texts.astype(str), return_inverse=True)
-    encoder = load_encoder(options.encoder, precision=options.precision)
+    encoder = encoder_of(options)
     kept = None
     if options.cache is not None:
         content = hashlib.sha256("\0".join(texts).encode()).hexdigest()

@@ -30,11 +30,11 @@ from benchmarks.common import (
     Results,
     Utterances,
     encode,
+    encoder_of,
     load_utterances,
     parse_options,
 )
 from discovery.domains import link_domains
-from discovery.encoder import load_encoder
 from discovery.evaluation import Found, Truth, evaluate_discovery, recovery
 from discovery.fit import MAX_LABELED, MAX_LOG, FitSettings, TrainingData, fit_model
 from discovery.intents import NOVEL, UNLABELED, Points, assign, discover_intents
@@ -205,7 +205,7 @@ def load_noise(options: Options) -> tuple[Utterances, np.ndarray]:
 def main() -> None:
     """Run the benchmark."""
     options = parse_options(__doc__, SETS, known=(0.75,))
-    ood = load_encoder(options.encoder).encode(OUT_OF_DOMAIN.read_text().splitlines())
+    ood = encoder_of(options).encode(OUT_OF_DOMAIN.read_text().splitlines())
     noise = load_noise(options)
     results = Results(options)
     for path in options.data:

@@ -32,6 +32,7 @@ from runners.workers import pool_command
 from schemas.tables import TABLES
 from tests.engines import programs
 from tests.engines.cluster import FlinkCluster
+from tests.process_tree import children
 
 LABELS = DATA / "massive_en" / "utterances.parquet"
 # By name: parallelism on Flink, or None in process, and the encoder's threads in each worker.
@@ -130,13 +131,13 @@ def sizes(pid: int, owner: str) -> Iterator[tuple[str, float]]:
     """Return the megabytes of a process and of what it has started, with their owners."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        children = [c.read_text().split() for c in Path(f"/proc/{pid}/task").glob("*/children")]
+        started = children(pid)
         name = Path(f"/proc/{pid}/comm").read_text().strip()
     except (FileNotFoundError, ProcessLookupError):
         return  # it has ended
     owner = "job server" if (owner, name) == ("driver", "java") else owner
     yield owner, sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1e3
-    for child in (int(c) for group in children for c in group):
+    for child in started:
         yield from sizes(child, owner)
 
 

@@ -26,10 +26,10 @@ from benchmarks.common import (
     Results,
     Utterances,
     encode,
+    encoder_of,
     load_utterances,
     parse_options,
 )
-from discovery.encoder import load_encoder
 from discovery.evaluation import auroc, fpr_at_recall, open_intent_scores
 from discovery.novelty import SCORES, fit_novelty
 
@@ -96,7 +96,7 @@ def main() -> None:
     """Run the benchmark."""
     options = parse_options(__doc__, SETS)
     methods = options.methods or tuple(METHODS)
-    ood = load_encoder(options.encoder).encode(OUT_OF_DOMAIN.read_text().splitlines())
+    ood = encoder_of(options).encode(OUT_OF_DOMAIN.read_text().splitlines())
     results = Results(options)
     for path in options.data:
         utterances = load_utterances(path, options.distinct)

@@ -136,7 +136,7 @@ def discover_intents(points: Points, rules: IntentRules) -> Intents:
             "sample them first"
         )
     clusters = _clusters(points, rules)
-    kinds = _verdicts(points, clusters, rules)
+    kinds = _verdicts(points, clusters, _held(points, clusters), rules)
     owner = np.where(points.labels >= 0, points.labels, kinds[clusters])
     known = np.unique(owner[owner >= 0])
     rows = [np.flatnonzero(owner == k) for k in known]
@@ -183,8 +183,9 @@ def _clusters(points: Points, rules: IntentRules) -> np.ndarray:
     sums = points.vectors * points.weights[:, None]
     tree = average_linkage(sums, points.weights, floor=1 - rules.distance)
     clusters = _numbered(tree.cut(1 - rules.distance))
-    is_known = _verdicts(points, clusters, rules) >= 0
-    usual = _usual(points, clusters, rules)
+    held = _held(points, clusters)
+    usual = _usual(held, rules)
+    is_known = _verdicts(points, clusters, held, rules) >= 0
     parts = clusters
     for share in _CLOSER:
         fine = _numbered(tree.cut(1 - share * rules.distance))
@@ -193,6 +194,40 @@ def _clusters(points: Points, rules: IntentRules) -> np.ndarray:
         hidden &= parts == clusters
         parts = np.where(hidden, parts.max() + 1 + fine, parts)
     return _numbered(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What each of n clusters holds.
+
+    Attributes:
+        log: (n,) distinct utterances of the log.
+        novelty: (n,) their mean novelty.
+        labeled: (n,) labelled utterances.
+        share: (n,) the largest share of an intent's labelled utterances.
+        intent: (n,) the intent that most of them are of, ties by the smaller index; -1 where there
+            are none.
+    """
+
+    log: np.ndarray
+    novelty: np.ndarray
+    labeled: np.ndarray
+    share: np.ndarray
+    intent: np.ndarray
+
+
+def _held(points: Points, clusters: np.ndarray) -> _Held:
+    """Look into clusters 0, 1, …"""
+    n = clusters.max() + 1
+    log, _, novelty = points.log_counts(clusters, n)
+    labels, where = points.labels[points.labels >= 0], clusters[points.labels >= 0]
+    (cluster, intent), count = np.unique(np.stack([where, labels]), axis=1, return_counts=True)
+    share, most = np.zeros(n), np.full(n, -1)
+    np.maximum.at(share, cluster, count / np.bincount(labels)[intent])
+    # Of several for one cluster the last is kept.
+    order = np.lexsort((-intent, count))
+    most[cluster[order]] = intent[order]
+    return _Held(log, novelty, np.bincount(where, minlength=n), share, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,35 +243,17 @@ class _Usual:
     labeled: float = 0.0
 
 
-def _usual(points: Points, clusters: np.ndarray, rules: IntentRules) -> _Usual:
+def _usual(held: _Held, rules: IntentRules) -> _Usual:
     """Look at the clusters that hold a good share of an intent's labelled utterances."""
-    found, share, _ = _labels_in(points, clusters)
-    log, _, novelty = points.log_counts(clusters, len(found))
-    of_known = (share >= rules.known_share) & (log >= max(rules.min_size, 1))
+    of_known = (held.share >= rules.known_share) & (held.log >= max(rules.min_size, 1))
     if np.count_nonzero(of_known) < _ENOUGH_KNOWN:
         return _Usual()
     return _Usual(
-        novelty=min(0.0, float(np.median(novelty[of_known]))),
-        labeled=float(np.quantile(found[of_known] / log[of_known], _RARELY_FEWER)),
+        novelty=min(0.0, float(np.median(held.novelty[of_known]))),
+        labeled=float(
+            np.quantile((held.labeled / np.maximum(held.log, 1))[of_known], _RARELY_FEWER)
+        ),
     )
-
-
-def _labels_in(points: Points, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what labelled utterances each cluster holds.
-
-    Returns:
-        (n,) how many; (n,) the largest share of an intent's that it holds; and (n,) the intent that
-        most of them are of, ties by the smaller index, -1 where there are none.
-    """
-    labels, where = points.labels[points.labels >= 0], clusters[points.labels >= 0]
-    n = clusters.max() + 1
-    (cluster, intent), count = np.unique(np.stack([where, labels]), axis=1, return_counts=True)
-    share, most = np.zeros(n), np.full(n, -1)
-    np.maximum.at(share, cluster, count / np.bincount(labels)[intent])
-    # Of several for one cluster the last is kept.
-    order = np.lexsort((-intent, count))
-    most[cluster[order]] = intent[order]
-    return np.bincount(where, minlength=n), share, most
 
 
 def _lacks(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -275,27 +292,26 @@ def _numbered(labels: np.ndarray) -> np.ndarray:
 _TOO_SMALL = -3
 
 
-def _verdicts(points: Points, clusters: np.ndarray, rules: IntentRules) -> np.ndarray:
+def _verdicts(points: Points, clusters: np.ndarray, held: _Held, rules: IntentRules) -> np.ndarray:
     """Return what each cluster is: a known intent, NOVEL, OUT_OF_DOMAIN or _TOO_SMALL."""
-    n = clusters.max() + 1
-    log, _, novelty = points.log_counts(clusters, n)
+    log = held.log
     kinds = np.where(log >= rules.min_size, NOVEL, _TOO_SMALL)
 
     of_junk = points.labels == OUT_OF_DOMAIN
     if of_junk.any():
-        junk = np.bincount(clusters[of_junk], minlength=n)
+        junk = np.bincount(clusters[of_junk], minlength=len(log))
         lift = (junk / of_junk.sum()) / np.maximum(log / max(log.sum(), 1), 1e-12)
         kinds[(junk > 0) & (lift >= rules.junk_lift)] = OUT_OF_DOMAIN
 
-    found, share, most = _labels_in(points, clusters)
-    if found.any():
-        usual = _usual(points, clusters, rules)
-        lacks = _lacks(found, usual.labeled * log) & (share < rules.known_share)
-        looks_novel = novelty > np.where(lacks, usual.novelty, 0)
-        is_known = (found > 0) & (~looks_novel | (share >= rules.known_share))
-        kinds = np.where(is_known, most, kinds)
+    if held.labeled.any():
+        usual = _usual(held, rules)
+        holds_intent = held.share >= rules.known_share
+        lacks = _lacks(held.labeled, usual.labeled * log) & ~holds_intent
+        looks_novel = held.novelty > np.where(lacks, usual.novelty, 0)
+        is_known = (held.labeled > 0) & (~looks_novel | holds_intent)
+        kinds = np.where(is_known, held.intent, kinds)
         # Not like anything novel, though no labelled utterance fell into it.
-        kinds = np.where((found == 0) & ~looks_novel, _TOO_SMALL, kinds)
+        kinds = np.where((held.labeled == 0) & ~looks_novel, _TOO_SMALL, kinds)
     return kinds
 
 

@@ -91,7 +91,7 @@ def average_linkage(sums: np.ndarray, weights: np.ndarray, floor: float) -> Link
     Raises:
         ValueError: if there is not one positive weight for each sum.
     """
-    return certain_linkage(sums, weights, floor, np.full(len(weights), -np.inf))[0]
+    return certain_linkage(sums, weights, floor, np.full(np.shape(sums)[:1], -np.inf))[0]
 
 
 def certain_linkage(
@@ -122,8 +122,7 @@ def certain_linkage(
     forest.merge_equal()
     while forest.merge_round():
         pass
-    tree = _in_order(len(sums), forest.merges)
-    return tree, np.union1d(forest.living, forest.with_partners_elsewhere())
+    return _in_order(len(sums), forest.merges), forest.waiting()
 
 
 class _Sums:
@@ -196,9 +195,10 @@ class _Forest:
         self.dropped = np.zeros(n, bool)
         self.merges: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def with_partners_elsewhere(self) -> np.ndarray:
-        """Return the slots of clusters that may have a partner in another worker's hands."""
-        return np.flatnonzero(~self.dropped & (self.outside >= self.floor))
+    def waiting(self) -> np.ndarray:
+        """Return the slots of clusters that have a partner here, or may have one elsewhere."""
+        elsewhere = np.flatnonzero(~self.dropped & (self.outside >= self.floor))
+        return np.union1d(self.living, elsewhere)
 
     def merge_equal(self) -> None:
         """Merge equal vectors that nothing can be nearer to: no list would hold all of them."""

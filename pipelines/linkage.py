@@ -96,7 +96,7 @@ def condense(
         floor = floors[min(number, len(floors)) - 1]
         waves = math.ceil(left / _WAVE_CLUSTERS) if workspace.shuffles_in_memory else 1
         lowest = floor == floors[-1]
-        this = Round(number, left, cell_rows, waves, floor, rules.min_size if lowest else 0)
+        this = Round(number, left, cell_rows, waves, floor, lowest, rules.min_size)
         step = LinkRound(source, this, cells, stage.folder)
         manifest = workspace.run(name, step.wire, scratch=cells)
         before, left = left, manifest.counters.get("clusters_left", 0)
@@ -137,8 +137,8 @@ class Round:
         cell_rows: how many a cell should hold.
         waves: how many are made of it, each to other cells.
         floor: the least similarity of a merge.
-        finished_size: in a round at the lowest floor, a cluster that nothing is as similar to is
-            finished from this size on, and left out below; 0 in others, where all go on.
+        lowest: whether no lower floor follows: what nothing is as similar to stays what it is.
+        min_size: a smaller one that does is left out.
     """
 
     number: int
@@ -146,7 +146,8 @@ class Round:
     cell_rows: int
     waves: int
     floor: float
-    finished_size: int
+    lowest: bool
+    min_size: int
 
 
 @dataclasses.dataclass
@@ -187,10 +188,10 @@ class LinkRound(beam.PTransform):
         for wave in range(self.round.waves):
             # What the wave before was sent need not be kept any more.
             turn = names | f"Wait {wave}" >> beam.WaitOn(told[-1]) if told else names
-            cells = range(wave, 2**31, self.round.waves)
+            send = _Send(self.source, wave, self.round.waves)
             told.append(
                 turn
-                | f"Send {wave}" >> beam.ParDo(_Send(self.source, cells), AsSingleton(learned))
+                | f"Send {wave}" >> beam.ParDo(send, AsSingleton(learned))
                 | f"Gather {wave}" >> beam.GroupByKey()
                 | f"Search {wave}" >> beam.ParDo(_Search(self.cells))
             )
@@ -211,10 +212,13 @@ def _learn(source: ClusterSource, this: Round, path: str) -> str:
 
 
 class _Send(beam.DoFn):
-    """A file's clusters to the cells where they live and those they visit, with their home."""
+    """A file's clusters to the parts where they live and those they visit, with their home.
 
-    def __init__(self, source: ClusterSource, cells: range):
-        self._source, self._cells = source, cells
+    Each wave goes to one in so many parts.
+    """
+
+    def __init__(self, source: ClusterSource, wave: int, waves: int):
+        self._source, self._wave, self._waves = source, wave, waves
         self._sent = Metrics.counter("linkage", "bytes_sent")
 
     def process(self, name: str, cells: str) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -226,10 +230,9 @@ class _Send(beam.DoFn):
             (living, np.arange(len(home)), home),
             (visiting, visits[:, 0], visits[:, 1]),
         ):
-            for there, rows in _groups(part):
-                if there not in self._cells:
-                    continue
-                batch = _take(table, row[rows])
+            now = part % self._waves == self._wave
+            for there, rows in _groups(part[now]):
+                batch = _take(table, row[now][rows])
                 self._sent.inc(batch.nbytes)
                 yield there, batch
 
@@ -280,9 +283,8 @@ class _Merge(beam.DoFn):
             row = np.searchsorted(residents.ids, ids_from_arrow(batch.column("id")))
             np.maximum.at(outside, row, batch.column("similarity").to_numpy())
         merged, into, waits = merge_certain(residents, outside, self._round.floor)
-        if not self._round.finished_size:
-            waits[:] = True
-        large = merged.sizes >= self._round.finished_size
+        waits |= not self._round.lowest
+        large = merged.sizes >= self._round.min_size
         self._left.inc(int(np.count_nonzero(waits)))
         self._finished.inc(int(np.count_nonzero(~waits & large)))
         self._out.inc(int(merged.sizes[~waits & ~large].sum()))
