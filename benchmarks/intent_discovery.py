@@ -49,8 +49,10 @@ from discovery.distance import (
     nearest_centroids,
 )
 from discovery.evaluation import ari, contingency, hungarian_accuracy, known_novel_accuracy, nmi
+from discovery.intent_space import learn_intent_space
 from discovery.linkage import average_linkage
 from discovery.metric import FAST, MetricSettings, train_metric_head
+from discovery.novelty import fit_novelty
 
 SETS = ("textoir_banking", "textoir_clinc")
 KNOWN = (0.0, 0.25, 0.5, 0.75)
@@ -111,10 +113,14 @@ class Space:
 
     @classmethod
     def learn(cls, task: Task, settings: MetricSettings) -> "Space":
-        """Train the head, learn the distance and link up to it."""
+        """Fit stage I, learn the space and the distance, and link up to it."""
         start = time.perf_counter()
-        head = train_metric_head(task.train, task.labels, settings)
-        distance = learn_intent_distance(task.train, task.labels, settings)
+        labelled = task.labels >= 0
+        novelty = None
+        if labelled.any():
+            names, given = np.unique(task.labels[labelled], return_inverse=True)
+            novelty = fit_novelty(task.train[labelled], given, len(names), seed=task.seed)
+        head, distance = learn_intent_space(task.train, task.labels, settings, novelty)
         train, test = head.transform(task.train), head.transform(task.test)
         cut = 1 - distance.value
         clusters = average_linkage(train, np.ones(len(train)), floor=cut).cut(cut)

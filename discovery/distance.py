@@ -6,12 +6,13 @@ everything is linked, and the cut is the one that groups the held-out intents be
 themselves and apart from the other known ones.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from discovery.linkage import average_linkage
-from discovery.metric import MetricSettings, default_neighbours, train_metric_head
+from discovery.metric import UNLABELED, MetricSettings, default_neighbours, train_metric_head
 
 # Used when there are too few labelled intents to learn from: medians of what is best on the train
 # splits of textoir_banking (0.57; 0.38), massive_en (0.77; 0.53) and clinc150 (0.47; 0.34), by
@@ -58,12 +59,17 @@ class IntentDistance:
 
 
 def learn_intent_distance(
-    vectors: np.ndarray, labels: np.ndarray, settings: MetricSettings | None = None
+    vectors: np.ndarray,
+    labels: np.ndarray,
+    settings: MetricSettings | None = None,
+    doubt: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
 ) -> IntentDistance:
-    """Learn the distance from vectors (n, d), unit norm, and labels (n,) int, -1 = unlabelled.
+    """Learn the distance from vectors (n, d), unit norm, and labels (n,) int, below 0 = unlabelled.
 
-    The settings are those of the head that the distance is for. With fewer than `MIN_INTENTS`
-    intents of two labelled utterances the documented defaults are returned.
+    The settings are those of the head that the distance is for, and so is `doubt`: given vectors
+    and labels, of which some are hidden, it returns the labels with what looks like none of those
+    left as DOUBTED. With fewer than `MIN_INTENTS` intents of two labelled utterances the documented
+    defaults are returned.
     """
     settings = settings or MetricSettings()
     labels = np.asarray(labels, np.int64)
@@ -87,7 +93,8 @@ def learn_intent_distance(
     agreement, spaces = [], []
     for held_out in np.array_split(random.permutation(usable), _FOLDS):
         held = np.isin(labels, held_out)
-        head = train_metric_head(vectors, np.where(held, -1, labels), settings)
+        told = np.where(held, UNLABELED, labels)
+        head = train_metric_head(vectors, told if doubt is None else doubt(vectors, told), settings)
         space = head.transform(vectors)
         tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
         agreement.append([_agreement(tree.cut(1 - float(cut)), labels, held) for cut in _GRID])
@@ -191,7 +198,7 @@ def _smallest(vectors: np.ndarray, labels: np.ndarray) -> int:
 
 def _reach(space: np.ndarray, clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:
     """Return the distance to the nearest large cluster that covers the held-out utterances."""
-    small = _smallest(space, np.where(held, -1, labels))
+    small = _smallest(space, np.where(held, UNLABELED, labels))
     _, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
     large = counts[index] >= small
     large = large if large.any() else np.ones_like(large)

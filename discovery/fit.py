@@ -10,10 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from discovery.distance import learn_intent_distance
 from discovery.domains import learn_domain_distance
+from discovery.intent_space import learn_intent_space
 from discovery.intents import OUT_OF_DOMAIN, UNLABELED, IntentRules
-from discovery.metric import FAST, MetricSettings, train_metric_head
+from discovery.metric import FAST, MetricSettings
 from discovery.model import EncoderIdentity, Model
 from discovery.novelty import fit_novelty
 
@@ -84,12 +84,11 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, choices: FitSettings
             np.full(len(data.out_of_domain), UNLABELED, np.int64),
         ]
     )
-    head = train_metric_head(vectors, labels, choices.metric)
+    ood = data.out_of_domain if len(data.out_of_domain) else None
     novelty = None
     if known:
-        ood = data.out_of_domain if len(data.out_of_domain) else None
         novelty = fit_novelty(data.labeled, data.labels, known, ood_vectors=ood, seed=seed)
-    distance = learn_intent_distance(vectors, labels, choices.metric)
+    head, distance = learn_intent_space(vectors, labels, choices.metric, novelty, ood)
     domain_distance = learn_domain_distance(
         class_means(data.labeled, data.labels, known), data.domains, seed
     )

@@ -3,7 +3,8 @@
 ``z = normalise(x + MLP(x))`` with one hidden layer. It learns from labelled pairs (supervised
 contrastive loss, Khosla et al., arXiv 2004.11362) and from all utterances (nearest neighbours as
 positives, after MTP-CLNN, Zhang et al., ACL 2022); ADVIN's pairwise margin loss (arXiv 2006.01208)
-is the other choice.
+is the other choice. What stage I doubts is not pulled towards labelled utterances: a new intent
+beside a known one would be learned to be a part of it.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,9 @@ import torch
 from torch.nn import functional
 
 from discovery.precision import autocast, best_precision
+
+# Labels of rows that have none: nothing is known of them, or they look like no labelled intent.
+UNLABELED, DOUBTED = -1, -2
 
 # Neighbour search is quadratic; callers sample a larger log down to this many rows.
 MAX_ROWS = 100_000
@@ -141,8 +145,9 @@ def default_neighbours(vectors: np.ndarray, labels: np.ndarray) -> int:
 def train_metric_head(
     vectors: np.ndarray, labels: np.ndarray, settings: MetricSettings | None = None
 ) -> MetricHead:
-    """Train a metric head on vectors (n, d), unit norm, and labels (n,) int, -1 = unlabelled.
+    """Train a metric head on vectors (n, d), unit norm, and labels (n,) int.
 
+    Labels are 0 or above, UNLABELED, or DOUBTED: such a row is not pulled towards labelled ones.
     Works with no labels at all (neighbour loss alone). On a processor the same rows, settings and
     thread count give the same weights; a GPU is used where there is one.
 
@@ -236,9 +241,11 @@ def _neighbour_positives(rows, neighbours, labels, place) -> torch.Tensor:
     positives.scatter_(1, torch.where(at < 0, len(rows), at), 1.0)
     positives = positives[:, :-1]
     own = labels[rows]
-    both = (own[:, None] >= 0) & (own[None, :] >= 0)
+    labelled, doubted = own >= 0, own == DOUBTED
+    both = labelled[:, None] & labelled[None, :]
     positives = torch.where(both, (own[:, None] == own[None, :]).float(), positives)
-    return positives.fill_diagonal_(0)
+    apart = labelled[:, None] & doubted[None, :]
+    return positives.masked_fill_(apart | apart.T, 0).fill_diagonal_(0)
 
 
 def contrastive_loss(z: torch.Tensor, positives: torch.Tensor, temperature: float) -> torch.Tensor:

@@ -14,7 +14,7 @@ from discovery.novelty import NoveltyModel
 
 CONFIG = "config.json"
 TENSORS = "model.safetensors"
-_VERSION = 2
+_VERSION = 3
 
 
 class ModelError(ValueError):

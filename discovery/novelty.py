@@ -8,7 +8,7 @@ turn stand for the unknown: they decide how the scores are weighed, and where th
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import Self
 
@@ -199,6 +199,13 @@ class NoveltyModel:
         slope, intercept = self.calibration
         probability = 1 / (1 + np.exp(-np.clip(slope * score + intercept, -30, 30)))
         return NoveltyScores(score.astype(np.float32), best, probability.astype(np.float32))
+
+    def refitted(
+        self, vectors: np.ndarray, labels: np.ndarray, ood: np.ndarray | None, seed: int
+    ) -> "NoveltyModel":
+        """Fit the scores to other rows, weighed and cut as here; arguments as of `fit_novelty`."""
+        given = None if self.scorers.opened is None else ood
+        return replace(self, scorers=Scorers.fit(vectors, labels, given, seed))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state as named arrays."""

@@ -16,7 +16,7 @@ from discovery.distance import (
     plateau_centre,
 )
 from discovery.linkage import average_linkage
-from discovery.metric import MetricSettings, train_metric_head
+from discovery.metric import DOUBTED, MetricSettings, train_metric_head
 
 FAST = MetricSettings(hidden=64, steps=40, refresh=20, batch=128)
 
@@ -97,6 +97,26 @@ def test_a_fold_never_sees_the_labels_it_is_scored_on(monkeypatch):
     hidden = [everything - known for known in seen]
     assert all(hidden) and set.union(*hidden) == everything
     assert sum(map(len, hidden)) == len(everything)
+
+
+def test_a_fold_is_trained_on_what_is_doubted_without_its_held_out_labels(monkeypatch):
+    vectors, _, labels = intents()
+    told, trained = [], []
+
+    def doubt(part, given):
+        told.append(given)
+        return np.where(given < 0, DOUBTED, given)
+
+    def spy(part, given, settings):
+        trained.append(given)
+        return train_metric_head(part, given, replace(settings, steps=1))
+
+    monkeypatch.setattr(distance, "train_metric_head", spy)
+    learn_intent_distance(vectors, labels, FAST, doubt)
+    assert len(told) == len(trained) == 3
+    for hidden, used in zip(told, trained, strict=True):
+        assert 0 < len(np.unique(hidden[hidden >= 0])) < len(np.unique(labels[labels >= 0]))
+        assert (used == np.where(hidden < 0, DOUBTED, hidden)).all()
 
 
 def test_same_seed_same_distance():

@@ -191,3 +191,15 @@ def test_wrong_labels_and_scores_are_told():
         fit_novelty(x, labels, 3, scores=("entropy",))
     with pytest.raises(ValueError, match="need out-of-domain text"):
         fit_novelty(x, labels, 3, scores=("open",))
+
+
+def test_a_refitted_model_keeps_weights_and_threshold_and_knows_fewer_intents(known_and_unknown):
+    x, labels, test, truth = known_and_unknown
+    whole = fit_novelty(x, labels, 9)
+    fewer = labels < 6
+    model = whole.refitted(x[fewer], labels[fewer], None, 0)
+    assert (model.threshold, model.weights.tolist()) == (whole.threshold, whole.weights.tolist())
+    hidden, known = (truth >= 6) & (truth < 9), truth < 6
+    assert (whole.score(test[hidden]).score > 0).mean() < 0.4
+    assert (model.score(test[hidden]).score > 0).mean() > 0.7
+    assert (model.score(test[known]).score > 0).mean() < 0.4

@@ -1,0 +1,61 @@
+"""The learned space, where some of the log's intents lie beside known ones."""
+
+import numpy as np
+import pytest
+
+from discovery.intent_space import learn_intent_space
+from discovery.metric import DOUBTED, UNLABELED, MetricSettings, train_metric_head
+from discovery.novelty import fit_novelty
+
+# More neighbours than a new intent has utterances: the others are labelled ones.
+FAST = MetricSettings(hidden=128, steps=100, refresh=20, batch=256, neighbours=60)
+KNOWN = 8
+DIMENSION = 32
+
+
+@pytest.fixture(scope="module")
+def beside():
+    """Vectors, truth and labels: each known intent has a smaller new one (8 and up) beside it."""
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(KNOWN, DIMENSION))
+    centres = np.concatenate([centres, centres + 1.4 * random.normal(size=centres.shape)])
+    truth = np.concatenate([np.repeat(np.arange(KNOWN), 60), np.repeat(np.arange(KNOWN, 16), 15)])
+    vectors = centres[truth] + 0.5 * random.normal(size=(len(truth), DIMENSION))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    labels = np.where((truth < KNOWN) & (np.arange(len(truth)) % 60 < 45), truth, UNLABELED)
+    return vectors.astype(np.float32), truth, labels
+
+
+def beside_similarity(head, vectors, truth):
+    """Mean cosine of a new intent's utterances with those of the known intent beside it."""
+    z = head.transform(vectors)
+    pairs = [z[truth == k] @ z[truth == k + KNOWN].T for k in range(KNOWN)]
+    return float(np.mean([p.mean() for p in pairs]))
+
+
+def test_doubted_rows_are_not_pulled_towards_labelled_ones(beside):
+    vectors, truth, labels = beside
+    told = np.where(truth >= KNOWN, DOUBTED, labels)
+    pulled, left = (train_metric_head(vectors, given, FAST) for given in (labels, told))
+    before, after = (beside_similarity(head, vectors, truth) for head in (pulled, left))
+    assert after < before - 0.04
+
+
+def test_stage_one_keeps_new_intents_apart_from_the_known_beside_them(beside):
+    vectors, truth, labels = beside
+    rows = labels >= 0
+    novelty = fit_novelty(vectors[rows], labels[rows], KNOWN)
+    with_doubt, distance = learn_intent_space(vectors, labels, FAST, novelty)
+    without, _ = learn_intent_space(vectors, labels, FAST, None)
+    assert distance.learned
+    before, after = (beside_similarity(head, vectors, truth) for head in (without, with_doubt))
+    assert after < before - 0.04
+
+
+def test_without_known_intents_it_is_the_plain_head(beside):
+    vectors, truth, _ = beside
+    nothing = np.full(len(truth), UNLABELED)
+    head, distance = learn_intent_space(vectors, nothing, FAST, None)
+    plain = train_metric_head(vectors, nothing, FAST)
+    assert head.transform(vectors).tobytes() == plain.transform(vectors).tobytes()
+    assert not distance.learned
