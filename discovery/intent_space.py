@@ -35,9 +35,8 @@ def learn_intent_space(
         ood: (o, d) vectors of texts that belong to no intent, if stage I was given any.
     """
     if novelty is None:
-        return train_metric_head(vectors, labels, settings), learn_intent_distance(
-            vectors, labels, settings
-        )
+        head = train_metric_head(vectors, labels, settings)
+        return head, learn_intent_distance(vectors, labels, settings)
 
     def doubt(x: np.ndarray, told: np.ndarray) -> np.ndarray:
         rows = told >= 0
