@@ -14,10 +14,12 @@ _KEPT_FORMAT = {"\u200c", "\u200d"}
 
 def clean(text: str) -> str:
     """Return the text in Unicode NFC, without invisible characters, white space folded."""
-    text = _SPACES.sub(" ", unicodedata.normalize("NFC", text))
+    text = _SPACES.sub(" ", text)
     if not text.isprintable():
         text = "".join(c for c in text if c in _KEPT_FORMAT or unicodedata.category(c)[0] != "C")
-    return text.strip()
+        # What went may have stood between two spaces, or a letter and its accent.
+        text = _SPACES.sub(" ", text)
+    return unicodedata.normalize("NFC", text.strip())
 
 
 def normalise(text: str) -> str:

@@ -1,7 +1,7 @@
 """discovery/text.py."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from discovery.text import MAX_CHARACTERS, clean, defect, normalise
@@ -29,6 +29,8 @@ def test_spellings_share_what_is_normalised():
 
 
 @given(st.text())
+@example("two \b words")
+@example("cafe\b\u0301")
 def test_cleaning_twice_changes_nothing(text):
     once = clean(text)
     assert clean(once) == once
