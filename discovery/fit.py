@@ -57,7 +57,7 @@ class FitSettings:
         seed: of everything random.
         loss: of the metric head: "contrastive", or "margin", ADVIN's own.
         clustering: of stage II: "linkage", or "density".
-        effort: "full", or "fast" for half of the time and a little less quality.
+        effort: "full", or "fast" for two thirds of the time and a little less quality.
     """
 
     seed: int = 0

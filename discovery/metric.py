@@ -70,7 +70,7 @@ class MetricSettings:
             raise ValueError(f"temperature is {self.temperature}, but must be above 0")
 
 
-# Half of the time, for a little quality: `python -m benchmarks.intent_discovery` has both.
+# Two thirds of the time, for a little quality: `python -m benchmarks.intent_discovery` has both.
 FAST = MetricSettings(hidden=512, steps=200, refresh=50)
 
 

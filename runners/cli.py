@@ -177,7 +177,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         "--effort",
         choices=("full", "fast"),
         default="full",
-        help="of fitting a model; fast takes half of the time (%(default)s)",
+        help="of fitting a model; fast takes two thirds of the time (%(default)s)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of all that is drawn (%(default)s)"
