@@ -1,10 +1,15 @@
-"""benchmarks/end_to_end.py: what is known, what is labelled, and what the log holds."""
+"""What the logs of benchmarks/end_to_end.py hold, and the tables of results that are committed."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import tables
 from benchmarks.common import TEST, TRAIN, Utterances
 from benchmarks.end_to_end import draw_task, known_intents
+
+RESULTS = Path(tables.__file__).parent / "results"
 
 
 def utterances_of(domains: int = 5, intents: int = 6, each: int = 40) -> Utterances:
@@ -49,3 +54,11 @@ def test_a_log_is_skewed_noisy_and_apart_from_what_is_labelled():
     assert sizes.min() >= 5 and sizes.max() >= 3 * sizes.min()
     assert task.counts.min() == 1 and task.counts.max() > 10
     assert len(task.log_vectors) == len(task.log.texts) == len(task.counts)
+
+
+def test_the_tables_of_all_committed_results_are_printed(monkeypatch, capsys):
+    files = sorted(RESULTS.glob("*.json"))
+    monkeypatch.setattr("sys.argv", ["tables", *map(str, files)])
+    tables.main()
+    printed = capsys.readouterr().out
+    assert files and all(f"{file.name}: " in printed for file in files)
