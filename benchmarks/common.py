@@ -26,6 +26,7 @@ from discovery.precision import BF16, FP32
 from discovery.text import normalise
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+_OUT_OF_DOMAIN = Path(__file__).resolve().parents[1] / "examples" / "ood.txt"
 TRAIN, DEV, TEST = "train", "dev", "test"
 OPEN = -1
 _LIBRARIES = ("numpy", "torch", "scikit-learn", "scipy", "faiss-cpu", "sentence-transformers")
@@ -197,15 +198,20 @@ def _distinct_rows(utterances: Utterances) -> np.ndarray:
     return np.array(sorted(first.values()), np.int64)
 
 
-def encoder_of(options: Options) -> Encoder:
+def _encoder(options: Options) -> Encoder:
     """Load the encoder that the flags say."""
     return load_encoder(options.encoder, precision=options.precision)
+
+
+def encode_out_of_domain(options: Options) -> np.ndarray:
+    """Encode the sample's out-of-domain text: (n, d) float32, unit norm."""
+    return _encoder(options).encode(_OUT_OF_DOMAIN.read_text().splitlines())
 
 
 def encode(utterances: Utterances, options: Options) -> np.ndarray:
     """Encode the texts: (n, d) float16, unit norm; from the cache if they are there."""
     texts, inverse = np.unique(utterances.texts.astype(str), return_inverse=True)
-    encoder = encoder_of(options)
+    encoder = _encoder(options)
     kept = None
     if options.cache is not None:
         content = hashlib.sha256("\0".join(texts).encode()).hexdigest()

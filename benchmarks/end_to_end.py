@@ -18,7 +18,6 @@ consists of it by more than half.
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -30,20 +29,20 @@ from benchmarks.common import (
     Results,
     Utterances,
     encode,
-    encoder_of,
+    encode_out_of_domain,
     load_utterances,
     parse_options,
 )
 from discovery.domains import link_domains
 from discovery.evaluation import Found, Truth, evaluate_discovery, recovery
 from discovery.fit import MAX_LABELED, MAX_LOG, FitSettings, TrainingData, fit_model
-from discovery.intents import NOVEL, UNLABELED, Points, assign, discover_intents
+from discovery.intents import NOVEL, Points, assign, discover_intents
+from discovery.metric import UNLABELED
 from discovery.model import EncoderIdentity, Model
 from discovery.precision import FP32
 
 SETS = ("clinc150", "massive_en")
 NOISE = DATA / "irc_chat" / "utterances.parquet"
-OUT_OF_DOMAIN = Path(__file__).resolve().parents[1] / "examples" / "ood.txt"
 _NOISE_SHARE = 0.2
 _RANK_EXPONENT, _COUNT_EXPONENT, _MAX_COUNT = 0.5, 1.5, 1000
 _FLAGGED = (0.01, 0.02, 0.05)
@@ -205,7 +204,7 @@ def load_noise(options: Options) -> tuple[Utterances, np.ndarray]:
 def main() -> None:
     """Run the benchmark."""
     options = parse_options(__doc__, SETS, known=(0.75,))
-    ood = encoder_of(options).encode(OUT_OF_DOMAIN.read_text().splitlines())
+    ood = encode_out_of_domain(options)
     noise = load_noise(options)
     results = Results(options)
     for path in options.data:

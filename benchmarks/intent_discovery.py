@@ -102,6 +102,15 @@ class Task:
         """What is learned in the fast setting."""
         return Space.learn(self, replace(FAST, seed=self.seed))
 
+    @cached_property
+    def k_largest(self) -> KMeans:
+        """K-means of the train split, from the centres of the K largest clusters."""
+        space = self.full
+        _, index, sizes = np.unique(space.clusters, return_inverse=True, return_counts=True)
+        largest = np.argsort(-sizes, kind="stable")[: self.intents]
+        centres = np.stack([space.train[index == c].mean(axis=0) for c in largest])
+        return KMeans(len(centres), init=centres, n_init=1).fit(space.train)
+
 
 @dataclass(frozen=True)
 class Space:
@@ -210,24 +219,15 @@ def _head_k_means(task: Task) -> tuple[np.ndarray, dict[str, float]]:
 
 def _head_k_given(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     space = task.full
-    return _k_largest(task).predict(space.test), {"seconds": space.seconds}
+    return task.k_largest.predict(space.test), {"seconds": space.seconds}
 
 
 def _head_k_neighbours(task: Task) -> tuple[np.ndarray, dict[str, float]]:
-    space, clusters = task.full, _k_largest(task).labels_
+    space, clusters = task.full, task.k_largest.labels_
     _, nearest = faiss.knn(space.test, space.train, _NEIGHBOURS, metric=faiss.METRIC_INNER_PRODUCT)
     # Of equally frequent clusters the one of the smallest number.
     votes = [np.bincount(clusters[row]).argmax() for row in nearest]
     return np.array(votes), {"seconds": space.seconds}
-
-
-def _k_largest(task: Task) -> KMeans:
-    """Return k-means of the train split, from the centres of the K largest clusters."""
-    space = task.full
-    names, index, sizes = np.unique(space.clusters, return_inverse=True, return_counts=True)
-    largest = np.argsort(-sizes, kind="stable")[: task.intents]
-    centres = np.stack([space.train[index == c].mean(axis=0) for c in largest])
-    return KMeans(len(centres), init=centres, n_init=1).fit(space.train)
 
 
 def _margin_k_means(task: Task) -> tuple[np.ndarray, dict[str, float]]:

@@ -15,7 +15,6 @@ known utterances flagged where 95 % of the open ones are.
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -26,7 +25,7 @@ from benchmarks.common import (
     Results,
     Utterances,
     encode,
-    encoder_of,
+    encode_out_of_domain,
     load_utterances,
     parse_options,
 )
@@ -38,7 +37,6 @@ SETS = ("textoir_banking", "textoir_oos")
 _WITH_OOD = {"default_ood": SCORES, "open": ("open",)}
 _WITHOUT = {"default": SCORES} | {name: (name,) for name in SCORES if name != "open"}
 METHODS = _WITHOUT | _WITH_OOD
-OUT_OF_DOMAIN = Path(__file__).resolve().parents[1] / "examples" / "ood.txt"
 # More labelled utterances are sampled.
 MAX_TRAIN = 20_000
 
@@ -96,7 +94,7 @@ def main() -> None:
     """Run the benchmark."""
     options = parse_options(__doc__, SETS)
     methods = options.methods or tuple(METHODS)
-    ood = encoder_of(options).encode(OUT_OF_DOMAIN.read_text().splitlines())
+    ood = encode_out_of_domain(options)
     results = Results(options)
     for path in options.data:
         utterances = load_utterances(path, options.distinct)

@@ -12,8 +12,8 @@ import numpy as np
 
 from discovery.domains import learn_domain_distance
 from discovery.intent_space import learn_intent_space
-from discovery.intents import OUT_OF_DOMAIN, UNLABELED, IntentRules
-from discovery.metric import FAST, MetricSettings
+from discovery.intents import OUT_OF_DOMAIN, IntentRules
+from discovery.metric import FAST, UNLABELED, MetricSettings
 from discovery.model import EncoderIdentity, Model
 from discovery.novelty import fit_novelty
 

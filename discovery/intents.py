@@ -13,9 +13,9 @@ import numpy as np
 
 from discovery.density import density_clusters
 from discovery.linkage import average_linkage
+from discovery.metric import UNLABELED
 
-# Labels of points, and kinds of clusters: 0, 1, … is a known intent.
-UNLABELED = -1
+# Labels of points, beside UNLABELED, and kinds of clusters: 0, 1, … is a known intent.
 OUT_OF_DOMAIN = -2
 NOVEL = -1
 
@@ -138,7 +138,7 @@ def discover_intents(points: Points, rules: IntentRules) -> Intents:
             "sample them first"
         )
     clusters = _clusters(points, rules)
-    kinds = _verdicts(points, clusters, _held(points, clusters), rules)
+    kinds = _verdicts(_held(points, clusters), rules)
     owner = np.where(points.labels >= 0, points.labels, kinds[clusters])
     known = np.unique(owner[owner >= 0])
     rows = [np.flatnonzero(owner == k) for k in known]
@@ -187,12 +187,14 @@ def _clusters(points: Points, rules: IntentRules) -> np.ndarray:
     clusters = _numbered(tree.cut(1 - rules.distance))
     held = _held(points, clusters)
     usual = _usual(held, rules)
-    is_known = _verdicts(points, clusters, held, rules) >= 0
+    is_known = _verdicts(held, rules) >= 0
+    # Labelled utterances for each one of the log's, in the cluster that a row is in.
+    rate = (held.labeled / np.maximum(held.kept, 1))[clusters]
     parts = clusters
     for share in _CLOSER:
         fine = _numbered(tree.cut(1 - share * rules.distance))
         # What has been set apart stays whole at the next, smaller distance.
-        hidden = _hidden(points, clusters, fine, rules.min_size, usual) & is_known[clusters]
+        hidden = _hidden(points, fine, rate, rules.min_size, usual) & is_known[clusters]
         hidden &= parts == clusters
         parts = np.where(hidden, parts.max() + 1 + fine, parts)
     return _numbered(parts)
@@ -204,7 +206,9 @@ class _Held:
 
     Attributes:
         log: (n,) distinct utterances of the log.
+        kept: (n,) how many of them are not flagged.
         novelty: (n,) their mean novelty.
+        junk: (n,) out-of-domain examples.
         labeled: (n,) labelled utterances.
         share: (n,) the largest share of an intent's labelled utterances.
         intent: (n,) the intent that most of them are of, ties by the smaller index; -1 where there
@@ -212,7 +216,9 @@ class _Held:
     """
 
     log: np.ndarray
+    kept: np.ndarray
     novelty: np.ndarray
+    junk: np.ndarray
     labeled: np.ndarray
     share: np.ndarray
     intent: np.ndarray
@@ -221,7 +227,8 @@ class _Held:
 def _held(points: Points, clusters: np.ndarray) -> _Held:
     """Look into clusters 0, 1, …"""
     n = clusters.max() + 1
-    log, _, novelty = points.log_counts(clusters, n)
+    log, kept, novelty = points.log_counts(clusters, n)
+    junk = np.bincount(clusters[points.labels == OUT_OF_DOMAIN], minlength=n)
     labels, where = points.labels[points.labels >= 0], clusters[points.labels >= 0]
     (cluster, intent), count = np.unique(np.stack([where, labels]), axis=1, return_counts=True)
     share, most = np.zeros(n), np.full(n, -1)
@@ -229,7 +236,8 @@ def _held(points: Points, clusters: np.ndarray) -> _Held:
     # Of several for one cluster the last is kept.
     order = np.lexsort((-intent, count))
     most[cluster[order]] = intent[order]
-    return _Held(log, novelty, np.bincount(where, minlength=n), share, most)
+    labeled = np.bincount(where, minlength=n)
+    return _Held(log, kept, novelty, junk, labeled, share, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,11 +258,10 @@ def _usual(held: _Held, rules: IntentRules) -> _Usual:
     of_known = (held.share >= rules.known_share) & (held.log >= max(rules.min_size, 1))
     if np.count_nonzero(of_known) < _ENOUGH_KNOWN:
         return _Usual()
+    labeled = held.labeled[of_known] / held.log[of_known]
     return _Usual(
         novelty=min(0.0, float(np.median(held.novelty[of_known]))),
-        labeled=float(
-            np.quantile((held.labeled / np.maximum(held.log, 1))[of_known], _RARELY_FEWER)
-        ),
+        labeled=float(np.quantile(labeled, _RARELY_FEWER)),
     )
 
 
@@ -264,7 +271,7 @@ def _lacks(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 
 def _hidden(
-    points: Points, clusters: np.ndarray, fine: np.ndarray, min_size: int, usual: _Usual
+    points: Points, fine: np.ndarray, rate: np.ndarray, min_size: int, usual: _Usual
 ) -> np.ndarray:
     """Tell which rows are in a part of their cluster that is novel, if the cluster is known.
 
@@ -272,15 +279,12 @@ def _hidden(
     tree holds at a smaller distance, is one if it looks more novel than known ones usually do, and
     lacks the labelled utterances that its size lets expect by the rest of the cluster.
     """
-    labeled = points.labels >= 0
-    n, m = fine.max() + 1, clusters.max() + 1
-    parent = np.zeros(n, np.int64)
-    parent[fine] = clusters
+    n = fine.max() + 1
+    rate_of_part = np.zeros(n)
+    rate_of_part[fine] = rate
     size, _, novelty = points.log_counts(fine, n)
-    _, kept, _ = points.log_counts(clusters, m)
-    rest = np.bincount(clusters[labeled], minlength=m) / np.maximum(kept, 1)
-    found = np.bincount(fine[labeled], minlength=n)
-    apart = (size >= min_size) & (novelty > usual.novelty) & _lacks(found, rest[parent] * size)
+    found = np.bincount(fine[points.labels >= 0], minlength=n)
+    apart = (size >= min_size) & (novelty > usual.novelty) & _lacks(found, rate_of_part * size)
     return apart[fine]
 
 
@@ -294,18 +298,15 @@ def _numbered(labels: np.ndarray) -> np.ndarray:
 _TOO_SMALL = -3
 
 
-def _verdicts(points: Points, clusters: np.ndarray, held: _Held, rules: IntentRules) -> np.ndarray:
+def _verdicts(held: _Held, rules: IntentRules) -> np.ndarray:
     """Return what each cluster is: a known intent, NOVEL, OUT_OF_DOMAIN or _TOO_SMALL."""
-    log = held.log
+    log, junk = held.log, held.junk
     kinds = np.where(log >= rules.min_size, NOVEL, _TOO_SMALL)
 
-    of_junk = points.labels == OUT_OF_DOMAIN
-    if of_junk.any():
-        junk = np.bincount(clusters[of_junk], minlength=len(log))
-        # Odds and not shares, as a cluster may be half of the log.
-        chance = np.maximum(of_junk.sum() - junk, 1) * log
-        is_junk = junk * np.maximum(log.sum() - log, 1) >= rules.junk_odds * chance
-        kinds[(junk > 0) & is_junk] = OUT_OF_DOMAIN
+    # Odds and not shares, as a cluster may be half of the log.
+    chance = np.maximum(junk.sum() - junk, 1) * log
+    is_junk = junk * np.maximum(log.sum() - log, 1) >= rules.junk_odds * chance
+    kinds[(junk > 0) & is_junk] = OUT_OF_DOMAIN
 
     if held.labeled.any():
         usual = _usual(held, rules)

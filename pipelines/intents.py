@@ -11,12 +11,12 @@ from apache_beam.metrics import Metrics
 from discovery.intents import (
     NOVEL,
     OUT_OF_DOMAIN,
-    UNLABELED,
     Intents,
     Points,
     assign,
     discover_intents,
 )
+from discovery.metric import UNLABELED
 from discovery.model import Model
 from pipelines import storage
 from pipelines.clusters import ClusterSource, anchors_of, read_largest

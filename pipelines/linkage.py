@@ -231,8 +231,9 @@ class _Send(beam.DoFn):
             (visiting, visits[:, 0], visits[:, 1]),
         ):
             now = part % self._waves == self._wave
-            for there, rows in _groups(part[now]):
-                batch = _take(table, row[now][rows])
+            part, row = part[now], row[now]
+            for there, rows in _groups(part):
+                batch = _take(table, row[rows])
                 self._sent.inc(batch.nbytes)
                 yield there, batch
 

@@ -9,12 +9,12 @@ from discovery import intents as module
 from discovery.intents import (
     NOVEL,
     OUT_OF_DOMAIN,
-    UNLABELED,
     IntentRules,
     Points,
     assign,
     discover_intents,
 )
+from discovery.metric import UNLABELED
 
 RULES = IntentRules(distance=0.4, radius=0.4, min_size=5)
 DIMENSION = 16
