@@ -7,8 +7,9 @@ the test split, other intents and out-of-scope text alike, is open:
 
 Methods: `default`, what `advin fit` learns without out-of-domain text; `default_ood`, with the
 sample's out-of-domain text; each score by itself with its own learned threshold: `mahalanobis`,
-`neighbours` (nearest labelled utterances), `learned_neighbours` and `learned_centre` (the same and
-the intent's centre in the space of the known intents), and `open`, the open classifier ((K+1)-way,
+`neighbours` (nearest labelled utterances), `ratio` (the nearest intent beside the second),
+`learned_neighbours` and `learned_centre` (neighbours and the intent's centre in the space of the
+known intents), and `open`, the open classifier ((K+1)-way,
 trained with the sample's out-of-domain text). All measures in per cent; `fpr95` is the share of
 known utterances flagged where 95 % of the open ones are.
 """

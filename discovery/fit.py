@@ -23,6 +23,7 @@ MAX_LABELED = 20_000
 MAX_OUT_OF_DOMAIN = 5_000
 
 LEARNED, DEFAULT = "learned", "default"
+Effort = Literal["full", "fast"]
 
 # Fewer distinct utterances than this are never a novel intent.
 _MIN_SIZE = 5
@@ -63,7 +64,7 @@ class FitSettings:
     seed: int = 0
     loss: Literal["contrastive", "margin"] = "contrastive"
     clustering: Literal["linkage", "density"] = "linkage"
-    effort: Literal["full", "fast"] = "full"
+    effort: Effort = "full"
 
     @property
     def metric(self) -> MetricSettings:

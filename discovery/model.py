@@ -14,7 +14,7 @@ from discovery.novelty import NoveltyModel
 
 CONFIG = "config.json"
 TENSORS = "model.safetensors"
-_VERSION = 3
+_VERSION = 4
 
 
 class ModelError(ValueError):

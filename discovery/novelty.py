@@ -1,9 +1,11 @@
 """Stage I: how unlike all known intents an utterance is, and which known intent fits best.
 
-Five scores, all higher for stranger text (`SCORES`): the distances to the nearest labelled
+Six scores, all higher for stranger text (`SCORES`): the distances to the nearest labelled
 utterances and to the nearest intent's centre in a space learned from the labels, the distance to
-the nearest labelled utterances in the encoder's space, the relative Mahalanobis distance, and,
-where out-of-domain text was given, the odds of the open class. Known intents that are held out in
+the nearest labelled utterances in the encoder's space, how much nearer the nearest intent is there
+than the second (the nearest-neighbour distance ratio of Mendes Júnior et al., Machine Learning 106,
+2017), the relative Mahalanobis distance, and, where out-of-domain text was given, the odds of the
+open class. Known intents that are held out in
 turn stand for the unknown: they decide how the scores are weighed, and where the threshold lies.
 """
 
@@ -22,15 +24,19 @@ from discovery.mahalanobis import ClassMoments, RelativeMahalanobis
 from discovery.metric import MetricHead
 from discovery.open_classifier import OpenClassifier
 
-SCORES = ("learned_neighbours", "learned_centre", "neighbours", "mahalanobis", "open")
+SCORES = ("learned_neighbours", "learned_centre", "neighbours", "ratio", "mahalanobis", "open")
 
 # Weights of the scores that are tried; the first of each is taken unless the held-out intents are
 # told apart clearly better by others: differences below this in AUROC are chance.
-_WEIGHTS = ((1.0, 0.0), (1.0, 0.0), (0.3, 1.0, 0.0), (0.0, 1.0), (0.0, 0.3, 1.0))
+_WEIGHTS = ((1.0, 0.0), (1.0, 0.0), (0.3, 1.0, 0.0), (1.0,), (0.0, 1.0), (0.0, 0.3, 1.0))
 _CLEARLY = 0.005
 _SHRINKAGE = 0.01
 # Neighbours that are averaged; fewer where intents have few utterances.
 _NEIGHBOURS = 5
+# The second intent is looked for among so many; an utterance with all of one intent is no rival's.
+_RIVALS = 64
+# Distances, 1 - cosine, below this are those of near duplicates.
+_LEAST_DISTANCE = 1e-3
 # Labelled utterances that are kept as neighbours: the time to score is in proportion.
 MAX_EXEMPLARS = 10_000
 
@@ -118,7 +124,7 @@ class Scorers:
         )
 
     def score(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (n, 5) float64 scores, in the order of SCORES, and the (n,) best classes."""
+        """Return (n, 6) float64 scores, in the order of SCORES, and the (n,) best classes."""
         vectors = vectors.astype(np.float32)
         learned = self.space.transform(vectors)
         near, which = _nearest(learned, self.learned_exemplars, self.neighbours)
@@ -126,10 +132,12 @@ class Scorers:
         scores = np.zeros((len(vectors), len(SCORES)))
         scores[:, 0] = 1 - near.mean(axis=1)
         scores[:, 1] = 1 - fit.max(axis=1)
-        scores[:, 2] = 1 - _nearest(vectors, self.exemplars, self.neighbours)[0].mean(axis=1)
-        scores[:, 3] = self.mahalanobis.distances(vectors).min(axis=1)
+        raw, raw_which = _nearest(vectors, self.exemplars, _RIVALS)
+        scores[:, 2] = 1 - raw[:, : self.neighbours].mean(axis=1)
+        scores[:, 3] = _distance_ratio(1 - raw, self.exemplar_classes[raw_which])
+        scores[:, 4] = self.mahalanobis.distances(vectors).min(axis=1)
         if self.opened is not None:
-            scores[:, 4] = self.opened.log_odds(vectors)
+            scores[:, 5] = self.opened.log_odds(vectors)
         # The best class is nearest by its centre and by its utterances together.
         rows = np.arange(len(vectors))
         for column in range(self.neighbours):
@@ -177,8 +185,8 @@ class NoveltyModel:
 
     Attributes:
         scorers: the scores.
-        weights: (5,) of the scores.
-        scales: (2, 5) middle and spread of each score over known utterances that were held out.
+        weights: (6,) of the scores.
+        scales: (2, 6) middle and spread of each score over known utterances that were held out.
         threshold: on the weighted sum of the scaled scores.
         calibration: (2,) slope and intercept of the log-odds of the best class in the score.
     """
@@ -298,6 +306,19 @@ def _nearest(x: np.ndarray, exemplars: np.ndarray, k: int) -> tuple[np.ndarray, 
     return index.search(np.ascontiguousarray(x), min(k, len(exemplars)))
 
 
+def _distance_ratio(distances: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Divide the distance to the nearest class by that to the second: (n,), 0 to 1.
+
+    Distances and classes (n, k) of the nearest exemplars, nearest first; where all are of one class
+    the last stands for the second.
+    """
+    rival = classes != classes[:, :1]
+    rival[:, -1] = True
+    second = np.take_along_axis(distances, rival.argmax(axis=1)[:, None], axis=1)[:, 0]
+    first = distances[:, 0]
+    return np.maximum(first, _LEAST_DISTANCE) / np.maximum(second, _LEAST_DISTANCE)
+
+
 def _sample_evenly(labels: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
     """Return at most `most` row numbers, sorted: small classes whole, large ones in part."""
     order = rng.permutation(len(labels))
@@ -323,7 +344,7 @@ class _Fold:
 
 @dataclass(frozen=True, slots=True)
 class _HeldOut:
-    """Scores (n, 5) of a fold's held-out rows; whether the best class of known ones is right."""
+    """Scores (n, 6) of a fold's held-out rows; whether the best class of known ones is right."""
 
     known: np.ndarray
     unknown: np.ndarray
@@ -375,7 +396,7 @@ def _score_fold(
 
 
 def _scales(known: np.ndarray) -> np.ndarray:
-    """Return (2, 5) robust middle and spread of the scores of known utterances."""
+    """Return (2, 6) robust middle and spread of the scores of known utterances."""
     if len(known) == 0:
         return np.array([np.zeros(len(SCORES)), np.ones(len(SCORES))])
     low, middle, high = np.quantile(known, [0.16, 0.5, 0.84], axis=0)
@@ -394,7 +415,7 @@ def _scaled(fold: _HeldOut, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _weighed(scores: np.ndarray, scales: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return (n,) weighted sums of scores (n, 5), each from its middle in units of its spread."""
+    """Return (n,) weighted sums of scores (n, 6), each from its middle in units of its spread."""
     return (scores - scales[0]) / scales[1] @ weights
 
 
