@@ -6,7 +6,14 @@ from sklearn.metrics import roc_auc_score
 
 from discovery.known_space import train_known_space
 from discovery.mahalanobis import ClassMoments, RelativeMahalanobis
-from discovery.novelty import MAX_EXEMPLARS, SCORES, NoveltyModel, _sample_evenly, fit_novelty
+from discovery.novelty import (
+    MAX_EXEMPLARS,
+    SCORES,
+    NoveltyModel,
+    Scorers,
+    _sample_evenly,
+    fit_novelty,
+)
 
 DIMENSION = 24
 
@@ -63,6 +70,33 @@ def test_relative_mahalanobis_is_its_definition():
             assert distance == pytest.approx(
                 (row - mean) @ within @ (row - mean) - out, rel=0.02, abs=0.1
             )
+
+
+def distance_ratio(x, labels, row):
+    """Distance to the nearest class by that to the second, straight from the definition."""
+    distances = 1 - x.astype(np.float64) @ row.astype(np.float64)
+    first, second = sorted(distances[labels == c].min() for c in np.unique(labels))[:2]
+    return max(first, 1e-3) / max(second, 1e-3)
+
+
+def test_the_distance_ratio_is_its_definition():
+    x, labels = draw(5, 12)
+    held = draw(5, 40)[0]
+    ratio = Scorers.fit(x, labels, None, 0).score(held)[0][:, SCORES.index("ratio")]
+    assert ratio == pytest.approx([distance_ratio(x, labels, row) for row in held], rel=1e-3)
+    between = (x[labels == 0][:1] + x[labels == 1][:1]).astype(np.float32)
+    between /= np.linalg.norm(between, axis=1, keepdims=True)
+    among = Scorers.fit(x[labels < 2], labels[labels < 2], None, 0)
+    assert among.score(between)[0][0, SCORES.index("ratio")] > 0.7
+
+
+def test_the_distance_ratio_takes_a_rival_that_is_far_for_nearer_than_it_is():
+    # More utterances of one intent than are looked among.
+    x, labels = draw(3, 150, spread=0.3)
+    found = Scorers.fit(x, labels, None, 0).score(x)[0][:, SCORES.index("ratio")]
+    true = np.array([distance_ratio(x, labels, row) for row in x])
+    assert (found >= true - 1e-3).all() and (found > 1.5 * true).any()
+    assert (found <= 1).all()
 
 
 def test_unknown_intents_are_flagged_and_known_ones_kept(model, known_and_unknown):
