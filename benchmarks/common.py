@@ -65,8 +65,17 @@ def parse_options(
     sets: Sequence[str],
     known: Sequence[float] = (0.25, 0.5, 0.75),
     arguments: Sequence[str] | None = None,
+    methods: Sequence[str] = (),
 ) -> Options:
-    """Read the flags that all benchmarks have; `sets` are the names of the default data sets."""
+    """Read the flags that all benchmarks have.
+
+    Args:
+        description: for the help.
+        sets: names of the default data sets.
+        known: default shares of intents that are known.
+        arguments: the flags; None for those of the command line.
+        methods: names of the methods there are.
+    """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -81,7 +90,10 @@ def parse_options(
     parser.add_argument("--encoder", help="hub id or folder of a SentenceTransformer")
     parser.add_argument("--encoder-precision", choices=(FP32, BF16), help="(the best here)")
     parser.add_argument("--distinct", action="store_true", help="one row for each text")
-    parser.add_argument("--methods", nargs="+", default=[], metavar="NAME")
+    parser.add_argument(
+        "--methods", nargs="+", default=[], choices=methods, metavar="NAME",
+        help=f"of {', '.join(methods)}" if methods else "there is one",
+    )  # fmt: skip
     found = parser.parse_args(arguments)
     if found.seeds < 1:
         parser.error(f"--seeds {found.seeds}: give at least 1")

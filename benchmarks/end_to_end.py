@@ -208,7 +208,8 @@ def load_noise(options: Options) -> tuple[Utterances, np.ndarray]:
 
 def main() -> None:
     """Run the benchmark."""
-    options = parse_options(__doc__, SETS, known=(0.75,))
+    names = tuple(name for methods in METHODS.values() for name in methods)
+    options = parse_options(__doc__, SETS, known=(0.75,), methods=names)
     ood = encode_out_of_domain(options)
     noise = load_noise(options)
     results = Results(options)

@@ -170,7 +170,7 @@ def compare(results: Results, log: Path, model: Path, methods: Sequence[str]) ->
 
 def main() -> None:
     """Run the benchmark."""
-    options = parse_options(__doc__, ("multidogo",), known=(1.0,))
+    options = parse_options(__doc__, ("multidogo",), known=(1.0,), methods=tuple(METHODS))
     results = Results(options)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.cache or Path(temporary)

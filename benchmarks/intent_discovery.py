@@ -148,7 +148,8 @@ class Space:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
-    options = parse_options("Intent discovery, TEXTOIR protocol", SETS, KNOWN, arguments)
+    methods = (*_RUNS, "default_distance")
+    options = parse_options("Intent discovery, TEXTOIR protocol", SETS, KNOWN, arguments, methods)
     results = Results(options)
     for path in options.data:
         utterances = load_utterances(path, options.distinct)

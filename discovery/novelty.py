@@ -1,12 +1,7 @@
 """Stage I: how unlike all known intents an utterance is, and which known intent fits best.
 
-Six scores, all higher for stranger text (`SCORES`): the distances to the nearest labelled
-utterances and to the nearest intent's centre in a space learned from the labels, the distance to
-the nearest labelled utterances in the encoder's space, how much nearer the nearest intent is there
-than the second (the nearest-neighbour distance ratio of Mendes Júnior et al., Machine Learning 106,
-2017), the relative Mahalanobis distance, and, where out-of-domain text was given, the odds of the
-open class. Known intents that are held out in
-turn stand for the unknown: they decide how the scores are weighed, and where the threshold lies.
+Known intents that are held out in turn stand for the unknown: they decide how the scores of
+`discovery/scorers.py` are weighed, and where the threshold lies.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,31 +9,16 @@ from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import Self
 
-import faiss
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from discovery.known_space import train_known_space
-from discovery.mahalanobis import ClassMoments, RelativeMahalanobis
-from discovery.metric import MetricHead
-from discovery.open_classifier import OpenClassifier
-
-SCORES = ("learned_neighbours", "learned_centre", "neighbours", "ratio", "mahalanobis", "open")
+from discovery.scorers import SCORES, Scorers, sample_evenly
 
 # Weights of the scores that are tried; the first of each is taken unless the held-out intents are
 # told apart clearly better by others: differences below this in AUROC are chance.
 _WEIGHTS = ((1.0, 0.0), (1.0, 0.0), (0.3, 1.0, 0.0), (1.0,), (0.0, 1.0), (0.0, 0.3, 1.0))
 _CLEARLY = 0.005
-_SHRINKAGE = 0.01
-# Neighbours that are averaged; fewer where intents have few utterances.
-_NEIGHBOURS = 5
-# The second intent is looked for among so many; an utterance with all of one intent is no rival's.
-_RIVALS = 64
-# Distances, 1 - cosine, below this are those of near duplicates.
-_LEAST_DISTANCE = 1e-3
-# Labelled utterances that are kept as neighbours: the time to score is in proportion.
-MAX_EXEMPLARS = 10_000
 
 # The known intents are cut in this many parts, each of which is unknown once.
 _INTENT_FOLDS = 3
@@ -73,110 +53,6 @@ class NoveltyScores:
     score: np.ndarray
     best_class: np.ndarray
     probability: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class Scorers:
-    """Everything that is fitted to labelled vectors but how the scores are weighed.
-
-    Attributes:
-        mahalanobis: distances to classes.
-        space: from the encoder's space to that of the known intents.
-        exemplars: (m, d) float16 labelled vectors.
-        learned_exemplars: (m, d) float16, the same in the learned space.
-        exemplar_classes: (m,) int64.
-        centres: (k, d) float32 unit vectors in the learned space.
-        neighbours: how many exemplars are averaged.
-        opened: the open classifier, or None without out-of-domain text.
-    """
-
-    mahalanobis: RelativeMahalanobis
-    space: MetricHead
-    exemplars: np.ndarray
-    learned_exemplars: np.ndarray
-    exemplar_classes: np.ndarray
-    centres: np.ndarray
-    neighbours: int
-    opened: OpenClassifier | None
-
-    @classmethod
-    def fit(
-        cls, vectors: np.ndarray, labels: np.ndarray, ood: np.ndarray | None, seed: int
-    ) -> Self:
-        """Fit to vectors (n, d) with labels 0 … k - 1, each at least once."""
-        vectors = vectors.astype(np.float32)
-        counts = np.bincount(labels)
-        space = train_known_space(vectors, labels, seed)
-        learned = space.transform(vectors)
-        centres = np.zeros((len(counts), vectors.shape[1]))
-        np.add.at(centres, labels, learned)
-        kept = _sample_evenly(labels, MAX_EXEMPLARS, np.random.default_rng(seed))
-        moments = ClassMoments.of(vectors, labels, len(counts))
-        return cls(
-            mahalanobis=RelativeMahalanobis.fit(moments, _SHRINKAGE),
-            space=space,
-            exemplars=vectors[kept].astype(np.float16),
-            learned_exemplars=learned[kept].astype(np.float16),
-            exemplar_classes=labels[kept].astype(np.int64),
-            centres=_unit(centres).astype(np.float32),
-            neighbours=int(np.clip(np.median(counts) // 4, 1, _NEIGHBOURS)),
-            opened=None if ood is None else OpenClassifier.fit(vectors, labels, ood, seed),
-        )
-
-    def score(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (n, 6) float64 scores, in the order of SCORES, and the (n,) best classes."""
-        vectors = vectors.astype(np.float32)
-        learned = self.space.transform(vectors)
-        near, which = _nearest(learned, self.learned_exemplars, self.neighbours)
-        fit = learned @ self.centres.T
-        scores = np.zeros((len(vectors), len(SCORES)))
-        scores[:, 0] = 1 - near.mean(axis=1)
-        scores[:, 1] = 1 - fit.max(axis=1)
-        raw, raw_which = _nearest(vectors, self.exemplars, _RIVALS)
-        scores[:, 2] = 1 - raw[:, : self.neighbours].mean(axis=1)
-        scores[:, 3] = _distance_ratio(1 - raw, self.exemplar_classes[raw_which])
-        scores[:, 4] = self.mahalanobis.distances(vectors).min(axis=1)
-        if self.opened is not None:
-            scores[:, 5] = self.opened.log_odds(vectors)
-        # The best class is nearest by its centre and by its utterances together.
-        rows = np.arange(len(vectors))
-        for column in range(self.neighbours):
-            fit[rows, self.exemplar_classes[which[:, column]]] += near[:, column] / self.neighbours
-        return scores, fit.argmax(axis=1)
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return the state as named arrays."""
-        arrays = {
-            "exemplars": self.exemplars,
-            "learned_exemplars": self.learned_exemplars,
-            "exemplar_classes": self.exemplar_classes,
-            "centres": self.centres,
-            "neighbours": np.array([self.neighbours]),
-        }
-        arrays |= {f"mahalanobis.{k}": v for k, v in self.mahalanobis.to_arrays().items()}
-        arrays |= {f"space.{k}": v for k, v in self.space.to_arrays().items()}
-        if self.opened is not None:
-            arrays |= {f"opened.{k}": v for k, v in self.opened.to_arrays().items()}
-        return arrays
-
-    @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self:
-        """Restore what `to_arrays` returned."""
-
-        def below(prefix: str) -> dict[str, np.ndarray]:
-            return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-
-        opened = below("opened.")
-        return cls(
-            mahalanobis=RelativeMahalanobis.from_arrays(below("mahalanobis.")),
-            space=MetricHead.from_arrays(below("space.")),
-            exemplars=arrays["exemplars"],
-            learned_exemplars=arrays["learned_exemplars"],
-            exemplar_classes=arrays["exemplar_classes"],
-            centres=arrays["centres"],
-            neighbours=int(arrays["neighbours"][0]),
-            opened=OpenClassifier.from_arrays(opened) if opened else None,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,77 +135,82 @@ def fit_novelty(
     Raises:
         ValueError: if a class has no rows, or there is no score that may be used.
     """
+    return weigh(hold_out(vectors, labels, classes, ood_vectors, seed), scores)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What stage I is weighed by.
+
+    Attributes:
+        scorers: fitted to all labelled rows.
+        folds: in each, a part of the intents is unknown.
+        known: (n, 6) scores of rows that were held out with all intents known.
+        classes: number of known intents.
+    """
+
+    scorers: Scorers
+    folds: tuple["_Scored", ...]
+    known: np.ndarray
+    classes: int
+
+
+def hold_out(
+    vectors: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    ood_vectors: np.ndarray | None = None,
+    seed: int = 0,
+) -> HeldOut:
+    """Fit the scores to all rows and in folds, the dear part of stage I; see `fit_novelty`."""
     labels = np.asarray(labels, np.int64)
-    _check(labels, classes, scores)
+    _check_labels(labels, classes)
     ood = None if ood_vectors is None or len(ood_vectors) < _ROW_PARTS else ood_vectors
-    usable = [s for s in SCORES if s in scores and not (s == "open" and ood is None)]
-    if not usable:
-        raise ValueError(f"scores {scores} need out-of-domain text: give some, or other scores")
     parts = np.random.default_rng(seed).permutation(len(labels)) % _ROW_PARTS
     # The same utterances are held out with a part of the intents unknown, and with all known.
-    held = [
+    folds = [
         _score_fold(vectors, labels, ood, f, seed) for f in _folds(labels, classes, parts, seed)
     ]
-    weights = _choose_weights(held, usable)
-    scaled = [_scaled(fold, weights) for fold in held]
     rows = [_score_fold(vectors, labels, ood, f, seed).known for f in _row_folds(labels, parts)]
-    known = np.concatenate(rows)
-    scales = _scales(known)
+    scorers = Scorers.fit(vectors, labels, ood, seed)
+    return HeldOut(scorers, tuple(folds), np.concatenate(rows), classes)
+
+
+def weigh(held: HeldOut, scores: tuple[str, ...] = SCORES) -> NoveltyModel:
+    """Choose weights and threshold by what was held out; see `fit_novelty`."""
+    usable = _usable(scores, held.scorers.opened is not None)
+    weights = _choose_weights(held.folds, usable)
+    scaled = [_scaled(fold, weights) for fold in held.folds]
+    scales = _scales(held.known)
     threshold = _threshold(scaled)
     if any(len(unknown) for _, unknown in scaled):
-        threshold = _cautious(threshold, _weighed(known, scales, weights), classes)
+        threshold = _cautious(threshold, _weighed(held.known, scales, weights), held.classes)
     return NoveltyModel(
-        scorers=Scorers.fit(vectors, labels, ood, seed),
+        scorers=held.scorers,
         weights=weights,
         scales=scales,
         threshold=threshold,
-        calibration=_calibration(held, scaled, threshold),
+        calibration=_calibration(held.folds, scaled, threshold),
     )
 
 
-def _check(labels: np.ndarray, classes: int, scores: tuple[str, ...]) -> None:
+def _check_labels(labels: np.ndarray, classes: int) -> None:
     counts = np.bincount(labels, minlength=classes)
     if len(counts) > classes or not counts.all():
         raise ValueError(
             f"labels run over {np.unique(labels).size} of {classes} classes, up to "
             f"{labels.max(initial=-1)}: give each class at least one row, numbered from 0"
         )
+
+
+def _usable(scores: tuple[str, ...], opened: bool) -> list[str]:
     strange = sorted(set(scores) - set(SCORES))
     if strange:
         raise ValueError(f"no such novelty scores: {strange}; choose from {list(SCORES)}")
-
-
-def _nearest(x: np.ndarray, exemplars: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the inner products (n, k) with the k nearest exemplars, and which these are."""
-    index = faiss.IndexFlatIP(x.shape[1])
-    index.add(exemplars.astype(np.float32))
-    return index.search(np.ascontiguousarray(x), min(k, len(exemplars)))
-
-
-def _distance_ratio(distances: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Divide the distance to the nearest class by that to the second: (n,), 0 to 1.
-
-    Distances and classes (n, k) of the nearest exemplars, nearest first; where all are of one class
-    the last stands for the second.
-    """
-    rival = classes != classes[:, :1]
-    rival[:, -1] = True
-    second = np.take_along_axis(distances, rival.argmax(axis=1)[:, None], axis=1)[:, 0]
-    first = distances[:, 0]
-    return np.maximum(first, _LEAST_DISTANCE) / np.maximum(second, _LEAST_DISTANCE)
-
-
-def _sample_evenly(labels: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Return at most `most` row numbers, sorted: small classes whole, large ones in part."""
-    order = rng.permutation(len(labels))
-    sorted_by_class = order[np.argsort(labels[order], kind="stable")]
-    starts = np.searchsorted(labels[sorted_by_class], labels[sorted_by_class])
-    rank = np.arange(len(labels)) - starts
-    return np.sort(sorted_by_class[np.argsort(rank, kind="stable")[:most]])
-
-
-def _unit(x: np.ndarray) -> np.ndarray:
-    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    usable = [s for s in SCORES if s in scores and (opened or s != "open")]
+    if not usable:
+        raise ValueError(f"scores {scores} need out-of-domain text: give some, or other scores")
+    return usable
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +224,7 @@ class _Fold:
 
 
 @dataclass(frozen=True, slots=True)
-class _HeldOut:
+class _Scored:
     """Scores (n, 6) of a fold's held-out rows; whether the best class of known ones is right."""
 
     known: np.ndarray
@@ -378,11 +259,11 @@ def _split(labels: np.ndarray, held: np.ndarray, unknown: np.ndarray, part: int)
 
 def _score_fold(
     vectors: np.ndarray, labels: np.ndarray, ood: np.ndarray | None, fold: _Fold, seed: int
-) -> _HeldOut:
+) -> _Scored:
     """Fit to the fold's rows and score those held out."""
     rng = np.random.default_rng(seed + 2 + fold.part)
     known, unknown = (
-        rows[_sample_evenly(labels[rows], _MAX_HELD, rng)] for rows in (fold.known, fold.unknown)
+        rows[sample_evenly(labels[rows], _MAX_HELD, rng)] for rows in (fold.known, fold.unknown)
     )
     strange, opened = vectors[unknown], None
     if ood is not None:
@@ -392,7 +273,7 @@ def _score_fold(
     scorers = Scorers.fit(vectors[fold.fit], compact, opened, seed)
     scores, best = scorers.score(np.concatenate([vectors[known], strange]))
     right = present[best[: len(known)]] == labels[known]
-    return _HeldOut(scores[: len(known)], scores[len(known) :], right)
+    return _Scored(scores[: len(known)], scores[len(known) :], right)
 
 
 def _scales(known: np.ndarray) -> np.ndarray:
@@ -404,7 +285,7 @@ def _scales(known: np.ndarray) -> np.ndarray:
     return np.array([middle, np.where(spread > 1e-6, spread, 1.0)])
 
 
-def _scaled(fold: _HeldOut, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _scaled(fold: _Scored, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the weighted scores of a fold's known and unknown rows, in units of its known ones.
 
     Distances shrink as intents are added. Measured in the spread of known utterances that were
@@ -419,7 +300,7 @@ def _weighed(scores: np.ndarray, scales: np.ndarray, weights: np.ndarray) -> np.
     return (scores - scales[0]) / scales[1] @ weights
 
 
-def _choose_weights(held: list[_HeldOut], usable: list[str]) -> np.ndarray:
+def _choose_weights(held: Sequence[_Scored], usable: list[str]) -> np.ndarray:
     """Choose the weights, of sum 1, that tell held-out intents apart best (mean AUROC)."""
     tried = [w if s in usable else (0.0,) for s, w in zip(SCORES, _WEIGHTS, strict=True)]
     # What is not usable cannot be the default, so scores alone always have a weight.
@@ -466,7 +347,7 @@ def _cautious(threshold: float, known: np.ndarray, classes: int) -> float:
 
 
 def _calibration(
-    held: list[_HeldOut], scaled: list[tuple[np.ndarray, np.ndarray]], threshold: float
+    held: Sequence[_Scored], scaled: list[tuple[np.ndarray, np.ndarray]], threshold: float
 ) -> np.ndarray:
     """Return slope and intercept of the log-odds of being right about a known intent."""
     known = np.concatenate([k for k, _ in scaled])

@@ -6,14 +6,8 @@ from sklearn.metrics import roc_auc_score
 
 from discovery.known_space import train_known_space
 from discovery.mahalanobis import ClassMoments, RelativeMahalanobis
-from discovery.novelty import (
-    MAX_EXEMPLARS,
-    SCORES,
-    NoveltyModel,
-    Scorers,
-    _sample_evenly,
-    fit_novelty,
-)
+from discovery.novelty import NoveltyModel, fit_novelty
+from discovery.scorers import MAX_EXEMPLARS, SCORES, Scorers, sample_evenly
 
 DIMENSION = 24
 
@@ -194,9 +188,9 @@ def test_a_thousand_intents_are_fitted_in_time():
 
 def test_a_sample_is_even_over_classes():
     labels = np.repeat([0, 1, 2], [1, 10, 1000])
-    rows = _sample_evenly(labels, 40, np.random.default_rng(0))
+    rows = sample_evenly(labels, 40, np.random.default_rng(0))
     assert np.bincount(labels[rows]).tolist() == [1, 10, 29]
-    assert len(_sample_evenly(labels, MAX_EXEMPLARS, np.random.default_rng(0))) == 1011
+    assert len(sample_evenly(labels, MAX_EXEMPLARS, np.random.default_rng(0))) == 1011
 
 
 def test_the_known_space_pulls_intents_together():
