@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from drawn_intents import draw
+
+from discovery.mahalanobis import ClassMoments, RelativeMahalanobis
+from discovery.scorers import MAX_EXEMPLARS, SCORES, Scorers, sample_evenly
+
+
+def test_moments_add_up_exactly_in_any_order():
+    x, labels = draw(5, 40)
+    whole = ClassMoments.of(x, labels, 5)
+    parts = [ClassMoments.of(x[i::7], labels[i::7], 5) for i in range(7)]
+    forth, back = parts[0], parts[-1]
+    for part in parts[1:]:
+        forth = forth + part
+    for part in parts[-2::-1]:
+        back = part + back
+    for name in ("counts", "sums", "second"):
+        assert np.array_equal(getattr(whole, name), getattr(forth, name))
+        assert np.array_equal(getattr(whole, name), getattr(back, name))
+
+
+def test_relative_mahalanobis_is_its_definition():
+    x, labels = draw(4, 50, dimension=6)
+    found = RelativeMahalanobis.fit(ClassMoments.of(x, labels, 4), 1e-9).distances(x[:9])
+    x = x.astype(np.float64)
+    means = np.stack([x[labels == c].mean(axis=0) for c in range(4)])
+    within = np.linalg.inv(np.cov((x - means[labels]).T, bias=True) * len(x) / (len(x) - 4))
+    overall = np.linalg.inv(np.cov(x.T, bias=True))
+    for row, distances in zip(x[:9], found, strict=True):
+        out = (row - x.mean(axis=0)) @ overall @ (row - x.mean(axis=0))
+        for mean, distance in zip(means, distances, strict=True):
+            # Second moments are rounded to 2^-12.
+            assert distance == pytest.approx(
+                (row - mean) @ within @ (row - mean) - out, rel=0.02, abs=0.1
+            )
+
+
+def distance_ratio(x, labels, row):
+    """Distance to the nearest class by that to the second, straight from the definition."""
+    distances = 1 - x.astype(np.float64) @ row.astype(np.float64)
+    first, second = sorted(distances[labels == c].min() for c in np.unique(labels))[:2]
+    return max(first, 1e-3) / max(second, 1e-3)
+
+
+def test_the_distance_ratio_is_its_definition():
+    x, labels = draw(5, 12)
+    held = draw(5, 40)[0]
+    ratio = Scorers.fit(x, labels, None, 0).score(held)[0][:, SCORES.index("ratio")]
+    assert ratio == pytest.approx([distance_ratio(x, labels, row) for row in held], rel=1e-3)
+    between = (x[labels == 0][:1] + x[labels == 1][:1]).astype(np.float32)
+    between /= np.linalg.norm(between, axis=1, keepdims=True)
+    among = Scorers.fit(x[labels < 2], labels[labels < 2], None, 0)
+    assert among.score(between)[0][0, SCORES.index("ratio")] > 0.7
+
+
+def test_the_distance_ratio_takes_a_rival_that_is_far_for_nearer_than_it_is():
+    # More utterances of one intent than are looked among.
+    x, labels = draw(3, 150, spread=0.3)
+    found = Scorers.fit(x, labels, None, 0).score(x)[0][:, SCORES.index("ratio")]
+    true = np.array([distance_ratio(x, labels, row) for row in x])
+    assert (found >= true - 1e-3).all() and (found > 1.5 * true).any()
+    assert (found <= 1).all()
+
+
+def test_a_sample_is_even_over_classes():
+    labels = np.repeat([0, 1, 2], [1, 10, 1000])
+    rows = sample_evenly(labels, 40, np.random.default_rng(0))
+    assert np.bincount(labels[rows]).tolist() == [1, 10, 29]
+    assert len(sample_evenly(labels, MAX_EXEMPLARS, np.random.default_rng(0))) == 1011
