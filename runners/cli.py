@@ -164,20 +164,17 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clustering",
         choices=("linkage", "density"),
-        default="linkage",
-        help="of a fitted model: average linkage, or HDBSCAN at the learned distance (%(default)s)",
+        help="of a fitted model: average linkage, or HDBSCAN at the learned distance (linkage)",
     )
     parser.add_argument(
         "--loss",
         choices=("contrastive", "margin"),
-        default="contrastive",
-        help="of a fitted model's metric head; margin is ADVIN's own (%(default)s)",
+        help="of a fitted model's metric head; margin is ADVIN's own (contrastive)",
     )
     parser.add_argument(
         "--effort",
         choices=("full", "fast"),
-        default="full",
-        help="of fitting a model; fast takes two thirds of the time (%(default)s)",
+        help="of fitting a model; fast takes two thirds of the time (full)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of all that is drawn (%(default)s)"

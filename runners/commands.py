@@ -8,8 +8,8 @@ import argparse
 import contextlib
 import json
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from apache_beam.options import pipeline_options
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -36,11 +36,17 @@ _ENGINES = {
 }
 
 
+# How a model is fitted: None, or what the learner takes where nothing is said.
+_FIT_CHOICES = ("loss", "clustering", "effort")
+
+
 def run_discover(flags: argparse.Namespace, beam_args: list[str]) -> None:
     """advin discover."""
     output = storage.absolute(flags.output)
     # With labels, a model is what comes out, too.
     used = None if flags.labeled else flags.model
+    if used:
+        _refuse_fit_flags(flags)
     with _engine(flags, beam_args, used, output) as options:
         from pipelines.discover import discover, translate
         from runners.printing import print_run
@@ -113,10 +119,24 @@ def _settings(flags: argparse.Namespace, model: str | None) -> "Settings":
         encoder=os.path.abspath(encoder) if encoder and os.path.isdir(encoder) else encoder,
         threads=flags.encoder_threads,
         precision=flags.encoder_precision,
-        choices=FitSettings(flags.seed, flags.loss, flags.clustering, flags.effort),
+        choices=FitSettings(flags.seed, **_given(flags, _FIT_CHOICES)),
         accelerator=flags.gpu,
         max_linked=flags.max_linked,
     )
+
+
+def _given(flags: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    """Return those of the flags that have been given."""
+    return {name: getattr(flags, name) for name in names if getattr(flags, name) is not None}
+
+
+def _refuse_fit_flags(flags: argparse.Namespace) -> None:
+    """Refuse what says how a model is fitted where one is given: it would do nothing."""
+    for name, value in _given(flags, (*_FIT_CHOICES, "ood")).items():
+        raise SettingsError(
+            f"--{name} {value} is for fitting a model, but --model {flags.model} is used as it is: "
+            f"leave out --{name}, or give --labeled and the model is fitted anew"
+        )
 
 
 def _columns(flags: argparse.Namespace) -> Columns:

@@ -124,6 +124,14 @@ def test_an_unknown_flag(run, flag):
     refused(run(flag, log_rows=log()), "unknown flag", flag)
 
 
+@pytest.mark.parametrize(
+    "flag",
+    [("--loss", "margin"), ("--clustering", "linkage"), ("--effort", "fast"), ("--ood", "x.txt")],
+)
+def test_a_flag_of_fitting_with_a_model_that_is_used(run, model, flag):
+    refused(run("--model", model, *flag, log_rows=log()), " ".join(flag), "leave out", "--labeled")
+
+
 def test_a_missing_model(run, tmp_path):
     refused(run("--model", tmp_path, log_rows=log()), "no model in", "advin fit")
 
