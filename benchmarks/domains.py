@@ -15,8 +15,8 @@ import numpy as np
 
 from benchmarks.common import Results, encode, load_utterances, parse_options
 from discovery.agreement import ari, contingency, nmi
+from discovery.classes import class_means
 from discovery.domains import DEFAULT_DOMAIN_DISTANCE, learn_domain_distance, link_domains
-from discovery.fit import class_means
 
 SETS = ("clinc150", "massive_en")
 _GRID = np.round(np.arange(0.6, 1.61, 0.02), 2)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from discovery.classes import class_centroids, sample_evenly
 from discovery.linkage import average_linkage
 from discovery.metric import UNLABELED, MetricSettings, default_neighbours, train_metric_head
 
@@ -161,17 +162,14 @@ def nearest_centroids(
         (m,) labels, and (m,) distances to the centroids, 1 - cosine.
     """
     names, index = np.unique(clusters, return_inverse=True)
-    similarity = queries @ _centroids(vectors, index, len(names)).T
+    similarity = queries @ class_centroids(vectors, index, len(names)).T
     return names[similarity.argmax(axis=1)], 1 - similarity.max(axis=1)
 
 
 def _sample(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Choose the rows a fold is learned on: labelled ones evenly over intents, then the others."""
-    labelled = random.permutation(np.flatnonzero(labels >= 0))
-    order = np.argsort(labels[labelled], kind="stable")
-    first = np.searchsorted(labels[labelled][order], labels[labelled][order])
-    rank = np.arange(len(order)) - first
-    chosen = labelled[order[np.argsort(rank, kind="stable")]][:_MAX_LABELLED_ROWS]
+    labelled = np.flatnonzero(labels >= 0)
+    chosen = labelled[sample_evenly(labels[labelled], _MAX_LABELLED_ROWS, random)]
     others = random.permutation(np.flatnonzero(labels < 0))[: MAX_FOLD_ROWS - len(chosen)]
     return np.sort(np.concatenate([chosen, others]))
 
@@ -204,10 +202,3 @@ def _reach(space: np.ndarray, clusters: np.ndarray, labels: np.ndarray, held: np
     large = large if large.any() else np.ones_like(large)
     distances = nearest_centroids(space[held], space[large], clusters[large])[1]
     return round(float(np.quantile(distances, _COVERED)), 4)
-
-
-def _centroids(vectors: np.ndarray, index: np.ndarray, clusters: int) -> np.ndarray:
-    sums = np.zeros((clusters, vectors.shape[1]))
-    np.add.at(sums, index, vectors)
-    lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
-    return (sums / lengths).astype(np.float32)

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from discovery.classes import class_means
 from discovery.domains import learn_domain_distance
 from discovery.intent_space import learn_intent_space
 from discovery.intents import OUT_OF_DOMAIN, IntentRules
@@ -115,10 +116,3 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, choices: FitSettings
             "domain_distance": LEARNED if domain_distance.learned else DEFAULT,
         },
     )
-
-
-def class_means(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Return the (classes, d) means of vectors (n, d) with labels (n,), zero without any."""
-    sums = np.zeros((classes, vectors.shape[1]))
-    np.add.at(sums, labels, vectors)
-    return sums / np.maximum(np.bincount(labels, minlength=classes), 1)[:, None]

@@ -10,6 +10,8 @@ from typing import Self
 
 import numpy as np
 
+from discovery.classes import class_sums
+
 # Second moments are taken of vectors rounded to this: their float64 sums are exact, so equal in
 # any order, up to 5e8 rows.
 _GRID = 2.0**-12
@@ -34,11 +36,9 @@ class ClassMoments:
     @classmethod
     def of(cls, vectors: np.ndarray, labels: np.ndarray, classes: int) -> Self:
         """Sum vectors (n, d) with labels (n,) in 0 … classes - 1."""
-        sums = np.zeros((classes, vectors.shape[1]))
-        np.add.at(sums, labels, vectors.astype(np.float64))
         rounded = np.rint(vectors.astype(np.float64) / _GRID) * _GRID
         counts = np.bincount(labels, minlength=classes).astype(np.float64)
-        return cls(counts, sums, rounded.T @ rounded)
+        return cls(counts, class_sums(vectors, labels, classes), rounded.T @ rounded)
 
     def __add__(self, other: Self) -> Self:
         """Return the moments of both sets of rows together."""

@@ -13,7 +13,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from discovery.scorers import SCORES, Scorers, sample_evenly
+from discovery.classes import sample_evenly
+from discovery.scorers import SCORES, Scorers
 
 # Weights of the scores that are tried; the first of each is taken unless the held-out intents are
 # told apart clearly better by others: differences below this in AUROC are chance. The ratio

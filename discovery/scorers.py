@@ -13,6 +13,7 @@ from typing import Self
 import faiss
 import numpy as np
 
+from discovery.classes import class_centroids, sample_evenly
 from discovery.known_space import train_known_space
 from discovery.mahalanobis import ClassMoments, RelativeMahalanobis
 from discovery.metric import MetricHead
@@ -64,8 +65,6 @@ class Scorers:
         counts = np.bincount(labels)
         space = train_known_space(vectors, labels, seed)
         learned = space.transform(vectors)
-        centres = np.zeros((len(counts), vectors.shape[1]))
-        np.add.at(centres, labels, learned)
         kept = sample_evenly(labels, MAX_EXEMPLARS, np.random.default_rng(seed))
         moments = ClassMoments.of(vectors, labels, len(counts))
         return cls(
@@ -74,7 +73,7 @@ class Scorers:
             exemplars=vectors[kept].astype(np.float16),
             learned_exemplars=learned[kept].astype(np.float16),
             exemplar_classes=labels[kept].astype(np.int64),
-            centres=_unit(centres).astype(np.float32),
+            centres=class_centroids(learned, labels, len(counts)),
             neighbours=int(np.clip(np.median(counts) // 4, 1, _NEIGHBOURS)),
             opened=None if ood is None else OpenClassifier.fit(vectors, labels, ood, seed),
         )
@@ -153,16 +152,3 @@ def _distance_ratio(distances: np.ndarray, classes: np.ndarray) -> np.ndarray:
     second = np.take_along_axis(distances, rival.argmax(axis=1)[:, None], axis=1)[:, 0]
     first = distances[:, 0]
     return np.maximum(first, _LEAST_DISTANCE) / np.maximum(second, _LEAST_DISTANCE)
-
-
-def sample_evenly(labels: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Return at most `most` row numbers, sorted: small classes whole, large ones in part."""
-    order = rng.permutation(len(labels))
-    sorted_by_class = order[np.argsort(labels[order], kind="stable")]
-    starts = np.searchsorted(labels[sorted_by_class], labels[sorted_by_class])
-    rank = np.arange(len(labels)) - starts
-    return np.sort(sorted_by_class[np.argsort(rank, kind="stable")[:most]])
-
-
-def _unit(x: np.ndarray) -> np.ndarray:
-    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)

@@ -3,7 +3,7 @@ import pytest
 from drawn_intents import draw
 
 from discovery.mahalanobis import ClassMoments, RelativeMahalanobis
-from discovery.scorers import MAX_EXEMPLARS, SCORES, Scorers, sample_evenly
+from discovery.scorers import SCORES, Scorers
 
 
 def test_moments_add_up_exactly_in_any_order():
@@ -61,10 +61,3 @@ def test_the_distance_ratio_takes_a_rival_that_is_far_for_nearer_than_it_is():
     true = np.array([distance_ratio(x, labels, row) for row in x])
     assert (found >= true - 1e-3).all() and (found > 1.5 * true).any()
     assert (found <= 1).all()
-
-
-def test_a_sample_is_even_over_classes():
-    labels = np.repeat([0, 1, 2], [1, 10, 1000])
-    rows = sample_evenly(labels, 40, np.random.default_rng(0))
-    assert np.bincount(labels[rows]).tolist() == [1, 10, 29]
-    assert len(sample_evenly(labels, MAX_EXEMPLARS, np.random.default_rng(0))) == 1011

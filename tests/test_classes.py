@@ -1,0 +1,22 @@
+import numpy as np
+from drawn_intents import draw
+
+from discovery.classes import class_centroids, class_means, sample_evenly
+from discovery.scorers import MAX_EXEMPLARS
+
+
+def test_a_sample_is_even_over_classes():
+    labels = np.repeat([0, 1, 2], [1, 10, 1000])
+    rows = sample_evenly(labels, 40, np.random.default_rng(0))
+    assert np.bincount(labels[rows]).tolist() == [1, 10, 29]
+    assert len(sample_evenly(labels, MAX_EXEMPLARS, np.random.default_rng(0))) == 1011
+
+
+def test_means_and_centroids_are_their_definitions_and_zero_without_rows():
+    x, labels = draw(4, 7)
+    means, centroids = (f(x, labels, 5) for f in (class_means, class_centroids))
+    for c in range(4):
+        mean = x[labels == c].astype(np.float64).mean(axis=0)
+        assert np.allclose(means[c], mean, atol=1e-12)
+        assert np.allclose(centroids[c], mean / np.linalg.norm(mean), atol=1e-6)
+    assert not means[4].any() and not centroids[4].any()
