@@ -14,7 +14,7 @@ import platform
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -58,6 +58,10 @@ class Options:
     precision: str | None = None
     distinct: bool = False
     methods: tuple[str, ...] = ()
+
+    def asked(self, methods: Iterable[str]) -> list[str]:
+        """Return those of the methods that are to be run: all, if none was named."""
+        return [m for m in methods if not self.methods or m in self.methods]
 
 
 def parse_options(

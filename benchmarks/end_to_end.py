@@ -220,7 +220,7 @@ def main() -> None:
             for seed in range(options.seeds):
                 task = draw_task(utterances, vectors, noise, (share, seed))
                 for effort, methods in METHODS.items():
-                    asked = [m for m in methods if m in (options.methods or methods)]
+                    asked = options.asked(methods)
                     if not asked:
                         continue
                     started = time.perf_counter()

@@ -184,7 +184,7 @@ def main() -> None:
             fit = [*advin("fit", log, model), "--labeled", str(LABELS), "--effort", "fast"]
             subprocess.run(fit, check=True)
             for _ in range(options.seeds):
-                compare(results, log, model, options.methods or tuple(METHODS))
+                compare(results, log, model, options.asked(METHODS))
     results.finish()
 
 

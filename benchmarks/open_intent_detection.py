@@ -9,10 +9,10 @@ Methods: `default`, what `advin fit` learns without out-of-domain text; `default
 sample's out-of-domain text; each score by itself with its own learned threshold: `mahalanobis`,
 `neighbours` (nearest labelled utterances), `ratio` (the nearest intent beside the second),
 `learned_neighbours` and `learned_centre` (neighbours and the intent's centre in the space of the
-known intents), and `open`, the open classifier ((K+1)-way,
-trained with the sample's out-of-domain text). Seconds are those of fitting the scores, once for all
-that are given the same text. All measures in per cent; `fpr95` is the share of
-known utterances flagged where 95 % of the open ones are.
+known intents), and `open`, the open classifier ((K+1)-way, trained with the sample's out-of-domain
+text). Seconds are those of fitting the scores, once for all that are given the same text. All
+measures in per cent; `fpr95` is the share of known utterances flagged where 95 % of the open ones
+are.
 """
 
 import time
@@ -39,7 +39,6 @@ SETS = ("textoir_banking", "textoir_oos")
 # What learns from out-of-domain text too, and which scores it may use.
 _WITH_OOD = {"default_ood": SCORES, "open": ("open",)}
 _WITHOUT = {"default": SCORES} | {name: (name,) for name in SCORES if name != "open"}
-METHODS = _WITHOUT | _WITH_OOD
 # More labelled utterances are sampled.
 MAX_TRAIN = 20_000
 
@@ -88,7 +87,7 @@ def measure(task: Task, held: HeldOut, scores: tuple[str, ...]) -> dict[str, flo
 
 def main() -> None:
     """Run the benchmark."""
-    options = parse_options(__doc__, SETS, methods=tuple(METHODS))
+    options = parse_options(__doc__, SETS, methods=(*_WITHOUT, *_WITH_OOD))
     ood = encode_out_of_domain(options)
     results = Results(options)
     for path in options.data:
@@ -98,7 +97,7 @@ def main() -> None:
             for seed in range(options.seeds):
                 task = draw_task(utterances, vectors, share, seed)
                 for given, methods in ((None, _WITHOUT), (ood, _WITH_OOD)):
-                    asked = [m for m in methods if m in (options.methods or METHODS)]
+                    asked = options.asked(methods)
                     if not asked:
                         continue
                     started = time.perf_counter()

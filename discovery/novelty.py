@@ -123,9 +123,8 @@ def fit_novelty(
     classes: int,
     ood_vectors: np.ndarray | None = None,
     seed: int = 0,
-    scores: tuple[str, ...] = SCORES,
 ) -> NoveltyModel:
-    """Fit stage I to labelled vectors.
+    """Fit stage I to labelled vectors: `hold_out`, then `weigh`.
 
     Args:
         vectors: (n, d) unit vectors of labelled utterances.
@@ -133,12 +132,11 @@ def fit_novelty(
         classes: number of known intents.
         ood_vectors: (o, d) vectors of texts that belong to no intent, if there are any.
         seed: of the folds and the learned space.
-        scores: names of the scores that may be used, of SCORES.
 
     Raises:
-        ValueError: if a class has no rows, or there is no score that may be used.
+        ValueError: if a class has no rows.
     """
-    return weigh(hold_out(vectors, labels, classes, ood_vectors, seed), scores)
+    return weigh(hold_out(vectors, labels, classes, ood_vectors, seed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +178,15 @@ def hold_out(
 
 
 def weigh(held: HeldOut, scores: tuple[str, ...] = SCORES) -> NoveltyModel:
-    """Choose weights and threshold by what was held out; see `fit_novelty`."""
+    """Choose weights and threshold by what was held out.
+
+    Args:
+        held: what `hold_out` returned.
+        scores: names of the scores that may be used, of SCORES.
+
+    Raises:
+        ValueError: if there is no such score, or none that may be used.
+    """
     usable = _usable(scores, held.scorers.opened is not None)
     weights = _choose_weights(held.folds, usable)
     scaled = [_scaled(fold, weights) for fold in held.folds]

@@ -6,7 +6,7 @@ from drawn_intents import draw
 from sklearn.metrics import roc_auc_score
 
 from discovery.known_space import train_known_space
-from discovery.novelty import NoveltyModel, fit_novelty
+from discovery.novelty import NoveltyModel, fit_novelty, hold_out, weigh
 from discovery.scorers import SCORES
 
 
@@ -50,7 +50,7 @@ def test_probability_is_calibrated_and_falls_with_the_score(model, known_and_unk
 @pytest.mark.parametrize("name", [s for s in SCORES if s != "open"])
 def test_each_score_tells_unknown_from_known_by_itself(name, known_and_unknown):
     x, labels, test, truth = known_and_unknown
-    found = fit_novelty(x, labels, 9, scores=(name,)).score(test)
+    found = weigh(hold_out(x, labels, 9), (name,)).score(test)
     assert roc_auc_score(truth >= 9, found.score) > 0.9
     assert 0.6 < (found.score[truth < 9] <= 0).mean()
     assert 0.6 < (found.score[truth >= 9] > 0).mean()
@@ -141,9 +141,9 @@ def test_wrong_labels_and_scores_are_told():
     with pytest.raises(ValueError, match="run over 3 of 4 classes, up to 2: give each class"):
         fit_novelty(x, labels, 4)
     with pytest.raises(ValueError, match=r"no such novelty scores: \['entropy'\]; choose from"):
-        fit_novelty(x, labels, 3, scores=("entropy",))
+        weigh(hold_out(x, labels, 3), ("entropy",))
     with pytest.raises(ValueError, match="need out-of-domain text"):
-        fit_novelty(x, labels, 3, scores=("open",))
+        weigh(hold_out(x, labels, 3), ("open",))
 
 
 def test_a_refitted_model_keeps_weights_and_threshold_and_knows_fewer_intents(known_and_unknown):
