@@ -24,6 +24,7 @@ setup(
         "scikit-learn>=1.5",
         "scipy>=1.13",
         "sentence-transformers>=5",
+        "threadpoolctl>=3",
         "torch>=2.9",
     ],
     extras_require={

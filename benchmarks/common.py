@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from discovery.encoder import BATCH_TEXTS, Encoder, load_encoder
+from discovery.fit import EmbeddedTexts
 from discovery.precision import BF16, FP32
 from discovery.text import normalise
 
@@ -219,9 +220,10 @@ def _encoder(options: Options) -> Encoder:
     return load_encoder(options.encoder, precision=options.precision)
 
 
-def encode_out_of_domain(options: Options) -> np.ndarray:
-    """Encode the sample's out-of-domain text: (n, d) float32, unit norm."""
-    return _encoder(options).encode(_OUT_OF_DOMAIN.read_text().splitlines())
+def encode_out_of_domain(options: Options) -> EmbeddedTexts:
+    """Encode the sample's out-of-domain text."""
+    texts = _OUT_OF_DOMAIN.read_text().splitlines()
+    return EmbeddedTexts(texts, _encoder(options).encode(texts))
 
 
 def encode(utterances: Utterances, options: Options) -> np.ndarray:

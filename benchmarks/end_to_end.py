@@ -36,7 +36,15 @@ from benchmarks.common import (
 )
 from discovery.domains import link_domains
 from discovery.evaluation import Found, Truth, evaluate_discovery, recovery
-from discovery.fit import MAX_LABELED, MAX_LOG, Effort, FitSettings, TrainingData, fit_model
+from discovery.fit import (
+    MAX_LABELED,
+    MAX_LOG,
+    Effort,
+    EmbeddedTexts,
+    FitSettings,
+    TrainingData,
+    fit_model,
+)
 from discovery.intents import NOVEL, Points, assign, discover_intents
 from discovery.metric import UNLABELED
 from discovery.model import EncoderIdentity, Model
@@ -124,13 +132,13 @@ def draw_task(
     )
 
 
-def learn(task: Task, ood: np.ndarray, settings: FitSettings) -> Model:
+def learn(task: Task, ood: EmbeddedTexts, settings: FitSettings) -> Model:
     """Fit a model as `advin fit` does, on a bounded sample."""
     intents = sorted(set(task.labeled.intents))
     domain_of = dict(zip(task.labeled.intents, task.labeled.domains, strict=True))
     data = TrainingData(
-        log=task.log_vectors[:MAX_LOG],
-        labeled=task.labeled_vectors,
+        log=EmbeddedTexts(task.log.texts[:MAX_LOG], task.log_vectors[:MAX_LOG]),
+        labeled=EmbeddedTexts(task.labeled.texts, task.labeled_vectors),
         labels=np.searchsorted(intents, task.labeled.intents),
         intents=tuple(intents),
         domains=tuple(domain_of[i] or None for i in intents),

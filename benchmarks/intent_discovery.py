@@ -12,8 +12,9 @@ learned space on the train split, started from the centres of the K largest clus
 distance; `head_k_neighbours`, the same, and each test utterance to the cluster of most of its ten
 nearest train utterances; `pipeline`, K unknown: average linkage of the train split up to the
 learned distance, left-over small clusters absorbed; `pipeline_fast`, the same in the fast setting.
-Both, like `head_k_given`, hand each test utterance to the nearest centre.
-`margin_k_means` is ADVIN's pairwise margin loss. What users would take instead, on the encoder's
+Both, like `head_k_given`, hand each test utterance to the nearest centre. Not run unless named:
+`pipeline_vectors`, where the head's positives are searched by vectors alone; `margin_k_means`,
+ADVIN's pairwise margin loss; and what users would take instead, on the encoder's
 vectors of the train split, noise left out, test utterances to the nearest centre: `bertopic`,
 `hdbscan`, `evoc` (see `benchmarks/peers.py`).
 
@@ -52,8 +53,9 @@ from discovery.distance import (
 )
 from discovery.evaluation import ari, contingency, hungarian_accuracy, known_novel_accuracy, nmi
 from discovery.intent_space import learn_intent_space
+from discovery.lexical import lexical_vectors
 from discovery.linkage import average_linkage
-from discovery.metric import FAST, MetricSettings, train_metric_head
+from discovery.metric import FAST, MetricSettings, TrainingRows, train_metric_head
 from discovery.novelty import fit_novelty
 
 SETS = ("textoir_banking", "textoir_clinc")
@@ -79,6 +81,7 @@ _NEIGHBOURS = 10
 class Task:
     """One draw of known intents and labels; heads are trained when first asked for."""
 
+    texts: np.ndarray
     train: np.ndarray
     labels: np.ndarray
     train_truth: np.ndarray
@@ -131,15 +134,17 @@ class Space:
     seconds: float
 
     @classmethod
-    def learn(cls, task: Task, settings: MetricSettings) -> "Space":
+    def learn(cls, task: Task, settings: MetricSettings, by_words: bool = True) -> "Space":
         """Fit stage I, learn the space and the distance, and link up to it."""
         start = time.perf_counter()
+        lexical = lexical_vectors(task.texts) if by_words else None
+        rows = TrainingRows(task.train, task.labels, lexical)
         labelled = task.labels >= 0
         novelty = None
         if labelled.any():
             names, given = np.unique(task.labels[labelled], return_inverse=True)
             novelty = fit_novelty(task.train[labelled], given, len(names), seed=task.seed)
-        head, distance = learn_intent_space(task.train, task.labels, settings, novelty)
+        head, distance = learn_intent_space(rows, settings, novelty)
         train, test = head.transform(task.train), head.transform(task.test)
         cut = 1 - distance.value
         clusters = average_linkage(train, np.ones(len(train)), floor=cut).cut(cut)
@@ -179,6 +184,7 @@ def _draw(
         rows = np.flatnonzero(given == intent)
         labels[random.permutation(rows)[: max(1, round(LABELLED * len(rows)))]] = intent
     return Task(
+        texts=utterances.texts[train],
         train=vectors[train],
         labels=labels,
         train_truth=utterances.intents[train].astype(str),
@@ -233,7 +239,7 @@ def _head_k_neighbours(task: Task) -> tuple[np.ndarray, dict[str, float]]:
 
 def _margin_k_means(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     settings = MetricSettings(loss="margin", seed=task.seed)
-    head = train_metric_head(task.train, task.labels, settings)
+    head = train_metric_head(TrainingRows(task.train, task.labels), settings)
     return _k_means(head.transform(task.test), task).labels_, {}
 
 
@@ -245,6 +251,10 @@ def _pipeline(task: Task, space: Space) -> tuple[np.ndarray, dict[str, float]]:
         "seconds": space.seconds,
     }
     return nearest_centroids(space.test, space.train, clusters)[0], extra
+
+
+def _pipeline_vectors(task: Task) -> tuple[np.ndarray, dict[str, float]]:
+    return _pipeline(task, Space.learn(task, MetricSettings(seed=task.seed), by_words=False))
 
 
 def _peer(task: Task, name: str) -> tuple[np.ndarray, dict[str, float]]:
@@ -261,6 +271,7 @@ _RUNS = {
     "head_k_neighbours": _head_k_neighbours,
     "pipeline": lambda task: _pipeline(task, task.full),
     "pipeline_fast": lambda task: _pipeline(task, task.fast),
+    "pipeline_vectors": _pipeline_vectors,
     "margin_k_means": _margin_k_means,
     **{name: functools.partial(_peer, name=name) for name in PEERS},
 }
@@ -270,8 +281,9 @@ def _show_default_distance(utterances: Utterances, vectors: np.ndarray) -> None:
     """Print the cut that is best on the true labels of the train split, for an unlabelled head."""
     task = _draw(utterances, vectors, 0.0, 0, MAX_DEFAULT_ROWS)
     settings = MetricSettings()
-    space = train_metric_head(task.train, task.labels, settings).transform(task.train)
-    small = learn_intent_distance(task.train, task.labels, settings).small
+    rows = TrainingRows(task.train, task.labels, lexical_vectors(task.texts))
+    space = train_metric_head(rows, settings).transform(task.train)
+    small = learn_intent_distance(rows, settings).small
     tree = average_linkage(space, np.ones(len(space)), floor=0.05)
     grid = np.round(np.arange(0.2, 0.9, 0.01), 2)
     curve = np.array([ari(contingency(task.train_truth, tree.cut(1 - float(cut)))) for cut in grid])

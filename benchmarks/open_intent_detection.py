@@ -88,7 +88,7 @@ def measure(task: Task, held: HeldOut, scores: tuple[str, ...]) -> dict[str, flo
 def main() -> None:
     """Run the benchmark."""
     options = parse_options(__doc__, SETS, methods=(*_WITHOUT, *_WITH_OOD))
-    ood = encode_out_of_domain(options)
+    ood = encode_out_of_domain(options).vectors
     results = Results(options)
     for path in options.data:
         utterances = load_utterances(path, options.distinct)

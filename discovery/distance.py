@@ -7,19 +7,25 @@ themselves and apart from the other known ones.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from discovery.classes import class_centroids, sample_evenly
 from discovery.linkage import average_linkage
-from discovery.metric import UNLABELED, MetricSettings, default_neighbours, train_metric_head
+from discovery.metric import (
+    UNLABELED,
+    MetricSettings,
+    TrainingRows,
+    default_neighbours,
+    train_metric_head,
+)
 
 # Used when there are too few labelled intents to learn from: medians of what is best on the train
-# splits of textoir_banking (0.57; 0.38), massive_en (0.77; 0.53) and clinc150 (0.47; 0.34), by
+# splits of textoir_banking (0.56; 0.39), massive_en (0.72; 0.52) and clinc150 (0.46; 0.33), by
 # python -m benchmarks.intent_discovery --methods default_distance --data FILE.parquet
-DEFAULT_INTENT_DISTANCE = 0.57
-DEFAULT_INTENT_RADIUS = 0.38
+DEFAULT_INTENT_DISTANCE = 0.56
+DEFAULT_INTENT_RADIUS = 0.39
 
 # Rows that a fold is learned on; more are sampled, labelled ones first.
 MAX_FOLD_ROWS = 10_000
@@ -60,24 +66,21 @@ class IntentDistance:
 
 
 def learn_intent_distance(
-    vectors: np.ndarray,
-    labels: np.ndarray,
+    rows: TrainingRows,
     settings: MetricSettings | None = None,
-    doubt: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+    doubt: Callable[[TrainingRows], TrainingRows] | None = None,
 ) -> IntentDistance:
-    """Learn the distance from vectors (n, d), unit norm, and labels (n,) int, below 0 = unlabelled.
+    """Learn the distance from what the metric head learns from.
 
-    The settings are those of the head that the distance is for, and so is `doubt`: given vectors
-    and labels, of which some are hidden, it returns the labels with what looks like none of those
-    left as DOUBTED. With fewer than `MIN_INTENTS` intents of two labelled utterances the documented
-    defaults are returned.
+    The settings are those of the head that the distance is for, and so is `doubt`: given rows, the
+    labels of some of which are hidden, it marks what looks like none of those left as DOUBTED. With
+    fewer than `MIN_INTENTS` intents of two labelled utterances the documented defaults are
+    returned.
     """
     settings = settings or MetricSettings()
-    labels = np.asarray(labels, np.int64)
-    vectors = np.asarray(vectors, np.float32)
     # Of the whole data, since a sample's neighbourhoods hold fewer utterances.
-    small = _smallest(vectors, labels)
-    intents, counts = np.unique(labels[labels >= 0], return_counts=True)
+    small = _smallest(rows.vectors, rows.labels)
+    intents, counts = np.unique(rows.labels[rows.labels >= 0], return_counts=True)
     usable = intents[counts >= 2]
     if len(usable) < MIN_INTENTS:
         return IntentDistance(
@@ -89,14 +92,14 @@ def learn_intent_distance(
             agreement=np.zeros((0, len(_GRID))),
         )
     random = np.random.default_rng(settings.seed)
-    rows = _sample(labels, random)
-    vectors, labels = vectors[rows], labels[rows]
+    rows = rows.take(_sample(rows.labels, random))
+    labels = rows.labels
     agreement, spaces = [], []
     for held_out in np.array_split(random.permutation(usable), _FOLDS):
         held = np.isin(labels, held_out)
-        told = np.where(held, UNLABELED, labels)
-        head = train_metric_head(vectors, told if doubt is None else doubt(vectors, told), settings)
-        space = head.transform(vectors)
+        told = replace(rows, labels=np.where(held, UNLABELED, labels))
+        head = train_metric_head(told if doubt is None else doubt(told), settings)
+        space = head.transform(rows.vectors)
         tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
         agreement.append([_agreement(tree.cut(1 - float(cut)), labels, held) for cut in _GRID])
         spaces.append((space, tree, held))

@@ -5,6 +5,7 @@ the space is learned from the log alone and the distances are defaults that were
 data; the model says which is which.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,7 +15,8 @@ from discovery.classes import class_means
 from discovery.domains import learn_domain_distance
 from discovery.intent_space import learn_intent_space
 from discovery.intents import OUT_OF_DOMAIN, IntentRules
-from discovery.metric import FAST, UNLABELED, MetricSettings
+from discovery.lexical import lexical_vectors
+from discovery.metric import FAST, UNLABELED, MetricSettings, TrainingRows
 from discovery.model import EncoderIdentity, Model
 from discovery.novelty import fit_novelty
 
@@ -31,24 +33,55 @@ _MIN_SIZE = 5
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingData:
-    """What a model is learned from; rows sorted by id.
+class EmbeddedTexts:
+    """Texts and the encoder's vectors of them, in the same order.
 
     Attributes:
-        log: (n, d) vectors of the unlabelled log, or of a sample.
-        labeled: (m, d) vectors of labelled utterances.
-        labels: (m,) int64 index into `intents`.
-        intents: labels of the known intents, sorted.
-        domains: the domain of each, or None.
-        out_of_domain: (o, d) vectors of texts that belong to no intent.
+        texts: (n,) texts.
+        vectors: (n, d), unit norm.
     """
 
-    log: np.ndarray
-    labeled: np.ndarray
+    texts: Sequence[str]
+    vectors: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Check that each text has its vector."""
+        if len(self.texts) != len(self.vectors):
+            raise ValueError(
+                f"{len(self.texts)} texts, but {len(self.vectors)} vectors: give one for each"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """What a model is learned from; each part sorted by id.
+
+    Attributes:
+        log: of the unlabelled log, all or a sample.
+        labeled: labelled utterances.
+        labels: (m,) int64 index of each of these into `intents`.
+        intents: labels of the known intents, sorted.
+        domains: the domain of each, or None.
+        out_of_domain: texts that belong to no intent.
+    """
+
+    log: EmbeddedTexts
+    labeled: EmbeddedTexts
     labels: np.ndarray
     intents: tuple[str, ...]
     domains: tuple[str | None, ...]
-    out_of_domain: np.ndarray
+    out_of_domain: EmbeddedTexts
+
+    def rows(self) -> TrainingRows:
+        """Return what stage II learns from: all texts, of which some are labelled."""
+        parts = (self.log, self.labeled, self.out_of_domain)
+        nothing = np.full(len(self.log.texts), UNLABELED, np.int64)
+        outside = np.full(len(self.out_of_domain.texts), UNLABELED, np.int64)
+        return TrainingRows(
+            vectors=np.concatenate([part.vectors for part in parts]),
+            labels=np.concatenate([nothing, self.labels, outside]),
+            lexical=lexical_vectors([text for part in parts for text in part.texts]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +108,17 @@ class FitSettings:
 
 
 def fit_model(data: TrainingData, encoder: EncoderIdentity, choices: FitSettings) -> Model:
-    """Learn a model from at most MAX_LOG + MAX_LABELED + MAX_OUT_OF_DOMAIN vectors."""
+    """Learn a model from at most MAX_LOG + MAX_LABELED + MAX_OUT_OF_DOMAIN texts."""
     seed = choices.seed
     known = len(data.intents)
-    vectors = np.concatenate([data.log, data.labeled, data.out_of_domain]).astype(np.float32)
-    labels = np.concatenate(
-        [
-            np.full(len(data.log), UNLABELED, np.int64),
-            data.labels,
-            np.full(len(data.out_of_domain), UNLABELED, np.int64),
-        ]
-    )
-    ood = data.out_of_domain if len(data.out_of_domain) else None
+    labeled, outside = data.labeled.vectors, data.out_of_domain.vectors
+    ood = outside if len(outside) else None
     novelty = None
     if known:
-        novelty = fit_novelty(data.labeled, data.labels, known, ood_vectors=ood, seed=seed)
-    head, distance = learn_intent_space(vectors, labels, choices.metric, novelty, ood)
+        novelty = fit_novelty(labeled, data.labels, known, ood_vectors=ood, seed=seed)
+    head, distance = learn_intent_space(data.rows(), choices.metric, novelty, ood)
     domain_distance = learn_domain_distance(
-        class_means(data.labeled, data.labels, known), data.domains, seed
+        class_means(labeled, data.labels, known), data.domains, seed
     )
     return Model(
         encoder=encoder,
@@ -107,10 +133,8 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, choices: FitSettings
             clustering=choices.clustering,
         ),
         domain_distance=domain_distance.value,
-        anchors=np.concatenate([data.labeled, data.out_of_domain]).astype(np.float16),
-        anchor_labels=np.concatenate(
-            [data.labels, np.full(len(data.out_of_domain), OUT_OF_DOMAIN, np.int64)]
-        ),
+        anchors=np.concatenate([labeled, outside]).astype(np.float16),
+        anchor_labels=np.concatenate([data.labels, np.full(len(outside), OUT_OF_DOMAIN, np.int64)]),
         origins={
             "intent_distance": LEARNED if distance.learned else DEFAULT,
             "domain_distance": LEARNED if domain_distance.learned else DEFAULT,

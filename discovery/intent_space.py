@@ -6,10 +6,18 @@ stage I doubts is not pulled towards labelled utterances. When the distance is l
 fitted anew to the intents that are not held out: those that are get the same doubt as new ones.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from discovery.distance import IntentDistance, learn_intent_distance
-from discovery.metric import DOUBTED, MetricHead, MetricSettings, train_metric_head
+from discovery.metric import (
+    DOUBTED,
+    MetricHead,
+    MetricSettings,
+    TrainingRows,
+    train_metric_head,
+)
 from discovery.novelty import NoveltyModel
 
 # Doubted are scores above this, in units of the spread of known utterances; above 0 is flagged. On
@@ -19,8 +27,7 @@ _DOUBT = -0.5
 
 
 def learn_intent_space(
-    vectors: np.ndarray,
-    labels: np.ndarray,
+    rows: TrainingRows,
     settings: MetricSettings,
     novelty: NoveltyModel | None,
     ood: np.ndarray | None = None,
@@ -28,28 +35,27 @@ def learn_intent_space(
     """Learn the metric head, and the distance at which intents separate in its space.
 
     Args:
-        vectors: (n, d) unit vectors.
-        labels: (n,) int64 index of the known intent, UNLABELED for others.
+        rows: labelled and unlabelled utterances, none of them doubted yet.
         settings: of the head.
         novelty: stage I, fitted to the labelled rows; None without known intents.
         ood: (o, d) vectors of texts that belong to no intent, if stage I was given any.
     """
     if novelty is None:
-        head = train_metric_head(vectors, labels, settings)
-        return head, learn_intent_distance(vectors, labels, settings)
+        return train_metric_head(rows, settings), learn_intent_distance(rows, settings)
 
-    def doubt(x: np.ndarray, told: np.ndarray) -> np.ndarray:
-        rows = told >= 0
-        compact = np.unique(told[rows], return_inverse=True)[1]
-        return _doubted(x, told, novelty.refitted(x[rows], compact, ood, settings.seed))
+    def doubt(told: TrainingRows) -> TrainingRows:
+        given = told.labels >= 0
+        compact = np.unique(told.labels[given], return_inverse=True)[1]
+        refitted = novelty.refitted(told.vectors[given], compact, ood, settings.seed)
+        return _doubted(told, refitted)
 
-    head = train_metric_head(vectors, _doubted(vectors, labels, novelty), settings)
-    return head, learn_intent_distance(vectors, labels, settings, doubt)
+    head = train_metric_head(_doubted(rows, novelty), settings)
+    return head, learn_intent_distance(rows, settings, doubt)
 
 
-def _doubted(vectors: np.ndarray, labels: np.ndarray, novelty: NoveltyModel) -> np.ndarray:
-    """Return the labels with DOUBTED for what looks like no known intent."""
-    marked = labels.copy()
-    rest = np.flatnonzero(labels < 0)
-    marked[rest[novelty.score(vectors[rest]).score > _DOUBT]] = DOUBTED
-    return marked
+def _doubted(rows: TrainingRows, novelty: NoveltyModel) -> TrainingRows:
+    """Mark as DOUBTED what looks like no known intent."""
+    marked = rows.labels.copy()
+    rest = np.flatnonzero(rows.labels < 0)
+    marked[rest[novelty.score(rows.vectors[rest]).score > _DOUBT]] = DOUBTED
+    return replace(rows, labels=marked)

@@ -2,9 +2,9 @@
 
 ``z = normalise(x + MLP(x))`` with one hidden layer. It learns from labelled pairs (supervised
 contrastive loss, Khosla et al., arXiv 2004.11362) and from all utterances (nearest neighbours as
-positives, after MTP-CLNN, Zhang et al., ACL 2022); ADVIN's pairwise margin loss (arXiv 2006.01208)
-is the other choice. What stage I doubts is not pulled towards labelled utterances: a new intent
-beside a known one would be learned to be a part of it.
+positives, after MTP-CLNN, Zhang et al., ACL 2022), near in the space and by their words; ADVIN's
+pairwise margin loss (arXiv 2006.01208) is the other choice. What stage I doubts is not pulled
+towards labelled utterances: a new intent beside a known one would be learned to be a part of it.
 """
 
 from collections.abc import Callable
@@ -23,12 +23,58 @@ UNLABELED, DOUBTED = -1, -2
 # Neighbour search is quadratic; callers sample a larger log down to this many rows.
 MAX_ROWS = 100_000
 _SEARCH_ROWS = 1024
+# What the likeness of words counts for beside that in the space, where neighbours are searched.
+_LEXICAL_WEIGHT = 0.5
 # Margins of the pairwise margin loss, as 1 - cosine.
 _NEAR, _FAR = 0.2, 0.8
 _MIN_INTENTS = 4
 _RANKED_PER_INTENT = 40
 _FEWEST_NEIGHBOURS = 5
 _NEIGHBOURS_WITHOUT_LABELS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """What a metric head learns from.
+
+    Attributes:
+        vectors: (n, d) float32 of utterances, unit norm.
+        labels: (n,) int64: 0 or above, UNLABELED, or DOUBTED: not to be pulled towards labelled.
+        lexical: (n, e) float32 of the same utterances by `lexical_vectors`; None looks for
+            neighbours by the vectors alone.
+
+    Raises:
+        ValueError: if the numbers of rows differ, or values are not finite.
+    """
+
+    vectors: np.ndarray
+    labels: np.ndarray
+    lexical: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        """Check and convert."""
+        object.__setattr__(self, "vectors", _checked_vectors(self.vectors))
+        object.__setattr__(self, "labels", np.asarray(self.labels, np.int64))
+        if self.labels.shape != (len(self),):
+            raise ValueError(
+                f"{len(self)} vectors, but labels of shape {self.labels.shape}: give one label each"
+            )
+        if self.lexical is None:
+            return
+        object.__setattr__(self, "lexical", np.asarray(self.lexical, np.float32))
+        if len(self.lexical) != len(self):
+            raise ValueError(
+                f"{len(self)} vectors, but {len(self.lexical)} lexical ones: give one each"
+            )
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.vectors)
+
+    def take(self, rows: np.ndarray) -> "TrainingRows":
+        """Return some of the rows."""
+        lexical = None if self.lexical is None else self.lexical[rows]
+        return TrainingRows(self.vectors[rows], self.labels[rows], lexical)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,78 +188,64 @@ def default_neighbours(vectors: np.ndarray, labels: np.ndarray) -> int:
     return int(np.clip(rank[order[reached]], min(_FEWEST_NEIGHBOURS, largest), min(100, largest)))
 
 
-def train_metric_head(
-    vectors: np.ndarray, labels: np.ndarray, settings: MetricSettings | None = None
-) -> MetricHead:
-    """Train a metric head on vectors (n, d), unit norm, and labels (n,) int.
+def train_metric_head(rows: TrainingRows, settings: MetricSettings | None = None) -> MetricHead:
+    """Train a metric head.
 
-    Labels are 0 or above, UNLABELED, or DOUBTED: such a row is not pulled towards labelled ones.
     Works with no labels at all (neighbour loss alone). On a processor the same rows, settings and
     thread count give the same weights; a GPU is used where there is one.
 
     Raises:
-        ValueError: if the shapes differ, or there are more than `MAX_ROWS` rows.
+        ValueError: if there are more than `MAX_ROWS` rows.
     """
     settings = settings or MetricSettings()
-    vectors = _checked_vectors(vectors)
-    labels = np.asarray(labels, np.int64)
-    if labels.shape != (len(vectors),):
-        raise ValueError(
-            f"{len(vectors)} vectors, but labels of shape {labels.shape}: give one label each"
-        )
-    if len(vectors) > MAX_ROWS:
-        raise ValueError(
-            f"{len(vectors)} rows, but at most {MAX_ROWS} can be trained on: sample them"
-        )
+    if len(rows) > MAX_ROWS:
+        raise ValueError(f"{len(rows)} rows, but at most {MAX_ROWS} can be trained on: sample them")
     generator = torch.Generator().manual_seed(settings.seed)
-    weights = initial_weights(vectors.shape[1], settings.hidden, generator)
-    if len(vectors) >= 2:
+    weights = initial_weights(rows.vectors.shape[1], settings.hidden, generator)
+    if len(rows) >= 2:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        weights = _train(
-            torch.from_numpy(vectors).to(device),
-            torch.from_numpy(labels).to(device),
-            [weight.to(device) for weight in weights],
-            settings,
-            generator,
-        )
+        weights = _train(rows, [weight.to(device) for weight in weights], settings, generator)
     arrays = [weight.detach().cpu().numpy() for weight in weights]
     return MetricHead(*arrays)
 
 
-def _train(vectors, labels, weights, settings: MetricSettings, generator) -> list[torch.Tensor]:
-    n = len(vectors)
+def _train(rows: TrainingRows, weights, settings: MetricSettings, generator) -> list[torch.Tensor]:
+    n, device = len(rows), weights[0].device
+    vectors, labels = (torch.from_numpy(a).to(device) for a in (rows.vectors, rows.labels))
+    lexical = torch.zeros(n, 0) if rows.lexical is None else torch.from_numpy(rows.lexical)
+    lexical = _LEXICAL_WEIGHT * lexical.to(device)
     weights = [weight.requires_grad_() for weight in weights]
     optimiser = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=1e-2, fused=True)
     labelled = torch.nonzero(labels >= 0).flatten()
-    wanted = settings.neighbours or default_neighbours(vectors.cpu().numpy(), labels.cpu().numpy())
-    k = min(wanted, n - 1)
+    k = min(settings.neighbours or default_neighbours(rows.vectors, rows.labels), n - 1)
     loss_of = _LOSSES[settings.loss]
-    place = torch.full((n,), -1, device=vectors.device)
+    place = torch.full((n,), -1, device=device)
     neighbours = torch.empty(0)
     order = torch.empty(0, dtype=torch.int64)
     precision = best_precision()
     for step in range(settings.steps):
         if step % settings.refresh == 0:
             with torch.no_grad(), autocast(precision):
-                neighbours = nearest_neighbours(_embed(vectors, weights), k)
+                searched = torch.cat([_embed(vectors, weights), lexical], dim=1)
+                neighbours = nearest_neighbours(searched, k)
         if not len(order):
             order = torch.randperm(n, generator=generator)
-        rows, order = order[: settings.batch].to(vectors.device), order[settings.batch :]
+        batch, order = order[: settings.batch].to(device), order[settings.batch :]
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step / settings.steps)
-        batches = [(rows, _neighbour_positives(rows, neighbours, labels, place))]
+        batches = [(batch, _neighbour_positives(batch, neighbours, labels, place))]
         if len(labelled) >= 2:
             pick = torch.randperm(len(labelled), generator=generator)[: settings.labelled_batch]
-            rows = labelled[pick.to(vectors.device)]
-            batches.append((rows, same_label(labels[rows])))
+            batch = labelled[pick.to(device)]
+            batches.append((batch, same_label(labels[batch])))
         with autocast(precision):
             losses = [
                 loss_of(
-                    forward(drop(vectors[rows], settings.dropout, generator), weights),
+                    forward(drop(vectors[batch], settings.dropout, generator), weights),
                     positives,
                     settings.temperature,
                 )
-                for rows, positives in batches
+                for batch, positives in batches
             ]
         optimiser.zero_grad()
         torch.stack(losses).sum().backward()

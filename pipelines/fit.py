@@ -14,6 +14,7 @@ from discovery.fit import (
     MAX_LABELED,
     MAX_LOG,
     MAX_OUT_OF_DOMAIN,
+    EmbeddedTexts,
     FitSettings,
     TrainingData,
     fit_model,
@@ -86,7 +87,7 @@ class _Fit(beam.DoFn):
         torch.set_num_threads(self._threads)
         data = read_training_data(inputs, self._encoder.dimension)
         for name, rows in (("log", data.log), ("labeled", data.labeled)):
-            Metrics.counter("fit", f"fitted_on_{name}").inc(len(rows))
+            Metrics.counter("fit", f"fitted_on_{name}").inc(len(rows.texts))
         Metrics.counter("fit", "known_intents").inc(len(data.intents))
         save_model(self._target, fit_model(data, self._encoder, self._choices))
         yield self._target
@@ -94,19 +95,20 @@ class _Fit(beam.DoFn):
 
 def read_training_data(inputs: FitInputs, dimension: int) -> TrainingData:
     """Read the bounded samples that a model is learned from."""
-    none = np.zeros((0, dimension), np.float16)
-    log = _read_vectors(inputs.log, MAX_LOG)
-    ood = _read_vectors(inputs.out_of_domain, MAX_OUT_OF_DOMAIN) if inputs.out_of_domain else none
+    none = EmbeddedTexts((), np.zeros((0, dimension), np.float16))
+    log = _read_embedded(inputs.log, MAX_LOG)
+    ood = _read_embedded(inputs.out_of_domain, MAX_OUT_OF_DOMAIN) if inputs.out_of_domain else none
     if inputs.labeled is None:
         return TrainingData(log, none, np.zeros(0, np.int64), (), (), ood)
     rows = _read_table(inputs.labeled, MAX_LABELED)
+    embedded = _read_embedded(inputs.labeled, MAX_LABELED)
     keep, intent_of = resolve_labels(rows)
     domain_of = intent_domains(rows)
     intents = tuple(sorted(set(intent_of)))
     index = {intent: i for i, intent in enumerate(intents)}
     return TrainingData(
         log=log,
-        labeled=_read_vectors(inputs.labeled, MAX_LABELED)[keep],
+        labeled=EmbeddedTexts([embedded.texts[i] for i in keep], embedded.vectors[keep]),
         labels=np.array([index[i] for i in intent_of], np.int64),
         intents=intents,
         domains=tuple(domain_of.get(i) for i in intents),
@@ -162,6 +164,10 @@ def _read_table(source: Embedded, rows: int) -> pa.Table:
     return pa.Table.from_batches(read_first_rows(source.utterances, source.shards, rows, columns))
 
 
-def _read_vectors(source: Embedded, rows: int) -> np.ndarray:
-    batches = read_first_rows(source.vectors, source.shards, rows, ["vector"])
-    return np.concatenate([vectors_from_arrow(b.column("vector")) for b in batches])
+def _read_embedded(source: Embedded, rows: int) -> EmbeddedTexts:
+    texts = read_first_rows(source.utterances, source.shards, rows, ["text"])
+    vectors = read_first_rows(source.vectors, source.shards, rows, ["vector"])
+    return EmbeddedTexts(
+        texts=[text for batch in texts for text in batch.column("text").to_pylist()],
+        vectors=np.concatenate([vectors_from_arrow(b.column("vector")) for b in vectors]),
+    )

@@ -16,7 +16,7 @@ from discovery.distance import (
     plateau_centre,
 )
 from discovery.linkage import average_linkage
-from discovery.metric import DOUBTED, MetricSettings, train_metric_head
+from discovery.metric import DOUBTED, MetricSettings, TrainingRows, train_metric_head
 
 FAST = MetricSettings(hidden=64, steps=40, refresh=20, batch=128)
 
@@ -75,9 +75,9 @@ def test_small_clusters_go_to_the_nearest_large_one():
 
 def test_learned_distance_finds_the_number_of_intents():
     vectors, truth, labels = intents()
-    learned = learn_intent_distance(vectors, labels, FAST)
+    learned = learn_intent_distance(TrainingRows(vectors, labels), FAST)
     assert learned.learned
-    space = train_metric_head(vectors, labels, FAST).transform(vectors)
+    space = train_metric_head(TrainingRows(vectors, labels), FAST).transform(vectors)
     clusters = average_linkage(space, np.ones(len(space)), 0.0).cut(1 - learned.value)
     found = np.unique(absorb_small_clusters(space, clusters, learned.small))
     assert abs(len(found) - truth.max() - 1) <= 2
@@ -87,12 +87,12 @@ def test_a_fold_never_sees_the_labels_it_is_scored_on(monkeypatch):
     vectors, _, labels = intents()
     seen = []
 
-    def spy(part, given_labels, settings):
-        seen.append(set(given_labels[given_labels >= 0]))
-        return train_metric_head(part, given_labels, replace(settings, steps=1))
+    def spy(rows, settings):
+        seen.append(set(rows.labels[rows.labels >= 0]))
+        return train_metric_head(rows, replace(settings, steps=1))
 
     monkeypatch.setattr(distance, "train_metric_head", spy)
-    learn_intent_distance(vectors, labels, FAST)
+    learn_intent_distance(TrainingRows(vectors, labels), FAST)
     everything = set(labels[labels >= 0])
     hidden = [everything - known for known in seen]
     assert all(hidden) and set.union(*hidden) == everything
@@ -103,25 +103,42 @@ def test_a_fold_is_trained_on_what_is_doubted_without_its_held_out_labels(monkey
     vectors, _, labels = intents()
     told, trained = [], []
 
-    def doubt(part, given):
-        told.append(given)
-        return np.where(given < 0, DOUBTED, given)
+    def doubt(rows):
+        told.append(rows.labels)
+        return replace(rows, labels=np.where(rows.labels < 0, DOUBTED, rows.labels))
 
-    def spy(part, given, settings):
-        trained.append(given)
-        return train_metric_head(part, given, replace(settings, steps=1))
+    def spy(rows, settings):
+        trained.append(rows.labels)
+        return train_metric_head(rows, replace(settings, steps=1))
 
     monkeypatch.setattr(distance, "train_metric_head", spy)
-    learn_intent_distance(vectors, labels, FAST, doubt)
+    learn_intent_distance(TrainingRows(vectors, labels), FAST, doubt)
     assert len(told) == len(trained) == 3
     for hidden, used in zip(told, trained, strict=True):
         assert 0 < len(np.unique(hidden[hidden >= 0])) < len(np.unique(labels[labels >= 0]))
         assert (used == np.where(hidden < 0, DOUBTED, hidden)).all()
 
 
+def test_a_fold_keeps_the_words_of_each_row_beside_its_vector(monkeypatch):
+    vectors, _, labels = intents()
+    trained = []
+
+    def spy(rows, settings):
+        trained.append(rows)
+        return train_metric_head(rows, replace(settings, steps=1))
+
+    monkeypatch.setattr(distance, "train_metric_head", spy)
+    monkeypatch.setattr(distance, "MAX_FOLD_ROWS", len(vectors) // 2)
+    learn_intent_distance(TrainingRows(vectors, labels, vectors[:, :4]), FAST)
+    assert len(trained) == 3
+    for rows in trained:
+        assert len(rows) == len(vectors) // 2
+        assert (rows.lexical == rows.vectors[:, :4]).all()
+
+
 def test_same_seed_same_distance():
     vectors, _, labels = intents()
-    first, again = (learn_intent_distance(vectors, labels, FAST) for _ in range(2))
+    first, again = (learn_intent_distance(TrainingRows(vectors, labels), FAST) for _ in range(2))
     assert (first.value, first.radius) == (again.value, again.radius)
     assert first.agreement.tobytes() == again.agreement.tobytes()
 
@@ -140,6 +157,6 @@ def test_large_data_are_sampled_with_every_intent(monkeypatch):
 def test_too_few_intents_give_the_default(known):
     vectors, _, labels = intents()
     labels = np.where(labels < known, labels, -1)
-    learned = learn_intent_distance(vectors, labels, FAST)
+    learned = learn_intent_distance(TrainingRows(vectors, labels), FAST)
     assert not learned.learned
     assert learned.value == DEFAULT_INTENT_DISTANCE

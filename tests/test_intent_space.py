@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from discovery.intent_space import learn_intent_space
-from discovery.metric import DOUBTED, UNLABELED, MetricSettings, train_metric_head
+from discovery.metric import DOUBTED, UNLABELED, MetricSettings, TrainingRows, train_metric_head
 from discovery.novelty import fit_novelty
 
 # More neighbours than a new intent has utterances: the others are labelled ones.
@@ -36,7 +36,9 @@ def beside_similarity(head, vectors, truth):
 def test_doubted_rows_are_not_pulled_towards_labelled_ones(beside):
     vectors, truth, labels = beside
     told = np.where(truth >= KNOWN, DOUBTED, labels)
-    pulled, left = (train_metric_head(vectors, given, FAST) for given in (labels, told))
+    pulled, left = (
+        train_metric_head(TrainingRows(vectors, given), FAST) for given in (labels, told)
+    )
     before, after = (beside_similarity(head, vectors, truth) for head in (pulled, left))
     assert after < before - 0.04
 
@@ -45,8 +47,8 @@ def test_stage_one_keeps_new_intents_apart_from_the_known_beside_them(beside):
     vectors, truth, labels = beside
     rows = labels >= 0
     novelty = fit_novelty(vectors[rows], labels[rows], KNOWN)
-    with_doubt, distance = learn_intent_space(vectors, labels, FAST, novelty)
-    without, _ = learn_intent_space(vectors, labels, FAST, None)
+    with_doubt, distance = learn_intent_space(TrainingRows(vectors, labels), FAST, novelty)
+    without, _ = learn_intent_space(TrainingRows(vectors, labels), FAST, None)
     assert distance.learned
     before, after = (beside_similarity(head, vectors, truth) for head in (without, with_doubt))
     assert after < before - 0.04
@@ -55,7 +57,7 @@ def test_stage_one_keeps_new_intents_apart_from_the_known_beside_them(beside):
 def test_without_known_intents_it_is_the_plain_head(beside):
     vectors, truth, _ = beside
     nothing = np.full(len(truth), UNLABELED)
-    head, distance = learn_intent_space(vectors, nothing, FAST, None)
-    plain = train_metric_head(vectors, nothing, FAST)
+    head, distance = learn_intent_space(TrainingRows(vectors, nothing), FAST, None)
+    plain = train_metric_head(TrainingRows(vectors, nothing), FAST)
     assert head.transform(vectors).tobytes() == plain.transform(vectors).tobytes()
     assert not distance.learned

@@ -7,6 +7,7 @@ import torch
 from discovery.metric import (
     MetricHead,
     MetricSettings,
+    TrainingRows,
     default_neighbours,
     nearest_neighbours,
     train_metric_head,
@@ -49,11 +50,8 @@ def precision(vectors, truth):
 @pytest.mark.parametrize("loss", ["contrastive", "margin"])
 def test_training_separates_intents_whose_labels_it_has_not_seen(loss):
     vectors, truth = mixture()
-    head = train_metric_head(
-        vectors,
-        some_labels(truth, known=8, each=8),
-        replace(FAST, loss=loss),
-    )
+    rows = TrainingRows(vectors, some_labels(truth, known=8, each=8))
+    head = train_metric_head(rows, replace(FAST, loss=loss))
     novel = truth >= 8
     learned = head.transform(vectors)
     assert precision(learned[novel], truth[novel]) > precision(vectors[novel], truth[novel]) + 0.1
@@ -61,20 +59,42 @@ def test_training_separates_intents_whose_labels_it_has_not_seen(loss):
 
 def test_training_without_labels_separates_intents():
     vectors, truth = mixture()
-    head = train_metric_head(vectors, np.full(len(truth), -1), FAST)
+    head = train_metric_head(TrainingRows(vectors, np.full(len(truth), -1)), FAST)
     assert precision(head.transform(vectors), truth) > precision(vectors, truth) + 0.1
+
+
+def test_what_shares_its_words_is_pulled_together():
+    vectors, truth = mixture(spread=0.8)
+    nothing = np.full(len(truth), -1)
+    words = np.random.default_rng(1).normal(size=(truth.max() + 1, 8))[truth].astype(np.float32)
+    words /= np.linalg.norm(words, axis=1, keepdims=True)
+    by_both, by_vectors = (
+        train_metric_head(TrainingRows(vectors, nothing, lexical), FAST).transform(vectors)
+        for lexical in (words, None)
+    )
+    assert precision(by_both, truth) > precision(by_vectors, truth) + 0.05
+
+
+def test_texts_that_share_no_words_change_nothing():
+    vectors, truth = mixture()
+    heads = [
+        train_metric_head(TrainingRows(vectors, truth, lexical), replace(FAST, steps=20))
+        for lexical in (None, np.zeros((len(truth), 0), np.float32), np.zeros((len(truth), 5)))
+    ]
+    plain, *others = (head.transform(vectors).tobytes() for head in heads)
+    assert others == [plain, plain]
 
 
 def test_labels_decide_against_what_is_near():
     vectors, truth = mixture(intents=4)
     labels = truth // 2  # two centres each are one intent
-    learned = train_metric_head(vectors, labels, FAST).transform(vectors)
+    learned = train_metric_head(TrainingRows(vectors, labels), FAST).transform(vectors)
     assert precision(learned, labels) > 0.95 > precision(vectors, labels) + 0.1
 
 
 def test_transform_gives_float32_unit_vectors_also_for_half_precision():
     vectors, truth = mixture()
-    head = train_metric_head(vectors, truth, FAST)
+    head = train_metric_head(TrainingRows(vectors, truth), FAST)
     for given in (vectors, vectors.astype(np.float16)):
         learned = head.transform(given)
         assert learned.dtype == np.float32
@@ -86,7 +106,8 @@ def test_same_seed_same_bytes_other_seed_others():
     vectors, truth = mixture()
     labels = some_labels(truth, known=8, each=8)
     first, again, other = (
-        train_metric_head(vectors, labels, replace(FAST, steps=20, seed=seed)) for seed in (3, 3, 4)
+        train_metric_head(TrainingRows(vectors, labels), replace(FAST, steps=20, seed=seed))
+        for seed in (3, 3, 4)
     )
     for name, array in first.to_arrays().items():
         assert array.tobytes() == again.to_arrays()[name].tobytes()
@@ -98,13 +119,13 @@ def test_training_leaves_the_global_random_state_alone():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    train_metric_head(vectors, truth, FAST)
+    train_metric_head(TrainingRows(vectors, truth), FAST)
     assert torch.equal(torch.rand(3), expected)
 
 
 def test_arrays_round_trip():
     vectors, truth = mixture()
-    head = train_metric_head(vectors, truth, FAST)
+    head = train_metric_head(TrainingRows(vectors, truth), FAST)
     restored = MetricHead.from_arrays(head.to_arrays())
     assert np.array_equal(restored.transform(vectors), head.transform(vectors))
 
@@ -112,14 +133,15 @@ def test_arrays_round_trip():
 @pytest.mark.parametrize("rows", [0, 1, 2, 3])
 def test_few_rows_train(rows):
     vectors, truth = mixture()
-    head = train_metric_head(vectors[:rows], truth[:rows], FAST)
+    head = train_metric_head(TrainingRows(vectors[:rows], truth[:rows]), FAST)
     assert np.isfinite(head.transform(vectors)).all()
 
 
 def test_equal_rows_stay_finite():
     vectors = np.tile(mixture()[0][:1], (50, 1))
     labels = np.arange(50) % 3 - 1
-    assert np.isfinite(train_metric_head(vectors, labels, FAST).transform(vectors)).all()
+    head = train_metric_head(TrainingRows(vectors, labels), FAST)
+    assert np.isfinite(head.transform(vectors)).all()
 
 
 def test_neighbours_are_the_nearest_other_rows():
@@ -151,7 +173,12 @@ def test_neighbourhood_follows_the_size_of_intents_not_the_share_of_labels():
 )
 def test_wrong_input_is_refused(vectors, labels, message):
     with pytest.raises(ValueError, match=message):
-        train_metric_head(vectors, labels, FAST)
+        TrainingRows(vectors, labels)
+
+
+def test_as_many_lexical_vectors_as_rows_are_needed():
+    with pytest.raises(ValueError, match="3 vectors, but 2 lexical ones"):
+        TrainingRows(np.eye(3), np.zeros(3), np.zeros((2, 4), np.float32))
 
 
 def test_wrong_settings_are_refused():
@@ -163,6 +190,6 @@ def test_wrong_settings_are_refused():
 
 def test_vectors_of_another_encoder_are_refused():
     vectors, truth = mixture()
-    head = train_metric_head(vectors, truth, FAST)
+    head = train_metric_head(TrainingRows(vectors, truth), FAST)
     with pytest.raises(ValueError, match="16 dimensions, but the head was trained on 32"):
         head.transform(vectors[:, :16])

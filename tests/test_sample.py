@@ -17,8 +17,10 @@ import pytest
 from stage_names import STAGES
 
 from pipelines.evaluate import evaluate
+from pipelines.fit import Embedded, FitInputs, read_training_data
 from pipelines.inputs import Columns
 from pipelines.report import read_run
+from pipelines.stages import Stage
 from runners.cli import main
 from schemas.tables import TABLES
 
@@ -123,6 +125,23 @@ def test_names_come_from_the_utterances(sample):
         if intent["is_novel"]:
             assert all(word in texts for word in intent["name"].casefold().split())
             assert intent["keywords"] and len(intent["exemplars"]) == 5
+
+
+def test_the_fit_reads_each_text_beside_its_vector_and_label(sample, encoder):
+    def embedded(name):
+        ingest, embed = (
+            Stage(str(sample / "stages" / s)) for s in (f"ingest{name}", f"embed{name}")
+        )
+        return Embedded.of(ingest, embed, distinct=0)
+
+    inputs = FitInputs(embedded(""), embedded("_labeled"), embedded("_ood"))
+    data = read_training_data(inputs, encoder.dimension)
+    for part in (data.log, data.labeled, data.out_of_domain):
+        again = encoder.encode(list(part.texts[::40]))
+        assert (again * part.vectors[::40]).sum(axis=1) == pytest.approx(1, abs=0.02)
+    intent_of = {row["text"]: row["intent"] for row in csv_rows(EXAMPLES / "known.csv")}
+    found = dict(zip(data.labeled.texts, (data.intents[i] for i in data.labels), strict=True))
+    assert found.items() <= intent_of.items() and len(found) > 500
 
 
 def test_counts_add_up(sample):
