@@ -8,15 +8,20 @@ split, over all intents:
 
 Methods: `raw_k_means` and `head_k_means`, k-means with the true K on the test split's vectors, as
 they come and in the learned space, as the published tables do it; `head_k_given`, k-means in the
-learned space on the train split, started from the centres of the K largest clusters at the learned
-distance; `head_k_neighbours`, the same, and each test utterance to the cluster of most of its ten
-nearest train utterances; `pipeline`, K unknown: average linkage of the train split up to the
-learned distance, left-over small clusters absorbed; `pipeline_fast`, the same in the fast setting.
-Both, like `head_k_given`, hand each test utterance to the nearest centre. Not run unless named:
-`pipeline_vectors`, where the head's positives are searched by vectors alone; `margin_k_means`,
-ADVIN's pairwise margin loss; and what users would take instead, on the encoder's
-vectors of the train split, noise left out, test utterances to the nearest centre: `bertopic`,
-`hdbscan`, `evoc` (see `benchmarks/peers.py`).
+learned space on the train split, seeded by the labelled utterances of each known intent, and for
+the others by the largest clusters at the learned distance that lack them; `head_k_neighbours`, the
+same, and each test utterance to the cluster of most of its ten nearest train utterances;
+`pipeline`, K unknown: average linkage of the train split up to the learned distance, known intents
+as anchors, left-over small clusters absorbed; `pipeline_fast`, the same in the fast setting;
+`discover`, the rules of `advin discover` (`discovery/intents.py`), made for skewed and noisy logs:
+smaller clusters count, if they look novel. All three, like `head_k_given`, hand each test utterance
+to the nearest centre.
+
+Not run unless named: `pipeline_vectors`, where the head's positives are searched by vectors alone;
+`linkage`, all clusters that are large enough as they come, without anchors; `margin_k_means`,
+ADVIN's pairwise margin loss; and what users would take instead, on the encoder's vectors of the
+train split, noise left out, test utterances to the nearest centre: `bertopic`, `hdbscan`, `evoc`
+(see `benchmarks/peers.py`).
 
     python -m benchmarks.intent_discovery --methods default_distance --data FILE.parquet
 
@@ -34,6 +39,7 @@ import faiss
 import numpy as np
 from sklearn.cluster import KMeans
 
+from benchmarks.anchors import anchored, novel_clusters, seeded_k_means
 from benchmarks.common import (
     OPEN,
     TEST,
@@ -45,17 +51,14 @@ from benchmarks.common import (
     parse_options,
 )
 from benchmarks.peers import PEERS
-from discovery.distance import (
-    IntentDistance,
-    absorb_small_clusters,
-    learn_intent_distance,
-    nearest_centroids,
-)
+from discovery.distance import IntentDistance, learn_intent_distance, nearest_centroids
 from discovery.evaluation import ari, contingency, hungarian_accuracy, known_novel_accuracy, nmi
+from discovery.fit import intent_rules
 from discovery.intent_space import learn_intent_space
+from discovery.intents import Points, discover_intents
 from discovery.lexical import lexical_vectors
 from discovery.linkage import average_linkage
-from discovery.metric import FAST, MetricSettings, TrainingRows, train_metric_head
+from discovery.metric import FAST, UNLABELED, MetricSettings, TrainingRows, train_metric_head
 from discovery.novelty import fit_novelty
 
 SETS = ("textoir_banking", "textoir_clinc")
@@ -67,6 +70,7 @@ METHODS = (
     "head_k_neighbours",
     "pipeline",
     "pipeline_fast",
+    "discover",
 )
 LABELLED = 0.1
 # Rows of the train split that are used; more are sampled.
@@ -106,13 +110,12 @@ class Task:
         return Space.learn(self, replace(FAST, seed=self.seed))
 
     @cached_property
-    def k_largest(self) -> KMeans:
-        """K-means of the train split, from the centres of the K largest clusters."""
+    def k_given(self) -> np.ndarray:
+        """Clusters of the train split, told K."""
         space = self.full
-        _, index, sizes = np.unique(space.clusters, return_inverse=True, return_counts=True)
-        largest = np.argsort(-sizes, kind="stable")[: self.intents]
-        centres = np.stack([space.train[index == c].mean(axis=0) for c in largest])
-        return KMeans(len(centres), init=centres, n_init=1).fit(space.train)
+        novel = novel_clusters(space.clusters, self.labels)[: self.intents - len(self.known)]
+        seeds = anchored(space.train, self.labels, space.clusters, novel)
+        return seeded_k_means(space.train, self.labels, seeds)
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ class Space:
         train: (n, d) vectors of the train split in it.
         test: (m, d) those of the test split.
         distance: what was learned about distances in it.
+        novelty: (n,) novelty scores of the train split; 1 without known intents.
         clusters: (n,) clusters of the train split, all sizes.
         seconds: what learning took.
     """
@@ -130,6 +134,7 @@ class Space:
     train: np.ndarray
     test: np.ndarray
     distance: IntentDistance
+    novelty: np.ndarray
     clusters: np.ndarray
     seconds: float
 
@@ -140,15 +145,16 @@ class Space:
         lexical = lexical_vectors(task.texts) if by_words else None
         rows = TrainingRows(task.train, task.labels, lexical)
         labelled = task.labels >= 0
-        novelty = None
+        novelty, scores = None, np.ones(len(task.train), np.float32)
         if labelled.any():
             names, given = np.unique(task.labels[labelled], return_inverse=True)
             novelty = fit_novelty(task.train[labelled], given, len(names), seed=task.seed)
+            scores = novelty.score(task.train).score
         head, distance = learn_intent_space(rows, settings, novelty)
         train, test = head.transform(task.train), head.transform(task.test)
         cut = 1 - distance.value
         clusters = average_linkage(train, np.ones(len(train)), floor=cut).cut(cut)
-        return cls(train, test, distance, clusters, time.perf_counter() - start)
+        return cls(train, test, distance, scores, clusters, time.perf_counter() - start)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -226,14 +232,15 @@ def _head_k_means(task: Task) -> tuple[np.ndarray, dict[str, float]]:
 
 def _head_k_given(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     space = task.full
-    return task.k_largest.predict(space.test), {"seconds": space.seconds}
+    found, _ = nearest_centroids(space.test, space.train, task.k_given)
+    return found, {"seconds": space.seconds}
 
 
 def _head_k_neighbours(task: Task) -> tuple[np.ndarray, dict[str, float]]:
-    space, clusters = task.full, task.k_largest.labels_
+    space = task.full
     _, nearest = faiss.knn(space.test, space.train, _NEIGHBOURS, metric=faiss.METRIC_INNER_PRODUCT)
     # Of equally frequent clusters the one of the smallest number.
-    votes = [np.bincount(clusters[row]).argmax() for row in nearest]
+    votes = [np.bincount(task.k_given[row]).argmax() for row in nearest]
     return np.array(votes), {"seconds": space.seconds}
 
 
@@ -243,8 +250,9 @@ def _margin_k_means(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     return _k_means(head.transform(task.test), task).labels_, {}
 
 
-def _pipeline(task: Task, space: Space) -> tuple[np.ndarray, dict[str, float]]:
-    clusters = absorb_small_clusters(space.train, space.clusters, space.distance.small)
+def _pipeline(space: Space, labels: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+    novel = novel_clusters(space.clusters, labels, space.distance.small)
+    clusters = anchored(space.train, labels, space.clusters, novel)
     extra = {
         "K": len(np.unique(clusters)),
         "distance": 100 * space.distance.value,
@@ -254,7 +262,26 @@ def _pipeline(task: Task, space: Space) -> tuple[np.ndarray, dict[str, float]]:
 
 
 def _pipeline_vectors(task: Task) -> tuple[np.ndarray, dict[str, float]]:
-    return _pipeline(task, Space.learn(task, MetricSettings(seed=task.seed), by_words=False))
+    space = Space.learn(task, MetricSettings(seed=task.seed), by_words=False)
+    return _pipeline(space, task.labels)
+
+
+def _linkage(task: Task) -> tuple[np.ndarray, dict[str, float]]:
+    return _pipeline(task.full, np.full(len(task.labels), UNLABELED))
+
+
+def _discover(task: Task) -> tuple[np.ndarray, dict[str, float]]:
+    space = task.full
+    points = Points(
+        vectors=space.train,
+        weights=np.ones(len(space.train)),
+        labels=task.labels,
+        novelty=space.novelty,
+    )
+    intents = discover_intents(points, intent_rules(space.distance))
+    # Every utterance has an intent here: none is too far from all.
+    found = (space.test @ intents.centroids.T).argmax(axis=1)
+    return found, {"K": len(intents.centroids), "seconds": space.seconds}
 
 
 def _peer(task: Task, name: str) -> tuple[np.ndarray, dict[str, float]]:
@@ -269,9 +296,11 @@ _RUNS = {
     "head_k_means": _head_k_means,
     "head_k_given": _head_k_given,
     "head_k_neighbours": _head_k_neighbours,
-    "pipeline": lambda task: _pipeline(task, task.full),
-    "pipeline_fast": lambda task: _pipeline(task, task.fast),
+    "pipeline": lambda task: _pipeline(task.full, task.labels),
+    "pipeline_fast": lambda task: _pipeline(task.fast, task.labels),
+    "discover": _discover,
     "pipeline_vectors": _pipeline_vectors,
+    "linkage": _linkage,
     "margin_k_means": _margin_k_means,
     **{name: functools.partial(_peer, name=name) for name in PEERS},
 }
@@ -289,7 +318,9 @@ def _show_default_distance(utterances: Utterances, vectors: np.ndarray) -> None:
     curve = np.array([ari(contingency(task.train_truth, tree.cut(1 - float(cut)))) for cut in grid])
     near = grid[curve >= 0.97 * curve.max()]
     best = float(grid[curve.argmax()])
-    clusters = absorb_small_clusters(space, tree.cut(1 - best), small)
+    clusters = tree.cut(1 - best)
+    novel = novel_clusters(clusters, task.labels, small)
+    clusters = anchored(space, task.labels, clusters, novel)
     radius = np.quantile(nearest_centroids(space, space, clusters)[1], 0.95)
     print(
         f"{utterances.name}: best cut {best:.2f} (ARI {100 * curve.max():.1f}), within 3 %: "

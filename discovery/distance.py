@@ -51,7 +51,7 @@ class IntentDistance:
     Attributes:
         value: average cosine distance up to which clusters are merged.
         radius: largest 1 - cosine to its centroid at which an intent takes an utterance.
-        small: clusters of fewer rows are left-overs, for `absorb_small_clusters`.
+        small: clusters of fewer rows are left-overs.
         learned: False if value and radius are the defaults.
         grid: (g,) cuts that were tried.
         agreement: (folds, g) pairwise F1 of each held-out fold at each cut.
@@ -132,28 +132,6 @@ def plateau_centre(grid: np.ndarray, agreement: np.ndarray) -> float:
     excess = agreement - agreement.max() * (1 - _PLATEAU)
     weights = np.where(excess >= 0, excess + 1e-12, 0.0)
     return round(float(np.average(grid, weights=weights)), 4)
-
-
-def absorb_small_clusters(vectors: np.ndarray, clusters: np.ndarray, small: int) -> np.ndarray:
-    """Hand the rows of clusters of fewer than `small` rows to the nearest centroid of the others.
-
-    Args:
-        vectors: (n, d), unit norm, in the learned space.
-        clusters: (n,) int labels.
-        small: smallest size that stands for itself.
-
-    Returns:
-        (n,) int labels; unchanged if no cluster is large enough.
-    """
-    _, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
-    left_over = counts[index] < small
-    absorbed = clusters.copy()
-    if left_over.any() and not left_over.all():
-        large = ~left_over
-        absorbed[left_over] = nearest_centroids(
-            vectors[left_over], vectors[large], clusters[large]
-        )[0]
-    return absorbed
 
 
 def nearest_centroids(

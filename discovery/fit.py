@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from discovery.classes import class_means
+from discovery.distance import IntentDistance
 from discovery.domains import learn_domain_distance
 from discovery.intent_space import learn_intent_space
 from discovery.intents import OUT_OF_DOMAIN, IntentRules
@@ -107,6 +108,18 @@ class FitSettings:
         return replace(start, seed=self.seed, loss=self.loss)
 
 
+def intent_rules(
+    distance: IntentDistance, clustering: Literal["linkage", "density"] = "linkage"
+) -> IntentRules:
+    """Return the rules of stage II for a learned distance."""
+    return IntentRules(
+        distance=distance.value,
+        radius=distance.radius,
+        min_size=max(_MIN_SIZE, distance.small // 3),
+        clustering=clustering,
+    )
+
+
 def fit_model(data: TrainingData, encoder: EncoderIdentity, choices: FitSettings) -> Model:
     """Learn a model from at most MAX_LOG + MAX_LABELED + MAX_OUT_OF_DOMAIN texts."""
     seed = choices.seed
@@ -126,12 +139,7 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, choices: FitSettings
         domains=data.domains,
         novelty=novelty,
         head=head,
-        rules=IntentRules(
-            distance=distance.value,
-            radius=distance.radius,
-            min_size=max(_MIN_SIZE, distance.small // 3),
-            clustering=choices.clustering,
-        ),
+        rules=intent_rules(distance, choices.clustering),
         domain_distance=domain_distance.value,
         anchors=np.concatenate([labeled, outside]).astype(np.float16),
         anchor_labels=np.concatenate([data.labels, np.full(len(outside), OUT_OF_DOMAIN, np.int64)]),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import tables
+from benchmarks.anchors import anchored, novel_clusters, seeded_k_means
 from benchmarks.common import TEST, TRAIN, Utterances
 from benchmarks.end_to_end import draw_task, known_intents
 
@@ -54,6 +55,46 @@ def test_a_log_is_skewed_noisy_and_apart_from_what_is_labelled():
     assert sizes.min() >= 5 and sizes.max() >= 3 * sizes.min()
     assert task.counts.min() == 1 and task.counts.max() > 10
     assert len(task.log_vectors) == len(task.log.texts) == len(task.counts)
+
+
+def test_clusters_that_lack_labels_are_novel_and_small_ones_are_absorbed():
+    clusters = np.repeat([4, 7, 9, 5], [40, 40, 30, 3])
+    labels = np.full(len(clusters), -1)
+    labels[[0, 1, 2, 3, 40, 41, 42, 43, 80]] = [0, 0, 1, 1, 2, 2, 2, 2, 2]
+    assert novel_clusters(clusters, np.full(len(clusters), -1)).tolist() == [4, 7, 9, 5]
+    assert novel_clusters(clusters, labels, 2).tolist() == [5]
+    assert novel_clusters(clusters, labels, 5).tolist() == []
+    labels[80] = -1
+    assert novel_clusters(clusters, labels, 5).tolist() == [9]
+    # Without labels something has to be an intent.
+    assert novel_clusters(clusters[-3:], labels[-3:], 5).tolist() == [5]
+
+
+def test_known_intents_in_one_cluster_are_told_apart_by_their_labels():
+    vectors = np.eye(4, dtype=np.float32)[np.repeat([0, 1, 2, 3], 20)]
+    labels = np.full(80, -1)
+    labels[[0, 20]] = 0, 1
+    # The first two intents are one cluster; the last is too small to be one.
+    clusters = np.repeat([5, 8, 9], [40, 20, 20])
+    vectors[60:, 2] = 2.0
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    found = anchored(vectors, labels, clusters, np.array([8]))
+    assert found.tolist() == np.repeat([0, 1, 2, 2], 20).tolist()
+
+
+def test_seeded_k_means_ends_where_no_row_is_nearer_to_another_centroid():
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(300, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    labels = np.where(np.arange(300) < 30, np.arange(300) % 3, -1)
+    found = seeded_k_means(
+        vectors, labels, np.where(labels >= 0, labels, random.integers(5, size=300))
+    )
+    centroids = np.stack([vectors[found == c].mean(axis=0) for c in range(5)])
+    centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
+    nearest = (vectors @ centroids.T).argmax(axis=1)
+    assert (found[30:] == nearest[30:]).all()
+    assert (found[:30] == labels[:30]).all() and (nearest[:30] != labels[:30]).any()
 
 
 def test_the_tables_of_all_committed_results_are_printed(monkeypatch, capsys):

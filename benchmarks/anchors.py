@@ -1,0 +1,78 @@
+"""Clusters of a split some of whose rows are labelled: known intents are what their labels say.
+
+Average linkage draws near intents together; where both are known, their labels tell them apart.
+So the labelled rows of each known intent are one cluster, and of the clusters of linkage those
+that lack labelled rows, as `discovery/intents.py` has it, are the novel ones.
+"""
+
+import numpy as np
+
+from discovery.classes import class_centroids
+from discovery.metric import UNLABELED
+
+# As in `discovery/intents.py`.
+_FEW_LABELED = 0.3
+_MOST_ROUNDS = 100
+
+
+def novel_clusters(clusters: np.ndarray, labels: np.ndarray, small: int = 1) -> np.ndarray:
+    """Return the clusters of `small` rows or more that lack labelled ones, largest first.
+
+    A cluster lacks them if it holds less than a third of what its size lets expect by the clusters
+    that hold any. Without labels and with none that is large enough, all are returned.
+
+    Args:
+        clusters: (n,) int.
+        labels: (n,) int, 0 or above, or UNLABELED.
+        small: smallest size that stands for itself.
+    """
+    names, index, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    labelled = np.bincount(index[labels >= 0], minlength=len(names))
+    rate = labelled.sum() / max(1, sizes[labelled > 0].sum())
+    lacks = (labelled == 0) | (labelled < _FEW_LABELED * rate * sizes)
+    novel = np.flatnonzero(lacks & (sizes >= small))
+    if not len(novel) and not labelled.any():
+        novel = np.arange(len(names))
+    return names[novel[np.argsort(-sizes[novel], kind="stable")]]
+
+
+def anchored(
+    vectors: np.ndarray, labels: np.ndarray, clusters: np.ndarray, novel: np.ndarray
+) -> np.ndarray:
+    """Return (n,) classes 0, 1, …: the known intents, then the novel ones, of all rows.
+
+    Labelled rows (label 0 … k - 1) and those of novel clusters stay; all others go to the nearest
+    centroid of these.
+
+    Args:
+        vectors: (n, d) in the learned space, unit norm.
+        labels: (n,) int, or UNLABELED.
+        clusters: (n,) int.
+        novel: clusters that are an intent each; with no labels at least one.
+    """
+    known = labels.max(initial=UNLABELED) + 1
+    classes = np.array(labels)
+    for number, cluster in enumerate(novel):
+        classes[(clusters == cluster) & (labels < 0)] = known + number
+    anchors = classes >= 0
+    centroids = class_centroids(vectors[anchors], classes[anchors], known + len(novel))
+    classes[~anchors] = (vectors[~anchors] @ centroids.T).argmax(axis=1)
+    return classes
+
+
+def seeded_k_means(vectors: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return (n,) classes after k-means from these, where labelled rows stay in theirs.
+
+    Constrained k-means (Basu et al., Semi-supervised clustering by seeding, ICML 2002), with cosine
+    similarity, as generalised category discovery is scored (Vaze et al., arXiv 2201.02609).
+    """
+    k = classes.max() + 1
+    free = labels < 0
+    for _ in range(_MOST_ROUNDS):
+        centroids = class_centroids(vectors, classes, k)
+        moved = np.array(classes)
+        moved[free] = (vectors[free] @ centroids.T).argmax(axis=1)
+        if (moved == classes).all():
+            break
+        classes = moved
+    return classes
