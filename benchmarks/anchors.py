@@ -8,18 +8,17 @@ that lack labelled rows, as `discovery/intents.py` has it, are the novel ones.
 import numpy as np
 
 from discovery.classes import class_centroids
+from discovery.intents import FEW_LABELED
 from discovery.metric import UNLABELED
 
-# As in `discovery/intents.py`.
-_FEW_LABELED = 0.3
 _MOST_ROUNDS = 100
 
 
 def novel_clusters(clusters: np.ndarray, labels: np.ndarray, small: int = 1) -> np.ndarray:
     """Return the clusters of `small` rows or more that lack labelled ones, largest first.
 
-    A cluster lacks them if it holds less than a third of what its size lets expect by the clusters
-    that hold any. Without labels and with none that is large enough, all are returned.
+    A cluster lacks them if it holds less than the share FEW_LABELED of what its size lets expect by
+    the clusters that hold any. Without labels and with none that is large enough, all are returned.
 
     Args:
         clusters: (n,) int.
@@ -29,7 +28,7 @@ def novel_clusters(clusters: np.ndarray, labels: np.ndarray, small: int = 1) -> 
     names, index, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
     labelled = np.bincount(index[labels >= 0], minlength=len(names))
     rate = labelled.sum() / max(1, sizes[labelled > 0].sum())
-    lacks = (labelled == 0) | (labelled < _FEW_LABELED * rate * sizes)
+    lacks = (labelled == 0) | (labelled < FEW_LABELED * rate * sizes)
     novel = np.flatnonzero(lacks & (sizes >= small))
     if not len(novel) and not labelled.any():
         novel = np.arange(len(names))

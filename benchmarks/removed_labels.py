@@ -1,87 +1,92 @@
-"""End to end on data whose labels are partly removed: `advin discover`, then `advin evaluate`.
+"""`advin discover` and `advin evaluate` themselves, on data whose labels are partly removed.
 
-The labels of whole domains and of a share of the other intents are removed. The training utterances
-of the intents that are left are the labelled set; everything else, out-of-scope rows among it, is
-the log. The truth is all labels.
+The labels of whole domains and of single other intents are removed, as `end_to_end` draws them, but
+nothing is thinned out or mixed in: the train split of the intents that are left is the labelled
+set, all other rows, out-of-scope ones among them, are the log, and all labels are the truth.
 
-    python -m benchmarks.removed_labels --data ../shared/data/clinc150/utterances.parquet \\
-        --domains 2 --intents 0.25 --seed 0 --out RESULT.json
+    python -m benchmarks.removed_labels --data clinc150 --known 0.6 --seeds 1 --out RESULT.json
+
+Methods: `default` and `fast`, by `--effort`. Measures are those that `advin evaluate --json`
+writes, shares in per cent; seconds are those of `advin discover`, all stages and their start.
 """
 
-import argparse
-import sys
+import json
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benchmarks.common import TRAIN, Results, Utterances, load_utterances, parse_options
+from benchmarks.end_to_end import known_intents
 from runners.cli import main as advin
 
-DEFAULT_DATA = "../shared/data/clinc150/utterances.parquet"
+SETS = ("clinc150",)
+METHODS = {"default": "full", "fast": "fast"}
+_SHARES = (
+    "nmi", "ari", "accuracy", "known_accuracy", "novel_accuracy", "novel_intents_recovered",
+    "novel_in_novel", "known_in_novel", "junk_in_novel", "auroc", "domain_ari", "domain_accuracy",
+)  # fmt: skip
+_NUMBERS = ("novel_intents_true", "novel_intents_found", "junk_intents")
 
 
-def remove_labels(
-    table: pa.Table, domains: int, intents: float, seed: int
-) -> tuple[pa.Table, pa.Table]:
-    """Return the labelled rows that are left, and the log: all other rows.
+def remove_labels(utterances: Utterances, share: float, seed: int) -> tuple[Utterances, Utterances]:
+    """Return the labelled utterances that are left, and the log: all others."""
+    known = known_intents(utterances, share, np.random.default_rng(seed))
+    is_known = np.array([intent in known for intent in utterances.intents], bool)
+    labeled = is_known & (utterances.splits == TRAIN)
+    return utterances.take(np.flatnonzero(labeled)), utterances.take(np.flatnonzero(~labeled))
 
-    Args:
-        table: columns text, intent, domain, split.
-        domains: number of domains whose labels are all removed.
-        intents: share of the other domains' intents whose labels are removed.
-        seed: of the draws.
+
+def discover_and_evaluate(labeled: Utterances, log: Utterances, flags: list[str]) -> dict:
+    """Run both commands in a folder of their own; return what was measured, and the seconds.
+
+    Raises:
+        SystemExit: if a command failed, with its exit code.
     """
-    rng = np.random.default_rng(seed)
-    names = sorted(set(table["domain"].drop_null().to_pylist()))
-    removed_domains = set(rng.choice(names, domains, replace=False))
-    pairs = {*zip(table["intent"].to_pylist(), table["domain"].to_pylist(), strict=True)}
-    others = sorted(i for i, d in pairs if i is not None and d not in removed_domains)
-    removed = set(rng.choice(others, round(intents * len(others)), replace=False))
-    known = pa.array(sorted(set(others) - removed))
-    is_labeled = pc.and_(
-        pc.is_in(table["intent"], value_set=known), pc.equal(table["split"], "train")
-    )
-    is_labeled = pc.fill_null(is_labeled, False)
-    return table.filter(is_labeled), table.filter(pc.invert(is_labeled))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        columns = ("text", "intent", "domain")
+        for part, rows, kept in (("known", labeled, 3), ("truth", log, 3), ("log", log, 1)):
+            values = (rows.texts, rows.intents, rows.domains)
+            arrays = [pa.array([v or None for v in column], pa.string()) for column in values]
+            table = pa.table(dict(zip(columns, arrays, strict=True))).select(columns[:kept])
+            pq.write_table(table, folder / f"{part}.parquet")
+        run, truth, out = folder / "run", folder / "truth.parquet", folder / "metrics.json"
+        files = ["--input", folder / "log.parquet", "--labeled", folder / "known.parquet"]
+        start = time.perf_counter()
+        _command("discover", *files, "--output", run, *flags)
+        seconds = time.perf_counter() - start
+        _command("evaluate", "--run", run, "--truth", truth, "--json", out)
+        return json.loads(out.read_text()) | {"seconds": seconds}
 
 
-def run(arguments: argparse.Namespace, folder: Path) -> int:
-    """Write the files, discover and evaluate; return the exit code."""
-    columns = ["text", "intent", "domain", "split"]
-    labeled, log = remove_labels(
-        pq.read_table(arguments.data, columns=columns),
-        arguments.domains,
-        arguments.intents,
-        arguments.seed,
-    )
-    for name, table in (("known", labeled), ("truth", log), ("log", log.select(["text"]))):
-        pq.write_table(table, folder / f"{name}.parquet")
-    print(f"{labeled.num_rows} labelled rows, {log.num_rows} rows in the log")
-    code = advin(
-        ["discover", "--labeled", f"{folder}/known.parquet", "--input", f"{folder}/log.parquet"]
-        + ["--output", f"{folder}/run", "--seed", str(arguments.seed)]
-    )
-    if code:
-        return code
-    evaluate = ["evaluate", "--run", f"{folder}/run", "--truth", f"{folder}/truth.parquet"]
-    return advin(evaluate + (["--json", arguments.out] if arguments.out else []))
+def _command(*arguments: str | Path) -> None:
+    if code := advin([str(a) for a in arguments]):
+        raise SystemExit(code)
 
 
-def main() -> int:
-    """Parse the flags and run in a temporary folder."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default=DEFAULT_DATA, help="Parquet (%(default)s)")
-    parser.add_argument("--domains", type=int, default=2, help="removed (%(default)s)")
-    parser.add_argument("--intents", type=float, default=0.25, help="share removed (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
-    parser.add_argument("--out", help="flat JSON of the metrics")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        return run(arguments, Path(folder))
+def main() -> None:
+    """Run the benchmark."""
+    options = parse_options(__doc__, SETS, known=(0.6,), methods=tuple(METHODS))
+    given = {"--encoder": options.encoder, "--encoder-precision": options.precision}
+    encoder = [part for flag, value in given.items() if value for part in (flag, value)]
+    results = Results(options)
+    for path in options.data:
+        utterances = load_utterances(path, options.distinct)
+        for share in options.known:
+            for seed in range(options.seeds):
+                labeled, log = remove_labels(utterances, share, seed)
+                for method in options.asked(METHODS):
+                    flags = ["--seed", str(seed), "--effort", METHODS[method], *encoder]
+                    found = discover_and_evaluate(labeled, log, flags)
+                    measured = {m: 100 * found[m] for m in _SHARES if m in found}
+                    measured |= {m: found[m] for m in _NUMBERS}
+                    results.add((utterances.name, share, method), measured, found["seconds"])
+    results.finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

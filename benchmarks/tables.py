@@ -11,13 +11,10 @@ from benchmarks.common import table
 
 
 def main() -> None:
-    """Print each file's command and table, or the measures that `advin evaluate --json` wrote."""
+    """Print each file's command and table."""
     for path in map(Path, sys.argv[1:]):
         result = json.loads(path.read_text())
-        if "results" in result:
-            print(f"{path.name}: `{result['command']}`\n\n{table(result['results'])}\n")
-        else:
-            print(f"{path.name}: " + ", ".join(f"{k} {v:.4g}" for k, v in result.items()) + "\n")
+        print(f"{path.name}: `{result['command']}`\n\n{table(result['results'])}\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from benchmarks import tables
 from benchmarks.anchors import anchored, novel_clusters, seeded_k_means
 from benchmarks.common import TEST, TRAIN, Utterances
 from benchmarks.end_to_end import draw_task, known_intents
+from benchmarks.removed_labels import remove_labels
 
 RESULTS = Path(tables.__file__).parent / "results"
 
@@ -55,6 +56,15 @@ def test_a_log_is_skewed_noisy_and_apart_from_what_is_labelled():
     assert sizes.min() >= 5 and sizes.max() >= 3 * sizes.min()
     assert task.counts.min() == 1 and task.counts.max() > 10
     assert len(task.log_vectors) == len(task.log.texts) == len(task.counts)
+
+
+def test_every_row_is_labelled_or_in_the_log_when_labels_are_removed():
+    utterances = utterances_of()
+    labeled, log = remove_labels(utterances, 0.6, 3)
+    known = set(labeled.intents)
+    assert len(known) == 18 and set(labeled.splits) == {TRAIN}
+    assert sorted([*labeled.texts, *log.texts]) == sorted(utterances.texts)
+    assert set(log.intents[log.splits == TRAIN]) == set(utterances.names) - known
 
 
 def test_clusters_that_lack_labels_are_novel_and_small_ones_are_absorbed():
