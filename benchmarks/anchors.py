@@ -2,23 +2,22 @@
 
 Average linkage draws near intents together; where both are known, their labels tell them apart.
 So the labelled rows of each known intent are one cluster, and of the clusters of linkage those
-that lack labelled rows, as `discovery/intents.py` has it, are the novel ones.
+that are mostly of no known intent, by the labelled rows that they lack, are the novel ones.
 """
 
 import numpy as np
 
 from discovery.classes import class_centroids
-from discovery.intents import FEW_LABELED
 from discovery.metric import UNLABELED
 
 _MOST_ROUNDS = 100
 
 
 def novel_clusters(clusters: np.ndarray, labels: np.ndarray, small: int = 1) -> np.ndarray:
-    """Return the clusters of `small` rows or more that lack labelled ones, largest first.
+    """Return the clusters of `small` rows or more that are mostly novel, largest first.
 
-    A cluster lacks them if it holds less than the share FEW_LABELED of what its size lets expect by
-    the clusters that hold any. Without labels and with none that is large enough, all are returned.
+    That is, they hold less than half of the labelled rows that their size lets expect by the
+    clusters that hold any. Without labels and with none that is large enough, all are returned.
 
     Args:
         clusters: (n,) int.
@@ -28,8 +27,8 @@ def novel_clusters(clusters: np.ndarray, labels: np.ndarray, small: int = 1) -> 
     names, index, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
     labelled = np.bincount(index[labels >= 0], minlength=len(names))
     rate = labelled.sum() / max(1, sizes[labelled > 0].sum())
-    lacks = (labelled == 0) | (labelled < FEW_LABELED * rate * sizes)
-    novel = np.flatnonzero(lacks & (sizes >= small))
+    mostly = (labelled == 0) | (labelled < 0.5 * rate * sizes)
+    novel = np.flatnonzero(mostly & (sizes >= small))
     if not len(novel) and not labelled.any():
         novel = np.arange(len(names))
     return names[novel[np.argsort(-sizes[novel], kind="stable")]]

@@ -25,7 +25,7 @@ _CLOSER = (0.7, 0.5, 0.35)
 # expected, and so many are that chance is no reason. On end-to-end logs of clinc150 and massive_en
 # (seed 0) novel utterances found in parts rise from 38 to 54 and from 53 to 76 %, known ones in
 # novel intents from 0.1 to 0.2 and from 0.9 to 1.0 %.
-FEW_LABELED = 0.3
+_FEW_LABELED = 0.3
 _ENOUGH_EXPECTED = 10
 # So many clusters of known intents tell what such clusters are like; nine of ten hold more labelled
 # utterances than is expected elsewhere. A cluster that lacks them is novel if it looks more so than
@@ -267,7 +267,7 @@ def _usual(held: _Held, rules: IntentRules) -> _Usual:
 
 def _lacks(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """Tell where far fewer labelled utterances are found than are expected."""
-    return (expected >= _ENOUGH_EXPECTED) & (found < FEW_LABELED * expected)
+    return (expected >= _ENOUGH_EXPECTED) & (found < _FEW_LABELED * expected)
 
 
 def _hidden(
