@@ -70,10 +70,11 @@ def test_every_row_is_labelled_or_in_the_log_when_labels_are_removed():
 def test_clusters_that_lack_labels_are_novel_and_small_ones_are_absorbed():
     clusters = np.repeat([4, 7, 9, 5], [40, 40, 30, 3])
     labels = np.full(len(clusters), -1)
-    labels[[0, 1, 2, 3, 40, 41, 42, 43, 80]] = [0, 0, 1, 1, 2, 2, 2, 2, 2]
+    labels[[0, 1, 2, 3, 40, 41, 42, 43, 80, 81]] = [0, 0, 1, 1, 2, 2, 2, 2, 2, 2]
     assert novel_clusters(clusters, np.full(len(clusters), -1)).tolist() == [4, 7, 9, 5]
     assert novel_clusters(clusters, labels, 2).tolist() == [5]
     assert novel_clusters(clusters, labels, 5).tolist() == []
+    # One where three are expected: two thirds of it are of no known intent.
     labels[80] = -1
     assert novel_clusters(clusters, labels, 5).tolist() == [9]
     # Without labels something has to be an intent.
