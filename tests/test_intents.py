@@ -56,6 +56,25 @@ def test_known_novel_and_junk_are_told_apart():
     np.testing.assert_allclose(np.linalg.norm(found.centroids, axis=1), 1, atol=1e-5)
 
 
+def test_of_two_known_intents_in_one_cluster_each_keeps_its_own_utterances():
+    """Half-way between their axes they are linked; the labels still tell them apart."""
+
+    def towards(axis: int, size: int, seed: int) -> np.ndarray:
+        x = bunch(0, size, seed) + bunch(1, size, seed + 1) + 0.35 * bunch(axis, size, seed + 2)
+        return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+    here, there = towards(0, 40, 1), towards(1, 30, 2)
+    groups = [(here, UNLABELED, -1.0), (there, UNLABELED, -1.0)]
+    groups += [(towards(0, 3, 3), 0, 0.0), (towards(1, 3, 4), 1, 0.0)]
+    together = points(*groups)
+    assert len(np.unique(module._clusters(together, RULES))) == 1
+    found = discover_intents(together, RULES)
+    assert found.kinds.tolist() == [0, 1]
+    for centroid, own in zip(found.centroids, (here, there), strict=True):
+        mean = own.mean(axis=0)
+        assert centroid @ mean / np.linalg.norm(mean) > 0.999
+
+
 def test_a_known_intent_without_utterances_in_the_log_is_kept():
     found = discover_intents(
         points((bunch(0, 5), 0, 0.0), (bunch(1, 5), 1, 0.0), (bunch(2, 9), UNLABELED, 1.0)), RULES
