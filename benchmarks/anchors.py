@@ -7,7 +7,7 @@ that are mostly of no known intent, by the labelled rows that they lack, are the
 
 import numpy as np
 
-from discovery.classes import class_centroids
+from discovery.distance import nearest_centroids
 from discovery.metric import UNLABELED
 
 _MOST_ROUNDS = 100
@@ -52,9 +52,8 @@ def anchored(
     classes = np.array(labels)
     for number, cluster in enumerate(novel):
         classes[(clusters == cluster) & (labels < 0)] = known + number
-    anchors = classes >= 0
-    centroids = class_centroids(vectors[anchors], classes[anchors], known + len(novel))
-    classes[~anchors] = (vectors[~anchors] @ centroids.T).argmax(axis=1)
+    free = classes < 0
+    classes[free] = nearest_centroids(vectors[free], vectors[~free], classes[~free])[0]
     return classes
 
 
@@ -64,12 +63,10 @@ def seeded_k_means(vectors: np.ndarray, labels: np.ndarray, classes: np.ndarray)
     Constrained k-means (Basu et al., Semi-supervised clustering by seeding, ICML 2002), with cosine
     similarity, as generalised category discovery is scored (Vaze et al., arXiv 2201.02609).
     """
-    k = classes.max() + 1
     free = labels < 0
     for _ in range(_MOST_ROUNDS):
-        centroids = class_centroids(vectors, classes, k)
         moved = np.array(classes)
-        moved[free] = (vectors[free] @ centroids.T).argmax(axis=1)
+        moved[free] = nearest_centroids(vectors[free], vectors, classes)[0]
         if (moved == classes).all():
             break
         classes = moved

@@ -172,9 +172,7 @@ def _owners(points: Points, kinds: np.ndarray) -> np.ndarray:
     if len(free):
         names, index = np.unique(points.labels[labelled], return_inverse=True)
         centroids = class_centroids(points.vectors[labelled], index, len(names))
-        vectors = np.ascontiguousarray(points.vectors[free], np.float32)
-        _, nearest = faiss.knn(vectors, centroids, 1, metric=faiss.METRIC_INNER_PRODUCT)
-        owner[free] = names[nearest[:, 0]]
+        owner[free] = names[_nearest(points.vectors[free], centroids)[0]]
     return owner
 
 
@@ -187,15 +185,20 @@ def assign(vectors: np.ndarray, intents: Intents) -> tuple[np.ndarray, np.ndarra
     """
     if not len(intents.centroids):
         return np.full(len(vectors), -1, np.int32), np.ones(len(vectors), np.float32)
+    nearest, distance = _nearest(vectors, intents.centroids)
+    inside = (distance <= intents.radii[nearest]) & (intents.kinds[nearest] != OUT_OF_DOMAIN)
+    return np.where(inside, nearest, -1).astype(np.int32), distance
+
+
+def _nearest(vectors: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (n,) the nearest of at least one centroid, and (n,) float32 distances, 1 - cosine."""
     similarity, found = faiss.knn(
         np.ascontiguousarray(vectors, np.float32),
-        np.ascontiguousarray(intents.centroids, np.float32),
+        np.ascontiguousarray(centroids, np.float32),
         1,
         metric=faiss.METRIC_INNER_PRODUCT,
     )
-    nearest, distance = found[:, 0], 1 - similarity[:, 0]
-    inside = (distance <= intents.radii[nearest]) & (intents.kinds[nearest] != OUT_OF_DOMAIN)
-    return np.where(inside, nearest, -1).astype(np.int32), distance
+    return found[:, 0], 1 - similarity[:, 0]
 
 
 def _clusters(points: Points, rules: IntentRules) -> np.ndarray:

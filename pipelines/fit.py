@@ -26,6 +26,8 @@ from pipelines.shards import read_first_rows
 from pipelines.stages import Stage
 from schemas.batches import vectors_from_arrow
 
+_LABELS = ["utterance_id", "count", "intent", "domain"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Embedded:
@@ -100,15 +102,15 @@ def read_training_data(inputs: FitInputs, dimension: int) -> TrainingData:
     ood = _read_embedded(inputs.out_of_domain, MAX_OUT_OF_DOMAIN) if inputs.out_of_domain else none
     if inputs.labeled is None:
         return TrainingData(log, none, np.zeros(0, np.int64), (), (), ood)
-    rows = _read_table(inputs.labeled, MAX_LABELED)
-    embedded = _read_embedded(inputs.labeled, MAX_LABELED)
+    rows = _read_utterances(inputs.labeled, MAX_LABELED, [*_LABELS, "text"])
+    texts, vectors = rows["text"].to_pylist(), _read_vectors(inputs.labeled, MAX_LABELED)
     keep, intent_of = resolve_labels(rows)
     domain_of = intent_domains(rows)
     intents = tuple(sorted(set(intent_of)))
     index = {intent: i for i, intent in enumerate(intents)}
     return TrainingData(
         log=log,
-        labeled=EmbeddedTexts([embedded.texts[i] for i in keep], embedded.vectors[keep]),
+        labeled=EmbeddedTexts([texts[i] for i in keep], vectors[keep]),
         labels=np.array([index[i] for i in intent_of], np.int64),
         intents=intents,
         domains=tuple(domain_of.get(i) for i in intents),
@@ -118,7 +120,7 @@ def read_training_data(inputs: FitInputs, dimension: int) -> TrainingData:
 
 def check_labels(labeled: Embedded) -> None:
     """Raise SettingsError if the labels contradict each other: before anything is learned."""
-    intent_domains(_read_table(labeled, MAX_LABELED))
+    intent_domains(_read_utterances(labeled, MAX_LABELED, _LABELS))
 
 
 def resolve_labels(rows: pa.Table) -> tuple[list[int], list[str]]:
@@ -159,15 +161,15 @@ def intent_domains(rows: pa.Table) -> dict[str, str]:
     return {intent: next(iter(found)) for intent, found in domains.items()}
 
 
-def _read_table(source: Embedded, rows: int) -> pa.Table:
-    columns = ["utterance_id", "count", "intent", "domain"]
+def _read_embedded(source: Embedded, rows: int) -> EmbeddedTexts:
+    texts = _read_utterances(source, rows, ["text"])["text"].to_pylist()
+    return EmbeddedTexts(texts, _read_vectors(source, rows))
+
+
+def _read_utterances(source: Embedded, rows: int, columns: list[str]) -> pa.Table:
     return pa.Table.from_batches(read_first_rows(source.utterances, source.shards, rows, columns))
 
 
-def _read_embedded(source: Embedded, rows: int) -> EmbeddedTexts:
-    texts = read_first_rows(source.utterances, source.shards, rows, ["text"])
-    vectors = read_first_rows(source.vectors, source.shards, rows, ["vector"])
-    return EmbeddedTexts(
-        texts=[text for batch in texts for text in batch.column("text").to_pylist()],
-        vectors=np.concatenate([vectors_from_arrow(b.column("vector")) for b in vectors]),
-    )
+def _read_vectors(source: Embedded, rows: int) -> np.ndarray:
+    batches = read_first_rows(source.vectors, source.shards, rows, ["vector"])
+    return np.concatenate([vectors_from_arrow(b.column("vector")) for b in batches])
