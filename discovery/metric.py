@@ -3,10 +3,10 @@
 ``z = normalise(x + MLP(x))`` with one hidden layer. It learns from labelled pairs (supervised
 contrastive loss, Khosla et al., arXiv 2004.11362) and from all utterances (nearest neighbours as
 positives, after MTP-CLNN, Zhang et al., ACL 2022), near in the space and by their words; ADVIN's
-pairwise margin loss (arXiv 2006.01208) is the other choice. Both kinds stand in one batch: among
-labelled utterances alone nothing would keep a known intent apart from what is new, and the more
-labels there were, the more would new intents be drawn into known ones. What stage I doubts is not
-pulled towards labelled utterances: a new intent beside a known one would be learned as its part.
+pairwise margin loss (arXiv 2006.01208) is the other choice. What stage I doubts is not pulled
+towards labelled utterances: a new intent beside a known one would be learned to be a part of it.
+Labels make known intents tight, and draw new ones into them: where many utterances are labelled,
+those that random batches hold are enough, where few are, batches of labelled ones make up for it.
 """
 
 from collections.abc import Callable
@@ -87,7 +87,8 @@ class MetricSettings:
         loss: "contrastive", or "margin" for ADVIN's pairwise margin loss.
         hidden: units of the hidden layer.
         batch: rows drawn for a step.
-        least_labelled: labelled rows in a batch; those that were not drawn are added.
+        labelled_batch: labelled rows drawn beside them; they count as much less as there are
+            labelled ones among the others.
         steps: batches trained on, however many rows there are: distances in two spaces compare
             only when both were trained alike.
         refresh: steps after which the neighbours are searched anew.
@@ -101,7 +102,7 @@ class MetricSettings:
     hidden: int = 1024
     steps: int = 400
     batch: int = 768
-    least_labelled: int = 512
+    labelled_batch: int = 512
     learning_rate: float = 3e-3
     temperature: float = 0.07
     neighbours: int = 0
@@ -113,7 +114,7 @@ class MetricSettings:
         """Check the choices."""
         if self.loss not in ("contrastive", "margin"):
             raise ValueError(f"loss is {self.loss!r}; choose 'contrastive' or 'margin'")
-        for name in ("hidden", "steps", "batch", "refresh"):
+        for name in ("hidden", "steps", "batch", "labelled_batch", "refresh"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, but must be at least 1")
         if self.temperature <= 0:
@@ -220,8 +221,10 @@ def _train(rows: TrainingRows, weights, settings: MetricSettings, generator) -> 
     lexical = _LEXICAL_WEIGHT * lexical.to(device)
     weights = [weight.requires_grad_() for weight in weights]
     optimiser = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=1e-2, fused=True)
+    labelled = torch.nonzero(labels >= 0).flatten()
     k = min(settings.neighbours or default_neighbours(rows.vectors, rows.labels), n - 1)
     loss_of = _LOSSES[settings.loss]
+    lacking = max(0.0, 1 - settings.batch * len(labelled) / n / settings.labelled_batch)
     place = torch.full((n,), -1, device=device)
     neighbours = torch.empty(0)
     order = torch.empty(0, dtype=torch.int64)
@@ -236,34 +239,25 @@ def _train(rows: TrainingRows, weights, settings: MetricSettings, generator) -> 
         batch, order = order[: settings.batch].to(device), order[settings.batch :]
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step / settings.steps)
-        batch = top_up(batch, labels, settings.least_labelled, generator)
-        positives = _neighbour_positives(batch, neighbours, labels, place)
+        batches = [(1.0, batch, _neighbour_positives(batch, neighbours, labels, place))]
+        if lacking and len(labelled) >= 2:
+            pick = torch.randperm(len(labelled), generator=generator)[: settings.labelled_batch]
+            batch = labelled[pick.to(device)]
+            batches.append((lacking, batch, same_label(labels[batch])))
         with autocast(precision):
-            z = forward(drop(vectors[batch], settings.dropout, generator), weights)
-            loss = loss_of(z, positives, settings.temperature)
+            losses = [
+                weight
+                * loss_of(
+                    forward(drop(vectors[batch], settings.dropout, generator), weights),
+                    positives,
+                    settings.temperature,
+                )
+                for weight, batch, positives in batches
+            ]
         optimiser.zero_grad()
-        loss.backward()
+        torch.stack(losses).sum().backward()
         optimiser.step()
     return weights
-
-
-def top_up(batch: torch.Tensor, labels: torch.Tensor, least: int, generator) -> torch.Tensor:
-    """Add labelled rows to a batch that holds fewer than `least`, as far as there are others.
-
-    Args:
-        batch: (b,) int64 rows, each once.
-        labels: (n,) of all rows, 0 or above where labelled.
-        least: how many of the batch are to be labelled.
-        generator: that draws them.
-    """
-    missing = least - int((labels[batch] >= 0).sum())
-    if missing <= 0:
-        return batch
-    others = labels >= 0
-    others[batch] = False
-    others = torch.nonzero(others).flatten()
-    drawn = torch.randperm(len(others), generator=generator)[:missing]
-    return torch.cat([batch, others[drawn.to(others.device)]])
 
 
 def same_label(labels: torch.Tensor) -> torch.Tensor:

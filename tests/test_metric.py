@@ -10,7 +10,6 @@ from discovery.metric import (
     TrainingRows,
     default_neighbours,
     nearest_neighbours,
-    top_up,
     train_metric_head,
 )
 
@@ -93,6 +92,18 @@ def test_labels_decide_against_what_is_near():
     assert precision(learned, labels) > 0.95 > precision(vectors, labels) + 0.1
 
 
+def test_labelled_rows_are_drawn_besides_only_where_random_batches_hold_few():
+    vectors, truth = mixture()
+
+    def trained(labels, labelled_batch):
+        settings = replace(FAST, steps=5, labelled_batch=labelled_batch)
+        return train_metric_head(TrainingRows(vectors, labels), settings).weight_out
+
+    few = some_labels(truth, known=8, each=8)
+    assert np.array_equal(trained(truth, 100), trained(truth, 200))
+    assert not np.array_equal(trained(few, 100), trained(few, 200))
+
+
 def test_transform_gives_float32_unit_vectors_also_for_half_precision():
     vectors, truth = mixture()
     head = train_metric_head(TrainingRows(vectors, truth), FAST)
@@ -152,19 +163,6 @@ def test_neighbours_are_the_nearest_other_rows():
     found = nearest_neighbours(torch.from_numpy(vectors), 7).numpy()
     expected = np.sort(similarity, axis=1)[:, :-8:-1]
     assert np.allclose(np.take_along_axis(similarity, found, axis=1), expected)
-
-
-@pytest.mark.parametrize(("least", "expected"), [(0, 3), (3, 3), (8, 8), (500, 20)])
-def test_a_batch_is_topped_up_with_labelled_rows_that_are_not_in_it(least, expected):
-    labels = torch.full((100,), -1)
-    labels[::5] = torch.arange(20) % 4
-    labels[1::5] = -2
-    batch = torch.cat([torch.arange(11, 21), torch.arange(60, 62)])  # 15, 20 and 60 are labelled
-    topped = top_up(batch, labels, least, torch.Generator().manual_seed(0))
-    assert torch.equal(topped[: len(batch)], batch)
-    assert len(topped.unique()) == len(topped)
-    assert int((labels[topped] >= 0).sum()) == expected
-    assert (labels[topped[len(batch) :]] >= 0).all()
 
 
 def test_neighbourhood_follows_the_size_of_intents_not_the_share_of_labels():
