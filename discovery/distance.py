@@ -17,6 +17,7 @@ from discovery.metric import (
     UNLABELED,
     MetricSettings,
     TrainingRows,
+    default_labelled_weight,
     default_neighbours,
     train_metric_head,
 )
@@ -91,6 +92,10 @@ def learn_intent_distance(
             grid=_GRID,
             agreement=np.zeros((0, len(_GRID))),
         )
+    if settings.labelled_weight is None:
+        # Of the whole data, too: a fold has fewer labels, and its head is to be trained alike.
+        weight = default_labelled_weight(rows.labels, settings)
+        settings = replace(settings, labelled_weight=weight)
     random = np.random.default_rng(settings.seed)
     rows = rows.take(_sample(rows.labels, random))
     labels = rows.labels

@@ -87,8 +87,8 @@ class MetricSettings:
         loss: "contrastive", or "margin" for ADVIN's pairwise margin loss.
         hidden: units of the hidden layer.
         batch: rows drawn for a step.
-        labelled_batch: labelled rows drawn beside them; they count as much less as there are
-            labelled ones among the others.
+        labelled_batch: labelled rows drawn beside them.
+        labelled_weight: what the loss of those counts for; None takes `default_labelled_weight`.
         steps: batches trained on, however many rows there are: distances in two spaces compare
             only when both were trained alike.
         refresh: steps after which the neighbours are searched anew.
@@ -103,6 +103,7 @@ class MetricSettings:
     steps: int = 400
     batch: int = 768
     labelled_batch: int = 512
+    labelled_weight: float | None = None
     learning_rate: float = 3e-3
     temperature: float = 0.07
     neighbours: int = 0
@@ -193,6 +194,17 @@ def default_neighbours(vectors: np.ndarray, labels: np.ndarray) -> int:
     return int(np.clip(rank[order[reached]], min(_FEWEST_NEIGHBOURS, largest), min(100, largest)))
 
 
+def default_labelled_weight(labels: np.ndarray, settings: MetricSettings) -> float:
+    """Return what labelled batches count for: what random ones lack of as many labelled rows.
+
+    Args:
+        labels: (n,) of all rows, 0 or above where labelled.
+        settings: whose weight it is to be.
+    """
+    in_random = settings.batch * np.count_nonzero(labels >= 0) / max(1, len(labels))
+    return max(0.0, 1 - in_random / settings.labelled_batch)
+
+
 def train_metric_head(rows: TrainingRows, settings: MetricSettings | None = None) -> MetricHead:
     """Train a metric head.
 
@@ -224,7 +236,8 @@ def _train(rows: TrainingRows, weights, settings: MetricSettings, generator) -> 
     labelled = torch.nonzero(labels >= 0).flatten()
     k = min(settings.neighbours or default_neighbours(rows.vectors, rows.labels), n - 1)
     loss_of = _LOSSES[settings.loss]
-    lacking = max(0.0, 1 - settings.batch * len(labelled) / n / settings.labelled_batch)
+    weight = settings.labelled_weight
+    weight = default_labelled_weight(rows.labels, settings) if weight is None else weight
     place = torch.full((n,), -1, device=device)
     neighbours = torch.empty(0)
     order = torch.empty(0, dtype=torch.int64)
@@ -240,19 +253,19 @@ def _train(rows: TrainingRows, weights, settings: MetricSettings, generator) -> 
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step / settings.steps)
         batches = [(1.0, batch, _neighbour_positives(batch, neighbours, labels, place))]
-        if lacking and len(labelled) >= 2:
+        if weight > 0 and len(labelled) >= 2:
             pick = torch.randperm(len(labelled), generator=generator)[: settings.labelled_batch]
             batch = labelled[pick.to(device)]
-            batches.append((lacking, batch, same_label(labels[batch])))
+            batches.append((weight, batch, same_label(labels[batch])))
         with autocast(precision):
             losses = [
-                weight
+                share
                 * loss_of(
                     forward(drop(vectors[batch], settings.dropout, generator), weights),
                     positives,
                     settings.temperature,
                 )
-                for weight, batch, positives in batches
+                for share, batch, positives in batches
             ]
         optimiser.zero_grad()
         torch.stack(losses).sum().backward()
