@@ -14,14 +14,11 @@ demo: $(READY)
 	    --input examples/log.jsonl --output demo-output
 	$(BIN)/advin evaluate --run demo-output --truth examples/truth.csv
 
-# A file of tests a process, two at a time, on a thread each.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
-
 test: $(READY)
-	$(PYTEST)
+	$(BIN)/python -m pytest
 
 test-fast: $(READY)
-	$(PYTEST) -m "not slow and not engines"
+	$(BIN)/python -m pytest -m "not slow and not engines"
 
 # On Prism and a real Flink, which are brought into .engines/ once; needs Java and Maven. And what
 # can be told of Dataflow and Cloud Storage without a cloud.
