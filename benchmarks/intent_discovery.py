@@ -51,7 +51,7 @@ from benchmarks.common import (
     parse_options,
 )
 from benchmarks.peers import PEERS
-from discovery.distance import IntentDistance, learn_intent_distance, nearest_centroids
+from discovery.distance import IntentDistance, nearest_centroids
 from discovery.evaluation import ari, contingency, hungarian_accuracy, known_novel_accuracy, nmi
 from discovery.fit import intent_rules
 from discovery.intent_space import learn_intent_space
@@ -311,15 +311,15 @@ def _show_default_distance(utterances: Utterances, vectors: np.ndarray) -> None:
     task = _draw(utterances, vectors, 0.0, 0, MAX_DEFAULT_ROWS)
     settings = MetricSettings()
     rows = TrainingRows(task.train, task.labels, lexical_vectors(task.texts))
-    space = train_metric_head(rows, settings).transform(task.train)
-    small = learn_intent_distance(rows, settings).small
+    head, distance = learn_intent_space(rows, settings, None)
+    space = head.transform(task.train)
     tree = average_linkage(space, np.ones(len(space)), floor=0.05)
     grid = np.round(np.arange(0.2, 0.9, 0.01), 2)
     curve = np.array([ari(contingency(task.train_truth, tree.cut(1 - float(cut)))) for cut in grid])
     near = grid[curve >= 0.97 * curve.max()]
     best = float(grid[curve.argmax()])
     clusters = tree.cut(1 - best)
-    novel = novel_clusters(clusters, task.labels, small)
+    novel = novel_clusters(clusters, task.labels, distance.small)
     clusters = anchored(space, task.labels, clusters, novel)
     radius = np.quantile(nearest_centroids(space, space, clusters)[1], 0.95)
     print(

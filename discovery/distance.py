@@ -23,10 +23,10 @@ from discovery.metric import (
 )
 
 # Used when there are too few labelled intents to learn from: medians of what is best on the train
-# splits of textoir_banking (0.56; 0.39), massive_en (0.72; 0.52) and clinc150 (0.46; 0.33), by
+# splits of textoir_banking (0.49; 0.37), massive_en (0.60; 0.47) and clinc150 (0.44; 0.33), by
 # python -m benchmarks.intent_discovery --methods default_distance --data FILE.parquet
-DEFAULT_INTENT_DISTANCE = 0.56
-DEFAULT_INTENT_RADIUS = 0.39
+DEFAULT_INTENT_DISTANCE = 0.49
+DEFAULT_INTENT_RADIUS = 0.37
 
 # Rows that a fold is learned on; more are sampled, labelled ones first.
 MAX_FOLD_ROWS = 10_000
@@ -80,7 +80,7 @@ def learn_intent_distance(
     """
     settings = settings or MetricSettings()
     # Of the whole data, since a sample's neighbourhoods hold fewer utterances.
-    small = _smallest(rows.vectors, rows.labels)
+    small = _smallest(settings.neighbours or default_neighbours(rows.vectors, rows.labels))
     intents, counts = np.unique(rows.labels[rows.labels >= 0], return_counts=True)
     usable = intents[counts >= 2]
     if len(usable) < MIN_INTENTS:
@@ -176,13 +176,13 @@ def _pairs(clusters: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.array([(c * (c - 1.0)).sum() / 2 for c in counts])
 
 
-def _smallest(vectors: np.ndarray, labels: np.ndarray) -> int:
-    return max(2, round(_SMALL_SHARE * default_neighbours(vectors, labels)))
+def _smallest(neighbours: int) -> int:
+    return max(2, round(_SMALL_SHARE * neighbours))
 
 
 def _reach(space: np.ndarray, clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:
     """Return the distance to the nearest large cluster that covers the held-out utterances."""
-    small = _smallest(space, np.where(held, UNLABELED, labels))
+    small = _smallest(default_neighbours(space, np.where(held, UNLABELED, labels)))
     _, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
     large = counts[index] >= small
     large = large if large.any() else np.ones_like(large)

@@ -16,9 +16,11 @@ from discovery.metric import (
     MetricHead,
     MetricSettings,
     TrainingRows,
+    labels_suffice,
     train_metric_head,
 )
 from discovery.novelty import NoveltyModel
+from discovery.stability import stable_neighbours
 
 # Doubted are scores above this, in units of the spread of known utterances; above 0 is flagged. On
 # end-to-end logs of massive_en (seeds 0 to 2) and clinc150 (0 and 1), of novel utterances 70 % are
@@ -40,6 +42,8 @@ def learn_intent_space(
         novelty: stage I, fitted to the labelled rows; None without known intents.
         ood: (o, d) vectors of texts that belong to no intent, if stage I was given any.
     """
+    if not settings.neighbours and not labels_suffice(rows.labels):
+        settings = replace(settings, neighbours=stable_neighbours(rows, settings))
     if novelty is None:
         return train_metric_head(rows, settings), learn_intent_distance(rows, settings)
 

@@ -33,6 +33,8 @@ _MIN_INTENTS = 4
 _RANKED_PER_INTENT = 40
 _FEWEST_NEIGHBOURS = 5
 _NEIGHBOURS_WITHOUT_LABELS = 30
+# More are never taken for positives.
+MOST_NEIGHBOURS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,24 +163,29 @@ class MetricHead:
         return cls(**{f.name: np.asarray(arrays[f.name], np.float32) for f in fields(cls)})
 
 
+def labels_suffice(labels: np.ndarray) -> bool:
+    """Say whether labels (n,) tell how large intents are: enough intents have two of them."""
+    counts = np.unique(labels[labels >= 0], return_counts=True)[1]
+    return int(np.count_nonzero(counts >= 2)) >= _MIN_INTENTS
+
+
 def default_neighbours(vectors: np.ndarray, labels: np.ndarray) -> int:
     """Choose how many neighbours count as positives: what finds 30 % of a labelled intent.
 
     The rank, among all rows, within which an utterance finds that share of the other labelled
     utterances of its intent, averaged over intents. It follows the size of intents and how far
     they overlap, and depends neither on the share of rows that carry labels nor on how many
-    intents are known. Without at least `_MIN_INTENTS` intents of two labelled utterances, a
-    constant.
+    intents are known. Where labels do not suffice, a constant; `stable_neighbours` learns better.
     """
     largest = max(1, len(vectors) // 20)
+    if not labels_suffice(labels):
+        return min(_NEIGHBOURS_WITHOUT_LABELS, largest)
     ranks, weights = [], []
-    intents = 0
     for intent in np.unique(labels[labels >= 0]):
         rows = np.flatnonzero(labels == intent)
         rows = rows[:: -(-len(rows) // _RANKED_PER_INTENT)]
         if len(rows) < 2:
             continue
-        intents += 1
         scores = vectors[rows] @ vectors.T
         for row in range(len(rows)):
             others = np.delete(scores[row, rows], row)
@@ -186,12 +193,11 @@ def default_neighbours(vectors: np.ndarray, labels: np.ndarray) -> int:
             # How many rows are nearer; the utterance itself is one of them.
             ranks.append(len(ordered) - np.searchsorted(ordered, others, side="right"))
             weights.append(np.full(len(others), 1.0 / (len(rows) * len(others))))
-    if intents < _MIN_INTENTS:
-        return min(_NEIGHBOURS_WITHOUT_LABELS, largest)
     rank, weight = np.concatenate(ranks), np.concatenate(weights)
     order = np.argsort(rank, kind="stable")
     reached = np.searchsorted(np.cumsum(weight[order]), 0.3 * weight.sum())
-    return int(np.clip(rank[order[reached]], min(_FEWEST_NEIGHBOURS, largest), min(100, largest)))
+    fewest, most = min(_FEWEST_NEIGHBOURS, largest), min(MOST_NEIGHBOURS, largest)
+    return int(np.clip(rank[order[reached]], fewest, most))
 
 
 def default_labelled_weight(labels: np.ndarray, settings: MetricSettings) -> float:

@@ -1,0 +1,89 @@
+"""Stage II without labels on intents of many sizes: how many neighbours make an intent?
+
+Of each intent of the train split as many utterances are drawn as the method's name says ("all" are
+at most 10,000 of the set). Their space is learned with the number of neighbours that
+`discovery.stability` finds (`learned`), or with 30 (`constant`), and linked up to the default
+distance; `best` is the ARI at the distance that suits this very draw.
+
+    python -m benchmarks.intent_sizes --data textoir_banking --seeds 3 --out RESULT.json
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.common import TRAIN, Results, Utterances, encode, load_utterances, parse_options
+from discovery.agreement import ari, contingency
+from discovery.classes import sample_evenly
+from discovery.distance import DEFAULT_INTENT_DISTANCE
+from discovery.intent_space import learn_intent_space
+from discovery.lexical import lexical_vectors
+from discovery.linkage import average_linkage
+from discovery.metric import UNLABELED, MetricSettings, TrainingRows
+from discovery.stability import stable_neighbours
+
+SETS = ("textoir_banking", "textoir_clinc", "massive_en", "snips")
+SIZES = (25, 60, None)
+CONSTANT = 30
+_MOST = 10_000
+_GRID = np.round(np.arange(0.2, 0.81, 0.01), 2)
+
+
+def draw(utterances: Utterances, size: int | None, seed: int) -> np.ndarray:
+    """Return the rows of a draw: `size` of each intent, or all, at most 10,000."""
+    random = np.random.default_rng(seed)
+    rows = np.flatnonzero((utterances.splits == TRAIN) & (utterances.intents != ""))
+    if size is None:
+        return np.sort(random.permutation(rows)[:_MOST])
+    intents = np.unique(utterances.intents[rows], return_inverse=True)[1]
+    return rows[sample_evenly(intents, size * (intents.max() + 1), random)]
+
+
+def measure(rows: TrainingRows, truth: np.ndarray, settings: MetricSettings) -> dict[str, float]:
+    """Learn the space with the neighbours of the settings, and link it."""
+    head, distance = learn_intent_space(rows, settings, None)
+    space = head.transform(rows.vectors)
+    tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
+    clusters = tree.cut(1 - DEFAULT_INTENT_DISTANCE)
+    return {
+        "neighbours": settings.neighbours,
+        "ARI": 100 * ari(contingency(truth, clusters)),
+        "best": 100 * max(ari(contingency(truth, tree.cut(1 - float(cut)))) for cut in _GRID),
+        "K": np.count_nonzero(np.unique(clusters, return_counts=True)[1] >= distance.small),
+        "true K": len(np.unique(truth)),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
+    options = parse_options(__doc__, SETS, known=(0.0,), arguments=arguments)
+    results = Results(options)
+    for path in options.data:
+        utterances = load_utterances(path, options.distinct)
+        vectors = encode(utterances, options).astype(np.float32)
+        for size in SIZES:
+            for seed in range(options.seeds):
+                chosen = draw(utterances, size, seed)
+                rows = TrainingRows(
+                    vectors=vectors[chosen],
+                    labels=np.full(len(chosen), UNLABELED),
+                    lexical=lexical_vectors(utterances.texts[chosen]),
+                )
+                settings = MetricSettings(seed=seed)
+                start = time.perf_counter()
+                learned = stable_neighbours(rows, settings)
+                asked = time.perf_counter() - start
+                for name, neighbours in (("learned", learned), ("constant", CONSTANT)):
+                    start = time.perf_counter()
+                    scores = measure(
+                        rows, utterances.intents[chosen], replace(settings, neighbours=neighbours)
+                    )
+                    seconds = time.perf_counter() - start + (asked if name == "learned" else 0)
+                    results.add((utterances.name, 0.0, f"{size or 'all'}_{name}"), scores, seconds)
+    results.finish()
+
+
+if __name__ == "__main__":
+    main()

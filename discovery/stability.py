@@ -1,0 +1,77 @@
+"""How many neighbours make an intent, learned without labels: as many as heads agree at.
+
+Neighbours are the positives of the metric head. More of them than an intent has utterances draw
+intents together, far fewer leave each in parts; how large intents are, nothing says without labels.
+But heads that differ by chance alone find the same clusters where the number fits the data, and
+others where it does not (stability, Lange et al., Neural Computation 16, 2004; von Luxburg,
+Foundations and Trends in Machine Learning 2, 2010).
+"""
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+
+from discovery.agreement import ari, contingency
+from discovery.linkage import average_linkage
+from discovery.metric import FAST, MOST_NEIGHBOURS, MetricSettings, TrainingRows, train_metric_head
+
+# More rows are sampled; intents are that much smaller in the sample.
+MAX_ROWS = 10_000
+_FEWEST = 8
+_HEADS = 3
+# Clusters agree or not long before a head is as good as it gets.
+_MOST_STEPS = 100
+# Distances at which clusters are compared: where intents separate, whatever their size.
+_CUTS = (0.40, 0.44, 0.48, 0.52, 0.56, 0.60)
+# Numbers at which heads agree as well as at the best, but for chance. The least of them is taken.
+_TOLERANCE = 0.01
+
+
+def stable_neighbours(rows: TrainingRows, settings: MetricSettings) -> int:
+    """Return how many neighbours are to be the positives of the metric head.
+
+    Small heads of several seeds are trained on at most `MAX_ROWS` rows with 8, 16, 32 … neighbours,
+    up to a twentieth of these rows.
+
+    Args:
+        rows: of which too few are labelled to tell.
+        settings: of the head that the number is for.
+
+    Returns:
+        1 to `MOST_NEIGHBOURS`, for as many rows as were given.
+    """
+    random = np.random.default_rng(settings.seed)
+    sample = rows.take(np.sort(random.permutation(len(rows))[:MAX_ROWS]))
+    most = len(sample) // 20
+    if most <= _FEWEST:
+        return max(1, most)
+    numbers = _FEWEST * 2 ** np.arange(int(np.log2(most / _FEWEST)) + 1)
+    settings = replace(
+        settings,
+        hidden=min(settings.hidden, FAST.hidden),
+        steps=min(settings.steps, _MOST_STEPS),
+    )
+    agreement = np.array([_agreement(sample, settings, int(number)) for number in numbers])
+    stable = numbers[np.argmax(agreement >= agreement.max() - _TOLERANCE)]
+    return min(round(stable * len(rows) / len(sample)), MOST_NEIGHBOURS)
+
+
+def _agreement(rows: TrainingRows, settings: MetricSettings, neighbours: int) -> float:
+    """Return the adjusted Rand index of clusters of two heads, mean over pairs of them and cuts."""
+    clusters = []
+    for seed in range(settings.seed, settings.seed + _HEADS):
+        head = train_metric_head(rows, replace(settings, neighbours=neighbours, seed=seed))
+        tree = average_linkage(
+            head.transform(rows.vectors), np.ones(len(rows)), floor=1 - _CUTS[-1]
+        )
+        clusters.append([tree.cut(1 - cut) for cut in _CUTS])
+    return float(
+        np.mean(
+            [
+                ari(contingency(a, b))
+                for one, other in combinations(clusters, 2)
+                for a, b in zip(one, other, strict=True)
+            ]
+        )
+    )
