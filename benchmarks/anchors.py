@@ -7,7 +7,7 @@ that are mostly of no known intent, by the labelled rows that they lack, are the
 
 import numpy as np
 
-from discovery.distance import nearest_centroids
+from discovery.classes import nearest_centroids
 from discovery.metric import UNLABELED
 
 _MOST_ROUNDS = 100

@@ -51,7 +51,8 @@ from benchmarks.common import (
     parse_options,
 )
 from benchmarks.peers import PEERS
-from discovery.distance import IntentDistance, nearest_centroids
+from discovery.classes import nearest_centroids
+from discovery.distance import IntentDistance
 from discovery.evaluation import ari, contingency, hungarian_accuracy, known_novel_accuracy, nmi
 from discovery.fit import intent_rules
 from discovery.intent_space import learn_intent_space

@@ -1,8 +1,9 @@
-"""Rows by their class: samples that are even over classes, and what a class is on average.
+"""Rows by their class: even samples, what a class is on average, and which one is nearest.
 
 A class is an intent, known or true, or a cluster; labels run over 0 … classes - 1.
 """
 
+import faiss
 import numpy as np
 
 _SHORTEST = 1e-12
@@ -35,3 +36,31 @@ def class_centroids(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np
     sums = class_sums(vectors, labels, classes)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     return (sums / np.maximum(lengths, _SHORTEST)).astype(np.float32)
+
+
+def nearest(queries: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the nearest of at least one centroid (c, d) for each query (m, d), by cosine.
+
+    Returns:
+        (m,) int64 indices, and (m,) float32 distances, 1 - cosine.
+    """
+    similarity, found = faiss.knn(
+        np.ascontiguousarray(queries, np.float32),
+        np.ascontiguousarray(centroids, np.float32),
+        1,
+        metric=faiss.METRIC_INNER_PRODUCT,
+    )
+    return found[:, 0], 1 - similarity[:, 0]
+
+
+def nearest_centroids(
+    queries: np.ndarray, vectors: np.ndarray, clusters: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the nearest cluster of each query (m, d), clusters given as labels of vectors (n, d).
+
+    Returns:
+        (m,) labels, and (m,) distances to the centroids, 1 - cosine.
+    """
+    names, index = np.unique(clusters, return_inverse=True)
+    found, distances = nearest(queries, class_centroids(vectors, index, len(names)))
+    return names[found], distances

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from discovery.classes import class_centroids, sample_evenly
+from discovery.classes import nearest_centroids, sample_evenly
 from discovery.linkage import average_linkage
 from discovery.metric import (
     UNLABELED,
@@ -137,19 +137,6 @@ def plateau_centre(grid: np.ndarray, agreement: np.ndarray) -> float:
     excess = agreement - agreement.max() * (1 - _PLATEAU)
     weights = np.where(excess >= 0, excess + 1e-12, 0.0)
     return round(float(np.average(grid, weights=weights)), 4)
-
-
-def nearest_centroids(
-    queries: np.ndarray, vectors: np.ndarray, clusters: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest cluster of each query (m, d), clusters given as labels of vectors (n, d).
-
-    Returns:
-        (m,) labels, and (m,) distances to the centroids, 1 - cosine.
-    """
-    names, index = np.unique(clusters, return_inverse=True)
-    similarity = queries @ class_centroids(vectors, index, len(names)).T
-    return names[similarity.argmax(axis=1)], 1 - similarity.max(axis=1)
 
 
 def _sample(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -8,10 +8,9 @@ whole cluster of them does not, and where labelled utterances would be expected 
 from dataclasses import dataclass
 from typing import Literal
 
-import faiss
 import numpy as np
 
-from discovery.classes import class_centroids
+from discovery.classes import nearest, nearest_centroids
 from discovery.density import density_clusters
 from discovery.linkage import average_linkage
 from discovery.metric import UNLABELED
@@ -170,9 +169,9 @@ def _owners(points: Points, kinds: np.ndarray) -> np.ndarray:
     owner = np.where(labelled, points.labels, kinds)
     free = np.flatnonzero(~labelled & (kinds >= 0))
     if len(free):
-        names, index = np.unique(points.labels[labelled], return_inverse=True)
-        centroids = class_centroids(points.vectors[labelled], index, len(names))
-        owner[free] = names[_nearest(points.vectors[free], centroids)[0]]
+        owner[free] = nearest_centroids(
+            points.vectors[free], points.vectors[labelled], points.labels[labelled]
+        )[0]
     return owner
 
 
@@ -185,20 +184,9 @@ def assign(vectors: np.ndarray, intents: Intents) -> tuple[np.ndarray, np.ndarra
     """
     if not len(intents.centroids):
         return np.full(len(vectors), -1, np.int32), np.ones(len(vectors), np.float32)
-    nearest, distance = _nearest(vectors, intents.centroids)
-    inside = (distance <= intents.radii[nearest]) & (intents.kinds[nearest] != OUT_OF_DOMAIN)
-    return np.where(inside, nearest, -1).astype(np.int32), distance
-
-
-def _nearest(vectors: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (n,) the nearest of at least one centroid, and (n,) float32 distances, 1 - cosine."""
-    similarity, found = faiss.knn(
-        np.ascontiguousarray(vectors, np.float32),
-        np.ascontiguousarray(centroids, np.float32),
-        1,
-        metric=faiss.METRIC_INNER_PRODUCT,
-    )
-    return found[:, 0], 1 - similarity[:, 0]
+    index, distance = nearest(vectors, intents.centroids)
+    inside = (distance <= intents.radii[index]) & (intents.kinds[index] != OUT_OF_DOMAIN)
+    return np.where(inside, index, -1).astype(np.int32), distance
 
 
 def _clusters(points: Points, rules: IntentRules) -> np.ndarray:

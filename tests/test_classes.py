@@ -1,7 +1,7 @@
 import numpy as np
 from drawn_intents import draw
 
-from discovery.classes import class_centroids, class_means, sample_evenly
+from discovery.classes import class_centroids, class_means, nearest_centroids, sample_evenly
 from discovery.scorers import MAX_EXEMPLARS
 
 
@@ -20,3 +20,12 @@ def test_means_and_centroids_are_their_definitions_and_zero_without_rows():
         assert np.allclose(means[c], mean, atol=1e-12)
         assert np.allclose(centroids[c], mean / np.linalg.norm(mean), atol=1e-6)
     assert not means[4].any() and not centroids[4].any()
+
+
+def test_the_nearest_centroid_is_that_of_the_least_angle_and_by_its_label():
+    x, labels = draw(4, 7)
+    queries, names = x[::2] + 0.01, np.array([9, 3, 5, 1])[labels]
+    found, distances = nearest_centroids(queries, x, names)
+    cosine = queries @ class_centroids(x, labels, 4).T
+    assert (found == np.array([9, 3, 5, 1])[cosine.argmax(axis=1)]).all()
+    assert np.allclose(distances, 1 - cosine.max(axis=1), atol=1e-6)
