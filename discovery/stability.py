@@ -24,8 +24,9 @@ _HEADS = 3
 _MOST_STEPS = 100
 # Distances at which clusters are compared: where intents separate, whatever their size.
 _CUTS = (0.40, 0.44, 0.48, 0.52, 0.56, 0.60)
-# Numbers at which heads agree as well as at the best, but for chance. The least of them is taken.
-_TOLERANCE = 0.01
+# The least number is taken at which heads agree as well as at the best, but for chance: too few
+# neighbours cost little, too many a lot. Where they agree far less, more are not tried.
+_CHANCE, _FAR_LESS = 0.015, 0.03
 
 
 def stable_neighbours(rows: TrainingRows, settings: MetricSettings) -> int:
@@ -52,8 +53,12 @@ def stable_neighbours(rows: TrainingRows, settings: MetricSettings) -> int:
         hidden=min(settings.hidden, FAST.hidden),
         steps=min(settings.steps, _MOST_STEPS),
     )
-    agreement = np.array([_agreement(sample, settings, int(number)) for number in numbers])
-    stable = numbers[np.argmax(agreement >= agreement.max() - _TOLERANCE)]
+    agreement: list[float] = []
+    for number in numbers:
+        agreement.append(_agreement(sample, settings, int(number)))
+        if agreement[-1] < max(agreement) - _FAR_LESS:
+            break
+    stable = numbers[np.argmax(np.array(agreement) >= max(agreement) - _CHANCE)]
     return min(round(stable * len(rows) / len(sample)), MOST_NEIGHBOURS)
 
 
