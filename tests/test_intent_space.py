@@ -1,11 +1,14 @@
 """The learned space, where some of the log's intents lie beside known ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from discovery.intent_space import learn_intent_space
 from discovery.metric import DOUBTED, UNLABELED, MetricSettings, TrainingRows, train_metric_head
 from discovery.novelty import fit_novelty
+from discovery.stability import stable_neighbours
 
 # More neighbours than a new intent has utterances: the others are labelled ones.
 FAST = MetricSettings(hidden=128, steps=100, refresh=20, batch=256, neighbours=60)
@@ -61,3 +64,12 @@ def test_without_known_intents_it_is_the_plain_head(beside):
     plain = train_metric_head(TrainingRows(vectors, nothing), FAST)
     assert head.transform(vectors).tobytes() == plain.transform(vectors).tobytes()
     assert not distance.learned
+
+
+def test_without_known_intents_the_log_tells_how_many_neighbours_make_an_intent(beside):
+    vectors, truth, _ = beside
+    rows = TrainingRows(vectors, np.full(len(truth), UNLABELED))
+    asked = replace(FAST, neighbours=0, steps=40)
+    head, _ = learn_intent_space(rows, asked, None)
+    told = train_metric_head(rows, replace(asked, neighbours=stable_neighbours(rows, asked)))
+    assert head.transform(vectors).tobytes() == told.transform(vectors).tobytes()
