@@ -16,7 +16,7 @@ from discovery.agreement import ari, contingency
 from discovery.linkage import average_linkage
 from discovery.metric import FAST, MOST_NEIGHBOURS, MetricSettings, TrainingRows, train_metric_head
 
-# More rows are sampled; intents are that much smaller in the sample.
+# More rows are sampled: intents are smaller in the sample than in the whole, so the number is, too.
 MAX_ROWS = 10_000
 _FEWEST = 8
 _HEADS = 3
@@ -32,19 +32,19 @@ _CHANCE, _FAR_LESS = 0.015, 0.03
 def stable_neighbours(rows: TrainingRows, settings: MetricSettings) -> int:
     """Return how many neighbours are to be the positives of the metric head.
 
-    Small heads of several seeds are trained on at most `MAX_ROWS` rows with 8, 16, 32 … neighbours,
-    up to a twentieth of these rows.
+    Small heads of several seeds are trained on at most `MAX_ROWS` rows with 8, 16, 32 and 64
+    neighbours, as far as that is at most a twentieth of these rows.
 
     Args:
         rows: of which too few are labelled to tell.
         settings: of the head that the number is for.
 
     Returns:
-        1 to `MOST_NEIGHBOURS`, for as many rows as were given.
+        a power of two, 8 or above; of up to 179 rows a twentieth, at least 1.
     """
     random = np.random.default_rng(settings.seed)
     sample = rows.take(np.sort(random.permutation(len(rows))[:MAX_ROWS]))
-    most = len(sample) // 20
+    most = min(len(sample) // 20, MOST_NEIGHBOURS)
     if most <= _FEWEST:
         return max(1, most)
     numbers = _FEWEST * 2 ** np.arange(int(np.log2(most / _FEWEST)) + 1)
@@ -58,8 +58,7 @@ def stable_neighbours(rows: TrainingRows, settings: MetricSettings) -> int:
         agreement.append(_agreement(sample, settings, int(number)))
         if agreement[-1] < max(agreement) - _FAR_LESS:
             break
-    stable = numbers[np.argmax(np.array(agreement) >= max(agreement) - _CHANCE)]
-    return min(round(stable * len(rows) / len(sample)), MOST_NEIGHBOURS)
+    return int(numbers[np.argmax(np.array(agreement) >= max(agreement) - _CHANCE)])
 
 
 def _agreement(rows: TrainingRows, settings: MetricSettings, neighbours: int) -> float:

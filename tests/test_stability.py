@@ -7,7 +7,6 @@ from discovery import stability
 from discovery.agreement import ari, contingency
 from discovery.linkage import average_linkage
 from discovery.metric import (
-    MOST_NEIGHBOURS,
     UNLABELED,
     MetricSettings,
     TrainingRows,
@@ -58,9 +57,3 @@ def test_a_sample_tells_the_number_of_the_whole(monkeypatch):
 @pytest.mark.parametrize(("rows", "neighbours"), [(1, 1), (10, 1), (60, 3), (160, 8)])
 def test_few_rows_are_not_asked(rows, neighbours):
     assert stable_neighbours(unlabelled(rows, 1)[0], FAST) == neighbours
-
-
-def test_the_number_has_a_limit(monkeypatch):
-    monkeypatch.setattr(stability, "MAX_ROWS", 400)
-    rows, _ = unlabelled(intents=2, per_intent=4000, spread=0.2)
-    assert stable_neighbours(rows, replace(FAST, steps=2)) == MOST_NEIGHBOURS
