@@ -25,7 +25,7 @@ from discovery.linkage import Linkage, average_linkage
 from discovery.metric import UNLABELED, MetricSettings, TrainingRows
 from discovery.stability import stable_neighbours
 
-SETS = ("textoir_banking", "textoir_clinc", "massive_en", "sgd", "snips")
+SETS = ("textoir_banking", "textoir_clinc", "massive_en", "snips")
 SIZES = (25, 60, None)
 CONSTANT = 30
 _MOST = 10_000
