@@ -2,15 +2,16 @@
 
 Of each intent of the train split as many utterances are drawn as the method's name says ("all" are
 at most 10,000 of the set). Their space is learned with the number of neighbours that
-`discovery.stability` finds (`learned`), or with 30 (`constant`), and linked up to the default
-distance; `best` is the ARI at the distance that suits this very draw, `at 0.48` and the like say
-what share of it other distances reach: the default is one that is good everywhere.
+`discovery.stability` finds (`learned`), or with what a head takes unasked (`constant`: 30, or a
+twentieth of the rows if that is less), and linked up to the default distance; `best` is the ARI at
+the distance that suits this very draw, `at 0.48` and the like say what share of it other distances
+reach: the default is one that is good everywhere.
 
     python -m benchmarks.intent_sizes --data textoir_banking --seeds 3 --out RESULT.json
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,12 +23,15 @@ from discovery.distance import DEFAULT_INTENT_DISTANCE
 from discovery.intent_space import learn_intent_space
 from discovery.lexical import lexical_vectors
 from discovery.linkage import Linkage, average_linkage
-from discovery.metric import UNLABELED, MetricSettings, TrainingRows
+from discovery.metric import UNLABELED, MetricSettings, TrainingRows, default_neighbours
 from discovery.stability import stable_neighbours
 
 SETS = ("textoir_banking", "textoir_clinc", "massive_en", "snips")
 SIZES = (25, 60, None)
-CONSTANT = 30
+METHODS: dict[str, Callable[[TrainingRows, MetricSettings], int]] = {
+    "learned": stable_neighbours,
+    "constant": lambda rows, settings: default_neighbours(rows.vectors, rows.labels),
+}
 _MOST = 10_000
 _GRID = np.round(np.arange(0.2, 0.81, 0.01), 2)
 _DISTANCES = (0.48, 0.52, 0.56, 0.60, 0.64)
@@ -43,8 +47,10 @@ def draw(utterances: Utterances, size: int | None, seed: int) -> np.ndarray:
     return rows[sample_evenly(intents, size * (intents.max() + 1), random)]
 
 
-def measure(rows: TrainingRows, truth: np.ndarray, settings: MetricSettings) -> dict[str, float]:
-    """Learn the space with the neighbours of the settings, and link it."""
+def measure(rows: TrainingRows, truth: np.ndarray, seed: int, method: str) -> dict[str, float]:
+    """Learn the space with the neighbours that the method finds, and link it."""
+    settings = MetricSettings(seed=seed)
+    settings = replace(settings, neighbours=METHODS[method](rows, settings))
     head, distance = learn_intent_space(rows, settings, None)
     space = head.transform(rows.vectors)
     tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
@@ -80,17 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     labels=np.full(len(chosen), UNLABELED),
                     lexical=lexical_vectors(utterances.texts[chosen]),
                 )
-                settings = MetricSettings(seed=seed)
-                start = time.perf_counter()
-                learned = stable_neighbours(rows, settings)
-                asked = time.perf_counter() - start
-                for name, neighbours in (("learned", learned), ("constant", CONSTANT)):
+                for method in METHODS:
                     start = time.perf_counter()
-                    scores = measure(
-                        rows, utterances.intents[chosen], replace(settings, neighbours=neighbours)
-                    )
-                    seconds = time.perf_counter() - start + (asked if name == "learned" else 0)
-                    results.add((utterances.name, 0.0, f"{size or 'all'}_{name}"), scores, seconds)
+                    scores = measure(rows, utterances.intents[chosen], seed, method)
+                    seconds = time.perf_counter() - start
+                    key = (utterances.name, 0.0, f"{size or 'all'}_{method}")
+                    results.add(key, scores, seconds)
     results.finish()
 
 

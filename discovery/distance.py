@@ -17,8 +17,8 @@ from discovery.metric import (
     UNLABELED,
     MetricSettings,
     TrainingRows,
-    default_labelled_weight,
     default_neighbours,
+    labelled_weight,
     train_metric_head,
 )
 
@@ -95,10 +95,8 @@ def learn_intent_distance(
             grid=_GRID,
             agreement=np.zeros((0, len(_GRID))),
         )
-    if settings.labelled_weight is None:
-        # Of the whole data, too: a fold has fewer labels, and its head is to be trained alike.
-        weight = default_labelled_weight(rows.labels, settings)
-        settings = replace(settings, labelled_weight=weight)
+    # Of the whole data, too: a fold has fewer labels, and its head is to be trained alike.
+    settings = replace(settings, labelled_weight=labelled_weight(rows.labels, settings))
     random = np.random.default_rng(settings.seed)
     rows = rows.take(_sample(rows.labels, random))
     labels = rows.labels

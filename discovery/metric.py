@@ -33,8 +33,6 @@ _MIN_INTENTS = 4
 _RANKED_PER_INTENT = 40
 _FEWEST_NEIGHBOURS = 5
 _NEIGHBOURS_WITHOUT_LABELS = 30
-# More are never taken for positives.
-MOST_NEIGHBOURS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ class MetricSettings:
         hidden: units of the hidden layer.
         batch: rows drawn for a step.
         labelled_batch: labelled rows drawn beside them.
-        labelled_weight: what the loss of those counts for; None takes `default_labelled_weight`.
+        labelled_weight: what the loss of those counts for; None: what random batches lack.
         steps: batches trained on, however many rows there are: distances in two spaces compare
             only when both were trained alike.
         refresh: steps after which the neighbours are searched anew.
@@ -196,17 +194,18 @@ def default_neighbours(vectors: np.ndarray, labels: np.ndarray) -> int:
     rank, weight = np.concatenate(ranks), np.concatenate(weights)
     order = np.argsort(rank, kind="stable")
     reached = np.searchsorted(np.cumsum(weight[order]), 0.3 * weight.sum())
-    fewest, most = min(_FEWEST_NEIGHBOURS, largest), min(MOST_NEIGHBOURS, largest)
-    return int(np.clip(rank[order[reached]], fewest, most))
+    return int(np.clip(rank[order[reached]], min(_FEWEST_NEIGHBOURS, largest), min(100, largest)))
 
 
-def default_labelled_weight(labels: np.ndarray, settings: MetricSettings) -> float:
-    """Return what labelled batches count for: what random ones lack of as many labelled rows.
+def labelled_weight(labels: np.ndarray, settings: MetricSettings) -> float:
+    """Return what labelled batches count for: the settings' weight, or what random ones lack.
 
     Args:
         labels: (n,) of all rows, 0 or above where labelled.
-        settings: whose weight it is to be.
+        settings: of the head.
     """
+    if settings.labelled_weight is not None:
+        return settings.labelled_weight
     in_random = settings.batch * np.count_nonzero(labels >= 0) / max(1, len(labels))
     return max(0.0, 1 - in_random / settings.labelled_batch)
 
@@ -242,8 +241,7 @@ def _train(rows: TrainingRows, weights, settings: MetricSettings, generator) -> 
     labelled = torch.nonzero(labels >= 0).flatten()
     k = min(settings.neighbours or default_neighbours(rows.vectors, rows.labels), n - 1)
     loss_of = _LOSSES[settings.loss]
-    weight = settings.labelled_weight
-    weight = default_labelled_weight(rows.labels, settings) if weight is None else weight
+    weight = labelled_weight(rows.labels, settings)
     place = torch.full((n,), -1, device=device)
     neighbours = torch.empty(0)
     order = torch.empty(0, dtype=torch.int64)

@@ -14,11 +14,11 @@ import numpy as np
 
 from discovery.agreement import ari, contingency
 from discovery.linkage import average_linkage
-from discovery.metric import FAST, MOST_NEIGHBOURS, MetricSettings, TrainingRows, train_metric_head
+from discovery.metric import FAST, MetricSettings, TrainingRows, train_metric_head
 
 # More rows are sampled: intents are smaller in the sample than in the whole, so the number is, too.
 MAX_ROWS = 10_000
-_FEWEST = 8
+_NUMBERS = (8, 16, 32, 64)
 _HEADS = 3
 # Clusters agree or not long before a head is as good as it gets.
 _MOST_STEPS = 100
@@ -40,14 +40,14 @@ def stable_neighbours(rows: TrainingRows, settings: MetricSettings) -> int:
         settings: of the head that the number is for.
 
     Returns:
-        a power of two, 8 or above; of up to 179 rows a twentieth, at least 1.
+        one of these numbers; a twentieth of fewer than 160 rows, at least 1.
     """
     random = np.random.default_rng(settings.seed)
     sample = rows.take(np.sort(random.permutation(len(rows))[:MAX_ROWS]))
-    most = min(len(sample) // 20, MOST_NEIGHBOURS)
-    if most <= _FEWEST:
-        return max(1, most)
-    numbers = _FEWEST * 2 ** np.arange(int(np.log2(most / _FEWEST)) + 1)
+    most = len(sample) // 20
+    numbers = [number for number in _NUMBERS if number <= most]
+    if len(numbers) < 2:
+        return max(1, min(most, _NUMBERS[0]))
     settings = replace(
         settings,
         hidden=min(settings.hidden, FAST.hidden),
@@ -55,10 +55,11 @@ def stable_neighbours(rows: TrainingRows, settings: MetricSettings) -> int:
     )
     agreement: list[float] = []
     for number in numbers:
-        agreement.append(_agreement(sample, settings, int(number)))
+        agreement.append(_agreement(sample, settings, number))
         if agreement[-1] < max(agreement) - _FAR_LESS:
             break
-    return int(numbers[np.argmax(np.array(agreement) >= max(agreement) - _CHANCE)])
+    as_good = np.array(agreement) >= max(agreement) - _CHANCE
+    return numbers[int(np.argmax(as_good))]
 
 
 def _agreement(rows: TrainingRows, settings: MetricSettings, neighbours: int) -> float:

@@ -8,8 +8,8 @@ from discovery.metric import (
     MetricHead,
     MetricSettings,
     TrainingRows,
-    default_labelled_weight,
     default_neighbours,
+    labelled_weight,
     nearest_neighbours,
     train_metric_head,
 )
@@ -101,7 +101,7 @@ def test_labelled_rows_are_drawn_besides_only_where_random_batches_hold_few():
         return train_metric_head(TrainingRows(vectors, labels), settings).weight_out
 
     few = some_labels(truth, known=8, each=8)
-    weights = [default_labelled_weight(labels, FAST) for labels in (few * 0 - 1, few, truth)]
+    weights = [labelled_weight(labels, FAST) for labels in (few * 0 - 1, few, truth)]
     assert weights[0] == 1 > weights[1] > weights[2]
     assert np.array_equal(trained(truth, 100), trained(truth, 200))
     assert not np.array_equal(trained(few, 100), trained(few, 200))
