@@ -6,13 +6,14 @@ everything is linked, and the cut is the one that groups the held-out intents be
 themselves and apart from the other known ones.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from discovery.classes import nearest_centroids, sample_evenly
-from discovery.linkage import average_linkage
+from discovery.linkage import Linkage, average_linkage
 from discovery.metric import (
     UNLABELED,
     MetricSettings,
@@ -21,6 +22,7 @@ from discovery.metric import (
     labelled_weight,
     train_metric_head,
 )
+from discovery.processors import at_once
 
 # Used when there are too few labelled intents to learn from. Distances of 0.48, 0.52, 0.56, 0.60
 # and 0.64 reach 79, 84, 85, 86 and 86 % of what the best does for each of twelve draws of four
@@ -69,6 +71,57 @@ class IntentDistance:
     agreement: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Rows linked in the space of a head that has not seen the labels of some intents.
+
+    Attributes:
+        labels: (n,) of the rows, those held out among them.
+        held: (n,) whether a row's intent is held out.
+        space: (n, d) the rows in the space of the head.
+        tree: how they are linked.
+        agreement: (g,) pairwise F1 at each cut of the grid.
+    """
+
+    labels: np.ndarray
+    held: np.ndarray
+    space: np.ndarray
+    tree: Linkage
+    agreement: list[float]
+
+    @classmethod
+    def learn(
+        cls,
+        rows: TrainingRows,
+        held_out: np.ndarray,
+        settings: MetricSettings,
+        doubt: Callable[[TrainingRows], TrainingRows] | None,
+    ) -> "Fold":
+        """Hold some intents out, train a head without them, and link all rows."""
+        labels, held = rows.labels, np.isin(rows.labels, held_out)
+        told = replace(rows, labels=np.where(held, UNLABELED, labels))
+        head = train_metric_head(told if doubt is None else doubt(told), settings)
+        space = head.transform(rows.vectors)
+        tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
+        known = labels >= 0
+        agreement = [
+            pair_f1(tree.cut(1 - float(cut))[known], labels[known], held[known]) for cut in _GRID
+        ]
+        return cls(labels, held, space, tree, agreement)
+
+    def reach(self, distance: float) -> float:
+        """Return the distance to the nearest large cluster that covers the held-out rows."""
+        clusters = self.tree.cut(1 - distance)
+        told = np.where(self.held, UNLABELED, self.labels)
+        small = _smallest(default_neighbours(self.space, told))
+        _, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
+        large = counts[index] >= small
+        large = large if large.any() else np.ones_like(large)
+        held, taking = self.space[self.held], self.space[large]
+        distances = nearest_centroids(held, taking, clusters[large])[1]
+        return round(float(np.quantile(distances, _COVERED)), 4)
+
+
 def learn_intent_distance(
     rows: TrainingRows,
     settings: MetricSettings | None = None,
@@ -79,46 +132,45 @@ def learn_intent_distance(
     The settings are those of the head that the distance is for, and so is `doubt`: given rows, the
     labels of some of which are hidden, it marks what looks like none of those left as DOUBTED. With
     fewer than `MIN_INTENTS` intents of two labelled utterances the documented defaults are
-    returned.
+    returned. Same as `held_out_folds`, all at once, and then `agreed_distance`.
     """
     settings = settings or MetricSettings()
-    # Of the whole data, since a sample's neighbourhoods hold fewer utterances.
-    small = _smallest(settings.neighbours or default_neighbours(rows.vectors, rows.labels))
+    return agreed_distance(rows, settings, at_once(held_out_folds(rows, settings, doubt)))
+
+
+def held_out_folds(
+    rows: TrainingRows,
+    settings: MetricSettings,
+    doubt: Callable[[TrainingRows], TrainingRows] | None = None,
+) -> list[Callable[[], Fold]]:
+    """Return what there is to learn a distance from, to be run `at_once` with what else there is.
+
+    None with too few labelled intents; arguments as of `learn_intent_distance`.
+    """
     intents, counts = np.unique(rows.labels[rows.labels >= 0], return_counts=True)
     usable = intents[counts >= 2]
     if len(usable) < MIN_INTENTS:
-        return IntentDistance(
-            value=DEFAULT_INTENT_DISTANCE,
-            radius=DEFAULT_INTENT_RADIUS,
-            small=small,
-            learned=False,
-            grid=_GRID,
-            agreement=np.zeros((0, len(_GRID))),
-        )
-    # Of the whole data, too: a fold has fewer labels, and its head is to be trained alike.
+        return []
+    # Of the whole data: a fold has fewer labels, and its head is to be trained alike.
     settings = replace(settings, labelled_weight=labelled_weight(rows.labels, settings))
     random = np.random.default_rng(settings.seed)
     rows = rows.take(_sample(rows.labels, random))
-    labels = rows.labels
-    agreement, spaces = [], []
-    for held_out in np.array_split(random.permutation(usable), _FOLDS):
-        held = np.isin(labels, held_out)
-        told = replace(rows, labels=np.where(held, UNLABELED, labels))
-        head = train_metric_head(told if doubt is None else doubt(told), settings)
-        space = head.transform(rows.vectors)
-        tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
-        agreement.append([_agreement(tree.cut(1 - float(cut)), labels, held) for cut in _GRID])
-        spaces.append((space, tree, held))
-    value = plateau_centre(_GRID, np.mean(agreement, axis=0))
-    reach = [_reach(space, tree.cut(1 - value), labels, held) for space, tree, held in spaces]
-    return IntentDistance(
-        value=value,
-        radius=float(np.median(reach)),
-        small=small,
-        learned=True,
-        grid=_GRID,
-        agreement=np.array(agreement),
-    )
+    parts = np.array_split(random.permutation(usable), _FOLDS)
+    return [partial(Fold.learn, rows, held_out, settings, doubt) for held_out in parts]
+
+
+def agreed_distance(
+    rows: TrainingRows, settings: MetricSettings, learned: Sequence[Fold]
+) -> IntentDistance:
+    """Return the distance at which held-out intents come out best; the default without any fold."""
+    # Of the whole data, since a sample's neighbourhoods hold fewer utterances.
+    small = _smallest(settings.neighbours or default_neighbours(rows.vectors, rows.labels))
+    agreement = np.array([fold.agreement for fold in learned]).reshape(-1, len(_GRID))
+    value, radius = DEFAULT_INTENT_DISTANCE, DEFAULT_INTENT_RADIUS
+    if learned:
+        value = plateau_centre(_GRID, agreement.mean(axis=0))
+        radius = float(np.median([fold.reach(value) for fold in learned]))
+    return IntentDistance(value, radius, small, bool(learned), _GRID, agreement)
 
 
 def pair_f1(clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:
@@ -148,11 +200,6 @@ def _sample(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.sort(np.concatenate([chosen, others]))
 
 
-def _agreement(clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:
-    known = labels >= 0
-    return pair_f1(clusters[known], labels[known], held[known])
-
-
 def _pairs(clusters: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Count pairs of rows: in one cluster and of one label, in one cluster, of one label."""
     cells = np.unique(np.stack([clusters, labels]), axis=1, return_counts=True)[1]
@@ -166,13 +213,3 @@ def _pairs(clusters: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def _smallest(neighbours: int) -> int:
     return max(2, round(_SMALL_SHARE * neighbours))
-
-
-def _reach(space: np.ndarray, clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:
-    """Return the distance to the nearest large cluster that covers the held-out utterances."""
-    small = _smallest(default_neighbours(space, np.where(held, UNLABELED, labels)))
-    _, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
-    large = counts[index] >= small
-    large = large if large.any() else np.ones_like(large)
-    distances = nearest_centroids(space[held], space[large], clusters[large])[1]
-    return round(float(np.quantile(distances, _COVERED)), 4)

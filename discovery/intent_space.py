@@ -6,11 +6,13 @@ stage I doubts is not pulled towards labelled utterances. When the distance is l
 fitted anew to the intents that are not held out: those that are get the same doubt as new ones.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from discovery.distance import IntentDistance, learn_intent_distance
+from discovery.distance import IntentDistance, agreed_distance, held_out_folds
 from discovery.metric import (
     DOUBTED,
     MetricHead,
@@ -20,6 +22,7 @@ from discovery.metric import (
     train_metric_head,
 )
 from discovery.novelty import NoveltyModel
+from discovery.processors import at_once
 from discovery.stability import stable_neighbours
 
 # Doubted are scores above this, in units of the spread of known utterances; above 0 is flagged. On
@@ -44,21 +47,27 @@ def learn_intent_space(
     """
     if not settings.neighbours and not labels_suffice(rows.labels):
         settings = replace(settings, neighbours=stable_neighbours(rows, settings))
-    if novelty is None:
-        return train_metric_head(rows, settings), learn_intent_distance(rows, settings)
+
+    def head() -> MetricHead:
+        return train_metric_head(_doubted(rows, novelty), settings)
 
     def doubt(told: TrainingRows) -> TrainingRows:
+        if novelty is None:
+            return told
         given = told.labels >= 0
         compact = np.unique(told.labels[given], return_inverse=True)[1]
         refitted = novelty.refitted(told.vectors[given], compact, ood, settings.seed)
         return _doubted(told, refitted)
 
-    head = train_metric_head(_doubted(rows, novelty), settings)
-    return head, learn_intent_distance(rows, settings, doubt)
+    pieces: list[Callable[[], Any]] = [head, *held_out_folds(rows, settings, doubt)]
+    trained, *learned = at_once(pieces)
+    return trained, agreed_distance(rows, settings, learned)
 
 
-def _doubted(rows: TrainingRows, novelty: NoveltyModel) -> TrainingRows:
-    """Mark as DOUBTED what looks like no known intent."""
+def _doubted(rows: TrainingRows, novelty: NoveltyModel | None) -> TrainingRows:
+    """Mark as DOUBTED what looks like no known intent; nothing where none is known."""
+    if novelty is None:
+        return rows
     marked = rows.labels.copy()
     rest = np.flatnonzero(rows.labels < 0)
     marked[rest[novelty.score(rows.vectors[rest]).score > _DOUBT]] = DOUBTED

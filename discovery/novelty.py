@@ -4,16 +4,18 @@ Known intents that are held out in turn stand for the unknown: they decide how t
 `discovery/scorers.py` are weighed, and where the threshold lies.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from itertools import product
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from discovery.classes import sample_evenly
+from discovery.processors import at_once
 from discovery.scorers import SCORES, Scorers
 
 # Weights of the scores that are tried; the first of each is taken unless the held-out intents are
@@ -169,12 +171,13 @@ def hold_out(
     ood = None if ood_vectors is None or len(ood_vectors) < _ROW_PARTS else ood_vectors
     parts = np.random.default_rng(seed).permutation(len(labels)) % _ROW_PARTS
     # The same utterances are held out with a part of the intents unknown, and with all known.
-    folds = [
-        _score_fold(vectors, labels, ood, f, seed) for f in _folds(labels, classes, parts, seed)
-    ]
-    rows = [_score_fold(vectors, labels, ood, f, seed).known for f in _row_folds(labels, parts)]
-    scorers = Scorers.fit(vectors, labels, ood, seed)
-    return HeldOut(scorers, tuple(folds), np.concatenate(rows), classes)
+    unknown = list(_folds(labels, classes, parts, seed))
+    folds = [*unknown, *_row_folds(labels, parts)]
+    pieces: list[Callable[[], Any]] = [partial(Scorers.fit, vectors, labels, ood, seed)]
+    pieces += [partial(_score_fold, vectors, labels, ood, fold, seed) for fold in folds]
+    scorers, *scored = at_once(pieces)
+    known = np.concatenate([fold.known for fold in scored[len(unknown) :]])
+    return HeldOut(scorers, tuple(scored[: len(unknown)]), known, classes)
 
 
 def weigh(held: HeldOut, scores: tuple[str, ...] = SCORES) -> NoveltyModel:

@@ -8,6 +8,7 @@ Foundations and Trends in Machine Learning 2, 2010).
 """
 
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from discovery.agreement import ari, contingency
 from discovery.linkage import average_linkage
 from discovery.metric import FAST, MetricSettings, TrainingRows, train_metric_head
+from discovery.processors import at_once
 
 # More rows are sampled: intents are smaller in the sample than in the whole, so the number is, too.
 MAX_ROWS = 10_000
@@ -64,13 +66,9 @@ def stable_neighbours(rows: TrainingRows, settings: MetricSettings) -> int:
 
 def _agreement(rows: TrainingRows, settings: MetricSettings, neighbours: int) -> float:
     """Return the adjusted Rand index of clusters of two heads, mean over pairs of them and cuts."""
-    clusters = []
-    for seed in range(settings.seed, settings.seed + _HEADS):
-        head = train_metric_head(rows, replace(settings, neighbours=neighbours, seed=seed))
-        tree = average_linkage(
-            head.transform(rows.vectors), np.ones(len(rows)), floor=1 - _CUTS[-1]
-        )
-        clusters.append([tree.cut(1 - cut) for cut in _CUTS])
+    seeds = range(settings.seed, settings.seed + _HEADS)
+    alike = [replace(settings, neighbours=neighbours, seed=seed) for seed in seeds]
+    clusters = at_once([partial(_clusters, rows, head) for head in alike])
     return float(
         np.mean(
             [
@@ -80,3 +78,10 @@ def _agreement(rows: TrainingRows, settings: MetricSettings, neighbours: int) ->
             ]
         )
     )
+
+
+def _clusters(rows: TrainingRows, settings: MetricSettings) -> list[np.ndarray]:
+    """Return the clusters of a head at each of the cuts."""
+    space = train_metric_head(rows, settings).transform(rows.vectors)
+    tree = average_linkage(space, np.ones(len(rows)), floor=1 - _CUTS[-1])
+    return [tree.cut(1 - cut) for cut in _CUTS]

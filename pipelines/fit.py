@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-import torch
 from apache_beam.metrics import Metrics
 
 from discovery.fit import (
@@ -66,7 +65,6 @@ class FitModel(beam.PTransform):
 
     inputs: FitInputs
     encoder: EncoderIdentity
-    threads: int
     target: str
     choices: FitSettings
 
@@ -81,12 +79,9 @@ class FitModel(beam.PTransform):
 
 class _Fit(beam.DoFn):
     def __init__(self, fit: FitModel):
-        self._encoder, self._threads = fit.encoder, fit.threads
-        self._target, self._choices = fit.target, fit.choices
+        self._encoder, self._target, self._choices = fit.encoder, fit.target, fit.choices
 
     def process(self, inputs: FitInputs) -> Iterator[str]:
-        # Training depends on the thread count in its last bits, as encoding does.
-        torch.set_num_threads(self._threads)
         data = read_training_data(inputs, self._encoder.dimension)
         for name, rows in (("log", data.log), ("labeled", data.labeled)):
             Metrics.counter("fit", f"fitted_on_{name}").inc(len(rows.texts))

@@ -10,9 +10,9 @@ from benchmarks.mixtures import draw_mixture
 from benchmarks.scale import write_log
 
 ROOT = Path(__file__).parent.parent
-ROWS = 120_000
-# Beyond what the process has after it has linked a small log. The log is 184 MB as float32.
-LIMIT_MB = 550
+ROWS = 80_000
+# Beyond what the process has after it has linked a small log. The log is 123 MB as float32.
+LIMIT_MB = 400
 
 # Cells are small so that it takes seconds.
 LIMITED = """

@@ -20,9 +20,14 @@ def known_and_unknown():
 
 
 @pytest.fixture(scope="module")
-def model(known_and_unknown):
+def held(known_and_unknown):
     x, labels, _, _ = known_and_unknown
-    return fit_novelty(x, labels, 9)
+    return hold_out(x, labels, 9)
+
+
+@pytest.fixture(scope="module")
+def model(held):
+    return weigh(held)
 
 
 def test_unknown_intents_are_flagged_and_known_ones_kept(model, known_and_unknown):
@@ -48,9 +53,9 @@ def test_probability_is_calibrated_and_falls_with_the_score(model, known_and_unk
 
 
 @pytest.mark.parametrize("name", [s for s in SCORES if s != "open"])
-def test_each_score_tells_unknown_from_known_by_itself(name, known_and_unknown):
-    x, labels, test, truth = known_and_unknown
-    found = weigh(hold_out(x, labels, 9), (name,)).score(test)
+def test_each_score_tells_unknown_from_known_by_itself(name, known_and_unknown, held):
+    _, _, test, truth = known_and_unknown
+    found = weigh(held, (name,)).score(test)
     assert roc_auc_score(truth >= 9, found.score) > 0.9
     assert 0.6 < (found.score[truth < 9] <= 0).mean()
     assert 0.6 < (found.score[truth >= 9] > 0).mean()
@@ -136,23 +141,25 @@ def test_one_intent_leaves_the_space_as_it_is():
     assert np.allclose(z, x.astype(np.float32), atol=2e-3)
 
 
-def test_wrong_labels_and_scores_are_told():
+def test_wrong_labels_and_scores_are_told(held):
     x, labels = draw(3, 4)
     with pytest.raises(ValueError, match="run over 3 of 4 classes, up to 2: give each class"):
         fit_novelty(x, labels, 4)
     with pytest.raises(ValueError, match=r"no such novelty scores: \['entropy'\]; choose from"):
-        weigh(hold_out(x, labels, 3), ("entropy",))
+        weigh(held, ("entropy",))
     with pytest.raises(ValueError, match="need out-of-domain text"):
-        weigh(hold_out(x, labels, 3), ("open",))
+        weigh(held, ("open",))
 
 
-def test_a_refitted_model_keeps_weights_and_threshold_and_knows_fewer_intents(known_and_unknown):
+def test_a_refitted_model_keeps_weights_and_threshold_and_knows_fewer_intents(
+    known_and_unknown, model
+):
     x, labels, test, truth = known_and_unknown
-    whole = fit_novelty(x, labels, 9)
     fewer = labels < 6
-    model = whole.refitted(x[fewer], labels[fewer], None, 0)
-    assert (model.threshold, model.weights.tolist()) == (whole.threshold, whole.weights.tolist())
+    refitted = model.refitted(x[fewer], labels[fewer], None, 0)
+    for name in ("threshold", "weights"):
+        assert np.array_equal(getattr(refitted, name), getattr(model, name))
     hidden, known = (truth >= 6) & (truth < 9), truth < 6
-    assert (whole.score(test[hidden]).score > 0).mean() < 0.4
-    assert (model.score(test[hidden]).score > 0).mean() > 0.7
-    assert (model.score(test[known]).score > 0).mean() < 0.4
+    assert (model.score(test[hidden]).score > 0).mean() < 0.4
+    assert (refitted.score(test[hidden]).score > 0).mean() > 0.7
+    assert (refitted.score(test[known]).score > 0).mean() < 0.4

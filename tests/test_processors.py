@@ -1,0 +1,73 @@
+import threading
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from drawn_intents import draw
+
+from discovery.intent_space import learn_intent_space
+from discovery.metric import UNLABELED, MetricSettings, TrainingRows
+from discovery.novelty import fit_novelty
+from discovery.processors import at_once
+
+
+@pytest.fixture
+def processors(monkeypatch):
+    """Say how many processors there are."""
+    return lambda count: monkeypatch.setattr("discovery.processors.processors", lambda: count)
+
+
+def test_pieces_run_beside_each_other_and_come_back_in_order(processors):
+    processors(3)
+    # Nobody passes before all three are here.
+    met = threading.Barrier(3, timeout=30)
+
+    def piece(number: int) -> int:
+        met.wait()
+        return number
+
+    assert at_once([partial(piece, number) for number in range(3)]) == [0, 1, 2]
+    assert at_once([]) == []
+
+
+def test_each_piece_has_one_thread_of_torch_and_the_rest_as_many_as_before(processors):
+    processors(2)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert at_once([torch.get_num_threads] * 3) == [1, 1, 1]
+        assert at_once([lambda: at_once([torch.get_num_threads] * 2)] * 2) == [[1, 1], [1, 1]]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_an_error_in_a_piece_is_raised_and_what_waits_is_not_begun(processors):
+    processors(1)
+    begun = []
+
+    def fail():
+        raise ValueError("no labels")
+
+    with pytest.raises(ValueError, match="no labels"):
+        at_once([fail, partial(begun.append, 1), partial(begun.append, 2)])
+    assert len(begun) < 2
+
+
+def test_the_number_of_processors_changes_nothing(processors):
+    vectors, truth = draw(10, 20)
+    labels = np.where((truth < 8) & (np.arange(len(truth)) % 2 == 0), truth, UNLABELED)
+    given = labels >= 0
+    settings = MetricSettings(hidden=64, steps=40)
+
+    def learned() -> list[bytes]:
+        novelty = fit_novelty(vectors[given], labels[given], 8)
+        head, distance = learn_intent_space(TrainingRows(vectors, labels), settings, novelty)
+        arrays = [*novelty.to_arrays().values(), *head.to_arrays().values(), distance.agreement]
+        return [array.tobytes() for array in arrays]
+
+    processors(1)
+    alone = learned()
+    processors(4)
+    assert learned() == alone
