@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from discovery.encoder import BATCH_TEXTS, Encoder, load_encoder
 from discovery.fit import EmbeddedTexts
-from discovery.precision import BF16, FP32
+from discovery.precision import BF16, FP32, best_precision
 from discovery.text import normalise
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -281,6 +281,7 @@ class Results:
     def _write(self, out: Path) -> None:
         """Write the rows with versions and command."""
         options = asdict(self.options)
+        options["precision"] = self.options.precision or best_precision()
         # Where vectors are kept between runs is a matter of one machine.
         flags = re.sub(r" --cache \S+", "", "".join(f" {a}" for a in sys.argv[1:]))
         result = {

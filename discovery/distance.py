@@ -25,7 +25,7 @@ from discovery.metric import (
 from discovery.processors import at_once
 
 # Used when there are too few labelled intents to learn from. Distances of 0.48, 0.52, 0.56, 0.60
-# and 0.64 reach 79, 84, 85, 86 and 86 % of what the best does for each of twelve draws of four
+# and 0.64 reach 79, 84, 85, 85 and 85 % of what the best does for each of twelve draws of four
 # sets, with few and with many utterances an intent, by python -m benchmarks.intent_sizes. The
 # radius that covers 95 % at the best distance of textoir_banking, massive_en and clinc150 is 0.37,
 # 0.47 and 0.33, by
