@@ -22,7 +22,6 @@ from discovery.metric import (
     labelled_weight,
     train_metric_head,
 )
-from discovery.processors import at_once
 
 # Used when there are too few labelled intents to learn from. Distances of 0.48, 0.52, 0.56, 0.60
 # and 0.64 reach 79, 84, 85, 85 and 85 % of what the best does for each of twelve draws of four
@@ -122,22 +121,6 @@ class Fold:
         return round(float(np.quantile(distances, _COVERED)), 4)
 
 
-def learn_intent_distance(
-    rows: TrainingRows,
-    settings: MetricSettings | None = None,
-    doubt: Callable[[TrainingRows], TrainingRows] | None = None,
-) -> IntentDistance:
-    """Learn the distance from what the metric head learns from.
-
-    The settings are those of the head that the distance is for, and so is `doubt`: given rows, the
-    labels of some of which are hidden, it marks what looks like none of those left as DOUBTED. With
-    fewer than `MIN_INTENTS` intents of two labelled utterances the documented defaults are
-    returned. Same as `held_out_folds`, all at once, and then `agreed_distance`.
-    """
-    settings = settings or MetricSettings()
-    return agreed_distance(rows, settings, at_once(held_out_folds(rows, settings, doubt)))
-
-
 def held_out_folds(
     rows: TrainingRows,
     settings: MetricSettings,
@@ -145,7 +128,14 @@ def held_out_folds(
 ) -> list[Callable[[], Fold]]:
     """Return what there is to learn a distance from, to be run `at_once` with what else there is.
 
-    None with too few labelled intents; arguments as of `learn_intent_distance`.
+    Args:
+        rows: what the metric head learns from.
+        settings: of the head that the distance is for.
+        doubt: given rows, the labels of some of which are hidden, it marks what looks like none of
+            those left as DOUBTED, as the rows of that head are marked.
+
+    Returns:
+        none with fewer than `MIN_INTENTS` intents of two labelled utterances.
     """
     intents, counts = np.unique(rows.labels[rows.labels >= 0], return_counts=True)
     usable = intents[counts >= 2]
@@ -159,18 +149,19 @@ def held_out_folds(
     return [partial(Fold.learn, rows, held_out, settings, doubt) for held_out in parts]
 
 
-def agreed_distance(
-    rows: TrainingRows, settings: MetricSettings, learned: Sequence[Fold]
-) -> IntentDistance:
-    """Return the distance at which held-out intents come out best; the default without any fold."""
-    # Of the whole data, since a sample's neighbourhoods hold fewer utterances.
-    small = _smallest(settings.neighbours or default_neighbours(rows.vectors, rows.labels))
+def agreed_distance(neighbours: int, learned: Sequence[Fold]) -> IntentDistance:
+    """Return the distance at which held-out intents come out best; the default without any fold.
+
+    Args:
+        neighbours: that the head was trained with: a fold's sample holds fewer of an intent.
+        learned: what the `held_out_folds` returned.
+    """
     agreement = np.array([fold.agreement for fold in learned]).reshape(-1, len(_GRID))
     value, radius = DEFAULT_INTENT_DISTANCE, DEFAULT_INTENT_RADIUS
     if learned:
         value = plateau_centre(_GRID, agreement.mean(axis=0))
         radius = float(np.median([fold.reach(value) for fold in learned]))
-    return IntentDistance(value, radius, small, bool(learned), _GRID, agreement)
+    return IntentDistance(value, radius, _smallest(neighbours), bool(learned), _GRID, agreement)
 
 
 def pair_f1(clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:

@@ -18,6 +18,7 @@ from discovery.metric import (
     MetricHead,
     MetricSettings,
     TrainingRows,
+    default_neighbours,
     labels_suffice,
     train_metric_head,
 )
@@ -45,11 +46,10 @@ def learn_intent_space(
         novelty: stage I, fitted to the labelled rows; None without known intents.
         ood: (o, d) vectors of texts that belong to no intent, if stage I was given any.
     """
-    if not settings.neighbours and not labels_suffice(rows.labels):
-        settings = replace(settings, neighbours=stable_neighbours(rows, settings))
+    neighbours = settings.neighbours or _neighbours(rows, settings)
 
     def head() -> MetricHead:
-        return train_metric_head(_doubted(rows, novelty), settings)
+        return train_metric_head(_doubted(rows, novelty), replace(settings, neighbours=neighbours))
 
     def doubt(told: TrainingRows) -> TrainingRows:
         if novelty is None:
@@ -61,7 +61,14 @@ def learn_intent_space(
 
     pieces: list[Callable[[], Any]] = [head, *held_out_folds(rows, settings, doubt)]
     trained, *learned = at_once(pieces)
-    return trained, agreed_distance(rows, settings, learned)
+    return trained, agreed_distance(neighbours, learned)
+
+
+def _neighbours(rows: TrainingRows, settings: MetricSettings) -> int:
+    """Return how many neighbours make an intent: by the labels, or without them by stability."""
+    if labels_suffice(rows.labels):
+        return default_neighbours(rows.vectors, rows.labels)
+    return stable_neighbours(rows, settings)
 
 
 def _doubted(rows: TrainingRows, novelty: NoveltyModel | None) -> TrainingRows:

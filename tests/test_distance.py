@@ -10,12 +10,20 @@ from discovery import distance
 from discovery.distance import (
     DEFAULT_INTENT_DISTANCE,
     MIN_INTENTS,
-    learn_intent_distance,
+    agreed_distance,
+    held_out_folds,
     pair_f1,
     plateau_centre,
 )
 from discovery.linkage import average_linkage
-from discovery.metric import DOUBTED, MetricSettings, TrainingRows, train_metric_head
+from discovery.metric import (
+    DOUBTED,
+    MetricSettings,
+    TrainingRows,
+    default_neighbours,
+    train_metric_head,
+)
+from discovery.processors import at_once
 
 FAST = MetricSettings(hidden=64, steps=40, refresh=20, batch=128)
 
@@ -29,6 +37,11 @@ def intents(known=12, novel=6, per_intent=30, spread=0.7, seed=0):
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     labelled = (truth < known) & (random.random(len(truth)) < 1 / 3)
     return vectors.astype(np.float32), truth, np.where(labelled, truth, -1)
+
+
+def learn_intent_distance(rows, settings, doubt=None):
+    folds = at_once(held_out_folds(rows, settings, doubt))
+    return agreed_distance(default_neighbours(rows.vectors, rows.labels), folds)
 
 
 rows = st.lists(
@@ -102,6 +115,8 @@ def test_a_fold_is_trained_on_what_is_doubted_without_its_held_out_labels(monkey
         return train_metric_head(rows, replace(settings, steps=1))
 
     monkeypatch.setattr(distance, "train_metric_head", spy)
+    # One fold after the other, so that what was told and what was trained on pair up.
+    monkeypatch.setattr("discovery.processors.processors", lambda: 1)
     learn_intent_distance(TrainingRows(vectors, labels), FAST, doubt)
     assert len(told) == len(trained) == 3
     for hidden, used in zip(told, trained, strict=True):
