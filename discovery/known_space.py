@@ -9,14 +9,8 @@ known ones better than distances in the encoder's own.
 import numpy as np
 import torch
 
-from discovery.metric import (
-    MetricHead,
-    contrastive_loss,
-    drop,
-    forward,
-    initial_weights,
-    same_label,
-)
+from discovery.losses import contrastive_loss, same_label
+from discovery.metric import MetricHead, drop, forward, initial_weights
 from discovery.precision import autocast, best_precision
 
 _HIDDEN = 512

@@ -9,7 +9,6 @@ Labels make known intents tight, and draw new ones into them: where many utteran
 those that random batches hold are enough, where few are, batches of labelled ones make up for it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from discovery.losses import LOSSES, same_label
 from discovery.precision import autocast, best_precision
 
 # Labels of rows that have none: nothing is known of them, or they look like no labelled intent.
@@ -27,8 +27,6 @@ MAX_ROWS = 100_000
 _SEARCH_ROWS = 1024
 # What the likeness of words counts for beside that in the space, where neighbours are searched.
 _LEXICAL_WEIGHT = 0.5
-# Margins of the pairwise margin loss, as 1 - cosine.
-_NEAR, _FAR = 0.2, 0.8
 _MIN_INTENTS = 4
 _RANKED_PER_INTENT = 40
 _FEWEST_NEIGHBOURS = 5
@@ -240,7 +238,7 @@ def _train(rows: TrainingRows, weights, settings: MetricSettings, generator) -> 
     optimiser = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=1e-2, fused=True)
     labelled = torch.nonzero(labels >= 0).flatten()
     k = min(settings.neighbours or default_neighbours(rows.vectors, rows.labels), n - 1)
-    loss_of = _LOSSES[settings.loss]
+    loss_of = LOSSES[settings.loss]
     weight = labelled_weight(rows.labels, settings)
     place = torch.full((n,), -1, device=device)
     neighbours = torch.empty(0)
@@ -277,11 +275,6 @@ def _train(rows: TrainingRows, weights, settings: MetricSettings, generator) -> 
     return weights
 
 
-def same_label(labels: torch.Tensor) -> torch.Tensor:
-    """Weight of every pair of rows as a positive: 1 if they share a label, 0 on the diagonal."""
-    return (labels[:, None] == labels[None, :]).float().fill_diagonal_(0)
-
-
 def _schedule(progress: float) -> float:
     """Warm up over the first twentieth, then fall along a cosine."""
     warm = min(1.0, (progress + 1e-3) / 0.05)
@@ -290,47 +283,20 @@ def _schedule(progress: float) -> float:
 
 def _neighbour_positives(rows, neighbours, labels, place) -> torch.Tensor:
     """Weight of every pair of a batch as a positive: (b, b), zero on the diagonal."""
-    place[rows] = torch.arange(len(rows), device=rows.device)
+    within = torch.arange(len(rows), device=rows.device)
+    place[rows] = within
     at = place[neighbours[rows]]
     place[rows] = -1
-    positives = torch.zeros(len(rows), len(rows) + 1, device=rows.device)
-    positives.scatter_(1, torch.where(at < 0, len(rows), at), 1.0)
-    positives = positives[:, :-1]
+    # A neighbour that is not in the batch counts on the diagonal, which is cleared.
+    at = torch.where(at < 0, within[:, None], at)
+    positives = torch.zeros(len(rows), len(rows), device=rows.device)
+    positives.scatter_(1, at, 1.0).fill_diagonal_(0)
     own = labels[rows]
-    labelled, doubted = own >= 0, own == DOUBTED
-    both = labelled[:, None] & labelled[None, :]
-    positives = torch.where(both, same_label(own), positives)
-    apart = labelled[:, None] & doubted[None, :]
-    return positives.masked_fill_(apart | apart.T, 0).fill_diagonal_(0)
-
-
-def contrastive_loss(z: torch.Tensor, positives: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Mean over rows of −Σ w log softmax over the positives' weights w (SupCon, L_out)."""
-    weight = positives.sum(1)
-    rows = weight > 0
-    if not rows.any():
-        return z.sum() * 0.0
-    logits = ((z / temperature) @ z.T).float()
-    logits.fill_diagonal_(-1e4)
-    attracted = (positives * logits).sum(1)[rows] / weight[rows]
-    return (logits.logsumexp(1)[rows] - attracted).mean()
-
-
-def _margin_loss(z, positives, temperature: float) -> torch.Tensor:
-    """ADVIN's pairwise margin loss: positives inside one margin, all others outside another."""
-    del temperature
-    distance = 1 - z @ z.T
-    same = positives > 0
-    other = ~same & ~torch.eye(len(z), dtype=torch.bool, device=z.device)
-    pull = functional.relu(distance[same] - _NEAR).square()
-    push = functional.relu(_FAR - distance[other]).square()
-    return sum((part.mean() for part in (pull, push) if len(part)), z.sum() * 0.0)
-
-
-_LOSSES: dict[str, Callable[..., torch.Tensor]] = {
-    "contrastive": contrastive_loss,
-    "margin": _margin_loss,
-}
+    labelled, doubted = (torch.nonzero(of).flatten() for of in (own >= 0, own == DOUBTED))
+    positives[labelled[:, None], labelled] = same_label(own[labelled])
+    positives[labelled[:, None], doubted] = 0
+    positives[doubted[:, None], labelled] = 0
+    return positives
 
 
 def nearest_neighbours(vectors: torch.Tensor, k: int) -> torch.Tensor:
