@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# Whole files of tests, each on one of two processes.
+AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-fast test-engines test-faults lint clean
 
@@ -15,10 +17,10 @@ demo: $(READY)
 	$(BIN)/advin evaluate --run demo-output --truth examples/truth.csv
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(AT_ONCE)
 
 test-fast: $(READY)
-	$(BIN)/python -m pytest -m "not slow and not engines"
+	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow and not engines"
 
 # On Prism and a real Flink, which are brought into .engines/ once; needs Java and Maven. And what
 # can be told of Dataflow and Cloud Storage without a cloud.

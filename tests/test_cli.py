@@ -26,6 +26,8 @@ INTENTS = {
 NOVEL = """the radiator is cold;heating does not work;boiler is broken;no hot water from the boiler;
 my heating stopped;radiators stay cold;fix my boiler;heating is off again;boiler shows an error;
 cold radiators all over the house;the boiler makes noise;heater not working"""
+# Where it does not matter how well is learned.
+FAST = ("--effort", "fast")
 
 
 def known(domains: bool = True) -> list[dict]:
@@ -61,14 +63,24 @@ def run(tmp_path, capsys, write_rows):
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A model fitted on the known intents, for runs that need not learn one of their own."""
-    folder = tmp_path_factory.mktemp("model")
+def plain(tmp_path_factory):
+    """Log, known intents, and the run that finds new ones with them and nothing else: a folder."""
+    folder = tmp_path_factory.mktemp("plain")
     for name, rows in (("log", log()), ("known", known())):
         pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
-    arguments = ["fit", "--input", folder / "log.parquet", "--labeled", folder / "known.parquet"]
-    assert main([str(a) for a in [*arguments, "--model", folder / "model"]]) == 0
-    return folder / "model"
+    assert discover_plainly(folder) == 0
+    return folder
+
+
+def discover_plainly(folder, *flags) -> int:
+    arguments = ["--input", folder / "log.parquet", "--labeled", folder / "known.parquet"]
+    return main(["discover", *map(str, [*arguments, "--output", folder / "out", *flags])])
+
+
+@pytest.fixture(scope="module")
+def model(plain):
+    """A model fitted on the known intents, for runs that need not learn one of their own."""
+    return plain / "out" / "model"
 
 
 def table(folder, name):
@@ -169,20 +181,26 @@ def test_a_flag_without_its_value_is_argparse_business(capsys):
 # Odd input that is fine.
 
 
-def test_known_and_novel(run, tmp_path):
-    code, _, manifest = run(log_rows=log(), labeled=known())
-    assert code == 0
-    assignments, intents = (
-        table(tmp_path / "out", "assignments"),
-        table(tmp_path / "out", "intents"),
-    )
+def test_known_and_novel(plain):
+    assignments, intents = (table(plain / "out", name) for name in ("assignments", "intents"))
     assert sum(a["count"] for a in assignments) == len(log())
     names = {i["intent_id"]: i["name"] for i in intents if not i["is_novel"]}
     assert set(names.values()) == set(INTENTS)
+    manifest = report.read_run(str(plain / "out"))
     assert dict(map(tuple, manifest.funnel))["rows read"] == len(log())
-    # Another run is not mixed with it, the same one is found finished.
-    refused_code, lines, _ = run("--seed", 1, log_rows=log(), labeled=known())
-    assert refused_code == 2 and "holds another run" in lines[0]
+
+
+def test_another_run_is_not_mixed_with_the_first(plain, capsys):
+    before = (plain / "out" / "manifest.json").read_bytes()
+    assert discover_plainly(plain, "--seed", "1") == 2
+    assert "holds another run" in capsys.readouterr().err
+    assert (plain / "out" / "manifest.json").read_bytes() == before
+
+
+def test_the_same_run_again_is_found_finished(plain):
+    written = {path: path.stat().st_mtime_ns for path in (plain / "out").glob("*/*.parquet")}
+    assert discover_plainly(plain) == 0
+    assert written == {path: path.stat().st_mtime_ns for path in written}
 
 
 def test_no_labels_at_all(run, tmp_path):
@@ -201,27 +219,27 @@ def test_all_rows_equal(run, model, tmp_path):
 
 
 def test_one_labelled_intent(run):
-    assert run(log_rows=log(), labeled=known()[:6])[0] == 0
+    assert run(*FAST, log_rows=log(), labeled=known()[:6])[0] == 0
 
 
 def test_one_utterance_that_is_all_there_is(run, tmp_path):
-    assert run(log_rows=[{"text": "hello"}] * 3, labeled=known())[0] == 0
+    assert run(*FAST, log_rows=[{"text": "hello"}] * 3, labeled=known())[0] == 0
     (row,) = table(tmp_path / "out", "assignments")
     assert row["count"] == 3
 
 
 @pytest.mark.parametrize("flags", [("--clustering", "density"), ("--loss", "margin")])
 def test_the_other_choices(run, flags):
-    code, _, manifest = run(*flags, log_rows=log(), labeled=known())
+    code, _, manifest = run(*flags, *FAST, log_rows=log(), labeled=known())
     assert code == 0 and manifest.settings[flags[0][2:]] == flags[1]
 
 
 def test_a_single_labelled_utterance(run):
-    assert run(log_rows=log(), labeled=known()[:1])[0] == 0
+    assert run(*FAST, log_rows=log(), labeled=known()[:1])[0] == 0
 
 
 def test_labels_without_domains(run, tmp_path):
-    assert run(log_rows=log(), labeled=known(domains=False))[0] == 0
+    assert run(*FAST, log_rows=log(), labeled=known(domains=False))[0] == 0
     for intent in table(tmp_path / "out", "intents"):
         assert intent["is_novel"] or intent["domain_id"] is None
 
@@ -250,18 +268,20 @@ def test_bad_rows_become_rejects_and_the_job_goes_on(run, model, tmp_path):
 # Fit first, discover later.
 
 
-def test_fit_then_discover_is_discover_with_labels(run, tmp_path, write_rows):
-    log_path, known_path = write_rows("l.csv", log()), write_rows("k.csv", known())
-    model = tmp_path / "model"
-    assert (
-        main(["fit", "--input", str(log_path), "--labeled", str(known_path), "--model", str(model)])
-        == 0
-    )
+def test_fit_then_discover_is_discover_with_labels(run, plain, tmp_path):
+    log_path, model = plain / "log.parquet", tmp_path / "model"
+    arguments = ["--input", log_path, "--labeled", plain / "known.parquet", "--model", model]
+    assert main(["fit", *map(str, arguments)]) == 0
     assert not (model / "stages").exists()
-    assert run("--input", log_path, "--model", model, output=tmp_path / "two")[0] == 0
-    assert run("--input", log_path, "--labeled", known_path, output=tmp_path / "one")[0] == 0
+    assert run("--input", log_path, "--model", model)[0] == 0
+    same_tables(tmp_path / "out", plain / "out")
+
+
+def same_tables(one, two):
     for name in ("assignments", "intents", "domains"):
-        assert table(tmp_path / "one", name) == table(tmp_path / "two", name), name
+        files = (sorted((folder / name).iterdir()) for folder in (one, two))
+        of_one, of_two = ([path.read_bytes() for path in paths] for paths in files)
+        assert of_one == of_two, name
 
 
 def test_a_model_of_another_encoder(run, model, tmp_path):
@@ -280,23 +300,20 @@ def test_a_model_that_is_none(run, tmp_path, write_rows):
     refused(run("--model", tmp_path / "model", log_rows=log()), "cannot read the model")
 
 
-def test_labels_that_contradict_each_other_are_settled_by_count(run, tmp_path):
+def test_labels_that_contradict_each_other_are_settled_by_count(write_rows, tmp_path):
     labeled = [*known(), *[{"text": "parcel status", "intent": "balance", "domain": "bank"}] * 3]
-    assert run(log_rows=log(), labeled=labeled)[0] == 0
-    model = load_model(str(tmp_path / "out" / "model"))
+    paths = write_rows("log.csv", log()), write_rows("known.csv", labeled), tmp_path / "model"
+    flags = zip(("--input", "--labeled", "--model"), map(str, paths), strict=True)
+    assert main(["fit", *FAST, *(part for flag in flags for part in flag)]) == 0
+    model = load_model(str(tmp_path / "model"))
     assert isinstance(model, Model)
     labels = [model.intents[i] for i in model.anchor_labels]
     assert labels.count("balance") == 7 and labels.count("parcel") == 5
 
 
-def test_rows_in_another_order_give_the_same_tables(run, tmp_path):
-    rows = log()
-    assert run(log_rows=rows, labeled=known(), output=tmp_path / "one")[0] == 0
+def test_rows_in_another_order_give_the_same_tables(run, plain, tmp_path):
+    rows, labels = log(), known()
     random.Random(0).shuffle(rows)
-    labels = known()
     random.Random(1).shuffle(labels)
-    assert run(log_rows=rows, labeled=labels, output=tmp_path / "two")[0] == 0
-    for name in ("assignments", "intents", "domains"):
-        one = sorted((tmp_path / "one" / name).iterdir())
-        two = sorted((tmp_path / "two" / name).iterdir())
-        assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two], name
+    assert run(log_rows=rows, labeled=labels)[0] == 0
+    same_tables(tmp_path / "out", plain / "out")

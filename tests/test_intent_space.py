@@ -51,7 +51,7 @@ def test_stage_one_keeps_new_intents_apart_from_the_known_beside_them(beside):
     rows = labels >= 0
     novelty = fit_novelty(vectors[rows], labels[rows], KNOWN)
     with_doubt, distance = learn_intent_space(TrainingRows(vectors, labels), FAST, novelty)
-    without, _ = learn_intent_space(TrainingRows(vectors, labels), FAST, None)
+    without = train_metric_head(TrainingRows(vectors, labels), FAST)
     assert distance.learned
     before, after = (beside_similarity(head, vectors, truth) for head in (without, with_doubt))
     assert after < before - 0.04

@@ -62,14 +62,15 @@ def test_each_score_tells_unknown_from_known_by_itself(name, known_and_unknown, 
 
 
 def test_out_of_domain_text_helps_to_find_its_like():
-    x, labels = draw(9, 40)
-    # Out-of-domain text that lies amid the known intents.
-    middle = x[labels == 0] + x[labels == 1] * np.float16(0.8)
+    x, labels = draw(6, 40)
+    # Out-of-domain text that lies so near a known intent that it looks like it.
+    middle = x[labels == 0] + x[labels == 1] * np.float16(0.45)
     middle = (middle / np.linalg.norm(middle, axis=1, keepdims=True)).astype(np.float16)
-    with_ood = fit_novelty(x, labels, 9, ood_vectors=middle[:30])
-    without = fit_novelty(x, labels, 9)
+    with_ood = fit_novelty(x, labels, 6, ood_vectors=middle[:30])
+    without = fit_novelty(x, labels, 6)
     strange = middle[30:]
-    assert (with_ood.score(strange).score > 0).mean() >= (without.score(strange).score > 0).mean()
+    flagged = [(model.score(strange).score > 0).mean() for model in (without, with_ood)]
+    assert flagged[1] > flagged[0] + 0.3
 
 
 def test_a_stored_model_scores_alike(model, known_and_unknown):

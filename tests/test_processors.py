@@ -56,13 +56,13 @@ def test_an_error_in_a_piece_is_raised_and_what_waits_is_not_begun(processors):
 
 
 def test_the_number_of_processors_changes_nothing(processors):
-    vectors, truth = draw(10, 20)
-    labels = np.where((truth < 8) & (np.arange(len(truth)) % 2 == 0), truth, UNLABELED)
+    vectors, truth = draw(8, 12)
+    labels = np.where((truth < 6) & (np.arange(len(truth)) % 2 == 0), truth, UNLABELED)
     given = labels >= 0
     settings = MetricSettings(hidden=64, steps=40)
 
     def learned() -> list[bytes]:
-        novelty = fit_novelty(vectors[given], labels[given], 8)
+        novelty = fit_novelty(vectors[given], labels[given], 6)
         head, distance = learn_intent_space(TrainingRows(vectors, labels), settings, novelty)
         arrays = [*novelty.to_arrays().values(), *head.to_arrays().values(), distance.agreement]
         return [array.tobytes() for array in arrays]

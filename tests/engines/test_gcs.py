@@ -10,7 +10,8 @@ auth = pytest.importorskip("apache_beam.internal.gcp.auth", reason="the extra gc
 storage = pytest.importorskip("google.cloud.storage", reason="the extra gcp is missing")
 server = pytest.importorskip("gcp_storage_emulator.server", reason="the extra engines is missing")
 
-pytestmark = pytest.mark.engines
+# The first test: what brings the programs and fits the model does not count.
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(300, func_only=True)]
 BUCKET = "advin-test"
 
 

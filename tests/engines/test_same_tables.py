@@ -6,7 +6,7 @@ import programs
 import pytest
 from sample import TABLES, fit_command, run
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(900, func_only=True)]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from sample import EXAMPLES, ROOT
 
 from runners.processes import free_port, server
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(120, func_only=True)]
 SECONDS = 30
 
 
