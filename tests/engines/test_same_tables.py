@@ -48,7 +48,7 @@ def test_flink_in_one_process(check):
     check("flink [local]", "--runner", "flink")
 
 
-@pytest.mark.parametrize("parallelism", [1, 2, 4])
+@pytest.mark.parametrize("parallelism", [1, 4])
 def test_flink_cluster(check, cluster, pool, parallelism):
     flags = ["--runner", "flink", "--flink-master", cluster.master, "--worker-pool", pool]
     check(f"flink cluster, {parallelism}", *flags, "--parallelism", str(parallelism))
