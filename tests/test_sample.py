@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from run_tables import read_tables
 from stage_names import STAGES
 
 from pipelines.evaluate import evaluate
@@ -27,8 +28,6 @@ from schemas.tables import TABLES
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 COLUMNS = Columns("text", "intent", "domain")
-# Byte for byte the same on any engine; rejects tell file and position, which differ by nature.
-SAME = ("assignments", "intents", "domains")
 
 # The first test waits for the model to be fitted.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -71,10 +70,6 @@ def tables_of(source, sample, output, *flags) -> dict[str, list[bytes]]:
 def arguments_for(source, sample, output, *flags) -> list[str]:
     arguments = ["discover", "--input", source, "--model", sample / "model", "--output", output]
     return [str(a) for a in [*arguments, *flags]]
-
-
-def read_tables(output) -> dict[str, list[bytes]]:
-    return {name: [p.read_bytes() for p in sorted((output / name).iterdir())] for name in SAME}
 
 
 def read(folder, table):
