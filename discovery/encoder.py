@@ -113,7 +113,11 @@ def load_encoder(
     name = spec or DEFAULT_ENCODER
     location = _locate(name)
     try:
-        model = SentenceTransformer(str(location), device=None if _has_gpu() else "cpu")
+        # Checkpoints may lack weights that no vector depends on, such as BERT's pooler; drawn anew
+        # at each load, they would make another encoder of it by its digest.
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = SentenceTransformer(str(location), device=None if _has_gpu() else "cpu")
     except Exception as error:  # the libraries below raise many unrelated types
         raise EncoderError(
             f"cannot load encoder {name!r}: {type(error).__name__}: {_first_line(error)}; "

@@ -1,0 +1,84 @@
+"""Encoders other than the default, as users bring them, and default weights that are not genuine."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from discovery import encoder as encoders
+from discovery.encoder import EncoderError, load_encoder
+
+TEXTS = ["my kitchen tap drips", "book a flight to oslo", "what is the weather", "hi", "tap " * 90]
+WEIGHTS = "model.safetensors"
+
+
+@pytest.fixture
+def folder(encoder, tmp_path) -> Path:
+    """A copy of the default encoder."""
+    source = encoders._packaged_default()
+    assert source is not None
+    return shutil.copytree(source, tmp_path / "encoder")
+
+
+def load_anew(spec: Path):
+    """Load an encoder as another process would."""
+    load_encoder.cache_clear()
+    return load_encoder(str(spec), 2, "fp32")
+
+
+def change_weights(folder: Path, change) -> None:
+    weights = load_file(folder / WEIGHTS)
+    change(weights)
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def test_the_same_weights_are_the_same_encoder_wherever_they_lie(encoder, folder):
+    assert load_anew(folder).digest == load_encoder(None, 2, "fp32").digest
+
+
+def test_a_checkpoint_without_weights_that_nothing_depends_on_is_one_encoder(encoder, folder):
+    def drop_pooler(weights):
+        for name in [name for name in weights if name.startswith("pooler.")]:
+            del weights[name]
+
+    change_weights(folder, drop_pooler)
+    first, second = load_anew(folder), load_anew(folder)
+    assert first.model is not second.model
+    assert first.digest == second.digest
+    expected = load_encoder(None, 2, "fp32").encode(TEXTS)
+    np.testing.assert_array_equal(first.encode(TEXTS), expected)
+
+
+def test_other_weights_are_another_encoder(encoder, folder):
+    before = load_anew(folder).digest
+
+    def shift(weights):
+        weights["encoder.layer.5.output.dense.bias"][0] += 1e-3
+
+    change_weights(folder, shift)
+    assert load_anew(folder).digest != before
+
+
+def test_a_folder_that_is_no_encoder_is_refused_with_its_name(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(EncoderError, match=rf"cannot load encoder '{tmp_path}'.*give the folder"):
+        load_encoder(str(tmp_path), 2)
+
+
+def test_packaged_weights_that_are_not_the_original_ones_are_refused(folder, monkeypatch):
+    package = folder.parent / "site" / encoders._PACKAGE
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    folder.rename(package / "model")
+    weights = package / "model" / WEIGHTS
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.delitem(sys.modules, encoders._PACKAGE, raising=False)
+    load_encoder.cache_clear()
+    with pytest.raises(EncoderError, match=rf"{WEIGHTS} has sha256 .*get the model from the hub"):
+        load_encoder(None, 2, "fp32")
