@@ -23,7 +23,7 @@ setup(
         "safetensors>=0.4",
         "scikit-learn>=1.5",
         "scipy>=1.13",
-        "sentence-transformers>=5",
+        "sentence-transformers>=5.4",
         "threadpoolctl>=3",
         "torch>=2.9",
     ],

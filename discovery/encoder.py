@@ -60,18 +60,33 @@ class Encoder:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of all weights, their shapes, the longest input in tokens, the precision.
+        """SHA-256 (hex) of what decides the vectors, the tokenizer excepted.
 
-        The same weights give the same digest whatever folder or file format they came in.
+        That is all weights and their shapes, the longest input in tokens, the precision, how tokens
+        are pooled, and a prompt set before each text. The same weights give the same digest
+        whatever folder or file format they came in.
         """
         sha = hashlib.sha256(f"max_seq_length={self.model.max_seq_length}".encode())
-        if self.precision == BF16:
-            sha.update(BF16.encode())
+        for setting in self._unusual_settings():
+            sha.update(setting.encode())
         for tensor in self.model.state_dict().values():
             array = tensor.detach().cpu().float().numpy()
             sha.update(str(array.shape).encode())
             sha.update(np.ascontiguousarray(array).tobytes())
         return sha.hexdigest()
+
+    def _unusual_settings(self) -> list[str]:
+        """Return what is not as in the default encoder; models fitted on that keep its digest."""
+        from sentence_transformers.models import Pooling
+
+        settings = [BF16] if self.precision == BF16 else []
+        pooling = [module.pooling_mode for module in self.model if isinstance(module, Pooling)]
+        if pooling != ["mean"]:
+            settings.append(f"pooling={pooling}")
+        prompt = self.model.prompts.get(self.model.default_prompt_name or "")
+        if prompt:
+            settings.append(f"prompt={prompt}")
+        return settings
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Encode texts to unit vectors: (n,) texts to (n, dimension) float32."""

@@ -1,5 +1,6 @@
-"""Encoders other than the default, as users bring them, and default weights that are not genuine."""
+"""Encoders other than the default, as users bring them, and default weights that were changed."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -60,6 +61,23 @@ def test_other_weights_are_another_encoder(encoder, folder):
 
     change_weights(folder, shift)
     assert load_anew(folder).digest != before
+
+
+FIRST_TOKEN = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}
+PROMPT = {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
+
+
+@pytest.mark.parametrize(
+    ("file", "changed"),
+    [("1_Pooling/config.json", FIRST_TOKEN), ("config_sentence_transformers.json", PROMPT)],
+    ids=["pooling", "prompt"],
+)
+def test_the_same_weights_used_in_another_way_are_another_encoder(encoder, folder, file, changed):
+    settings = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps(settings | changed))
+    usual, other = load_encoder(None, 2, "fp32"), load_anew(folder)
+    assert np.abs(usual.encode(TEXTS) - other.encode(TEXTS)).max() > 0.01
+    assert usual.digest != other.digest
 
 
 def test_a_folder_that_is_no_encoder_is_refused_with_its_name(tmp_path):
