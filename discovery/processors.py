@@ -20,19 +20,20 @@ def at_once(pieces: Sequence[Callable[[], T]]) -> list[T]:
 
     As many run as there are processors, each with one thread of torch; those that wait are begun in
     their order, so the longest is best given first. The first error is raised once the pieces that
-    have begun have ended; no other is begun.
+    have begun have ended, KeyboardInterrupt at once; no other is begun.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
+    pool = ThreadPoolExecutor(max(1, min(len(pieces), processors())))
+    # Whoever stops the process does not want to wait for minutes of learning.
+    wait = True
     try:
-        with ThreadPoolExecutor(max(1, min(len(pieces), processors()))) as pool:
-            started = [pool.submit(piece) for piece in pieces]
-            try:
-                return [piece.result() for piece in started]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        return [piece.result() for piece in [pool.submit(piece) for piece in pieces]]
+    except KeyboardInterrupt:
+        wait = False
+        raise
     finally:
+        pool.shutdown(wait=wait, cancel_futures=True)
         torch.set_num_threads(before)
 
 

@@ -1,6 +1,7 @@
 """The command line: advin fit | discover | evaluate.
 
-Exit codes: 0 done; 2 a setting or a file is wrong, and one line says which; 1 the job failed.
+Exit codes: 0 done; 2 a setting or a file is wrong, and one line says which; 1 the job failed; 128
+and its number: stopped by a signal.
 """
 
 import argparse
@@ -26,22 +27,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed, beam_args = parse(sys.argv[1:] if arguments is None else arguments)
     _configure_logging()
     share_processors()
-    # Whoever stops us by a signal wants what we started to be stopped, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    # Imported late, so that --help and a mistyped command answer at once.
-    from pipelines.errors import SettingsError, StageError
-    from runners import commands
-
+    received = _end_by_signals()
     try:
+        # Imported late, so that --help and a mistyped command answer at once.
+        from pipelines.errors import SettingsError, StageError
+        from runners import commands
+
         commands.COMMANDS[parsed.command](parsed, beam_args)
+        return 0
+    except KeyboardInterrupt:
+        pass
     except SettingsError as error:
         print(f"advin: {error}", file=sys.stderr)
         return 2
     except StageError as error:
-        traceback.print_exception(error.__cause__)
-        print(f"advin: {error}", file=sys.stderr)
-        return 1
-    return 0
+        # In process Beam takes what stops us for a failure of the stage.
+        if not received:
+            traceback.print_exception(error.__cause__)
+            print(f"advin: {error}", file=sys.stderr)
+            return 1
+    print(
+        f"advin: stopped by {received[0].name}; the same command goes on at the unfinished stage",
+        file=sys.stderr,
+    )
+    return 128 + received[0]
+
+
+def _end_by_signals() -> list[signal.Signals]:
+    """Let SIGINT and SIGTERM raise, so that what we started is stopped, too; return those seen."""
+    received: list[signal.Signals] = []
+
+    def stop(number: int, _frame: object) -> NoReturn:
+        received.append(signal.Signals(number))
+        # What is logged from here on only follows from this.
+        logging.disable()
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # A shell ignores SIGINT for what it runs in the background.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
+    return received
 
 
 def program() -> NoReturn:

@@ -3,6 +3,11 @@
 import json
 import random
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +21,7 @@ from pipelines.linkage import MAX_CLUSTERED
 from pipelines.models import load_model
 from runners.cli import main, parse
 
+ROOT = Path(__file__).parent.parent
 INTENTS = {
     "balance": ("bank", "what is my balance;show my account balance;how much money do I have;"
                 "account balance please;money left in my account;tell me my balance"),
@@ -311,3 +317,21 @@ def test_rows_in_another_order_give_the_same_tables(run, plain, tmp_path):
     random.Random(1).shuffle(labels)
     assert run(log_rows=rows, labeled=labels)[0] == 0
     assert read_tables(tmp_path / "out") == read_tables(plain / "out")
+
+
+def test_ctrl_c_while_it_learns_ends_it_with_one_line(write_rows, tmp_path):
+    files = {"--input": write_rows("log.csv", log()), "--labeled": write_rows("known.csv", known())}
+    flags = [str(x) for pair in files.items() for x in pair]
+    command = [sys.executable, "-m", "runners.cli", "discover", "--output", str(tmp_path / "out")]
+    with subprocess.Popen(
+        [*command, *flags], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr:
+            if line.startswith("fit …"):
+                time.sleep(1)
+                process.send_signal(signal.SIGINT)
+                break
+        said = process.stderr.read().splitlines()
+    assert said == ["advin: stopped by SIGINT; the same command goes on at the unfinished stage"]
+    assert process.returncode == 128 + signal.SIGINT
+    assert not (tmp_path / "out" / "stages" / "fit" / "manifest.json").exists()

@@ -1,3 +1,4 @@
+import signal
 import threading
 from functools import partial
 
@@ -53,6 +54,29 @@ def test_an_error_in_a_piece_is_raised_and_what_waits_is_not_begun(processors):
     with pytest.raises(ValueError, match="no labels"):
         at_once([fail, partial(begun.append, 1), partial(begun.append, 2)])
     assert len(begun) < 2
+
+
+def test_who_interrupts_does_not_wait_for_what_has_begun(processors):
+    processors(2)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def learn():
+        begun.set()
+        assert go_on.wait(timeout=60)
+
+    def interrupt():
+        assert begun.wait(timeout=60)
+        signal.raise_signal(signal.SIGINT)
+
+    sender = threading.Thread(target=interrupt)
+    sender.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            at_once([learn])
+        assert not go_on.is_set()
+    finally:
+        go_on.set()
+        sender.join()
 
 
 def test_the_number_of_processors_changes_nothing(processors):
