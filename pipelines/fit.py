@@ -1,6 +1,7 @@
 """Stage fit: learn a model on one worker, from bounded samples of the stages before."""
 
 import dataclasses
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
@@ -25,7 +26,11 @@ from pipelines.shards import read_first_rows
 from pipelines.stages import Stage
 from schemas.batches import vectors_from_arrow
 
+_log = logging.getLogger("advin")
+
 _LABELS = ["utterance_id", "count", "intent", "domain"]
+# Names that a line of the log lists.
+_LISTED = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +105,8 @@ def read_training_data(inputs: FitInputs, dimension: int) -> TrainingData:
     rows = _read_utterances(inputs.labeled, MAX_LABELED, [*_LABELS, "text"])
     texts, vectors = rows["text"].to_pylist(), _read_vectors(inputs.labeled, MAX_LABELED)
     keep, intent_of = resolve_labels(rows)
+    if len(keep) < len(texts):
+        Metrics.counter("fit", "labels_overruled").inc(len(texts) - len(keep))
     domain_of = intent_domains(rows)
     intents = tuple(sorted(set(intent_of)))
     index = {intent: i for i, intent in enumerate(intents)}
@@ -114,8 +121,31 @@ def read_training_data(inputs: FitInputs, dimension: int) -> TrainingData:
 
 
 def check_labels(labeled: Embedded) -> None:
-    """Raise SettingsError if the labels contradict each other: before anything is learned."""
-    intent_domains(_read_utterances(labeled, MAX_LABELED, _LABELS))
+    """Look at the labels before anything is learned.
+
+    What is labelled with several intents is settled, and told, as an intent may lose all it has.
+
+    Raises:
+        SettingsError: if one intent is labelled with two domains.
+    """
+    rows = _read_utterances(labeled, MAX_LABELED, _LABELS)
+    intent_domains(rows)
+    keep, kept = resolve_labels(rows)
+    if len(keep) == rows.num_rows:
+        return
+    lost = sorted(set(rows["intent"].to_pylist()) - set(kept))
+    _log.warning(
+        "--labeled: %d labels are of utterances that another intent claims, too: what is labelled "
+        "most often counts, ties go by name%s",
+        rows.num_rows - len(keep),
+        f"; nothing is left of {_listed(lost)}" if lost else "",
+    )
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:_LISTED])
+    more = len(names) - _LISTED
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def resolve_labels(rows: pa.Table) -> tuple[list[int], list[str]]:

@@ -301,14 +301,20 @@ def test_a_model_that_is_none(run, tmp_path, write_rows):
     refused(run("--model", tmp_path / "model", log_rows=log()), "cannot read the model")
 
 
-def test_labels_that_contradict_each_other_are_settled_by_count(write_rows, tmp_path):
+def test_labels_that_contradict_each_other_are_settled_by_count(write_rows, tmp_path, caplog):
     labeled = [*known(), *[{"text": "parcel status", "intent": "balance", "domain": "bank"}] * 3]
+    labeled.append({"text": "track my order", "intent": "tracking", "domain": "shop"})
     arguments = ["--input", write_rows("l.csv", log()), "--labeled", write_rows("k.csv", labeled)]
     assert main(["fit", *FAST, *map(str, [*arguments, "--model", tmp_path / "model"])]) == 0
     model = load_model(str(tmp_path / "model"))
     assert isinstance(model, Model)
     labels = [model.intents[i] for i in model.anchor_labels]
     assert labels.count("balance") == 7 and labels.count("parcel") == 5
+    assert "tracking" not in model.intents
+    (told,) = [m for m in caplog.messages if m.startswith("--labeled")]
+    assert told.startswith("--labeled: 2 labels are of") and told.endswith("left of 'tracking'")
+    (fitted,) = [m for m in caplog.messages if m.startswith("fit: ")]
+    assert "2 labels overruled" in fitted and "18 fitted on labeled" in fitted
 
 
 def test_rows_in_another_order_give_the_same_tables(run, plain, tmp_path):
