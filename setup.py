@@ -14,7 +14,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["schemas*", "discovery*", "pipelines*", "runners*"]),
     install_requires=[
-        "apache-beam>=2.70,<3",
+        "apache-beam>=2.72,<3",
         "faiss-cpu>=1.9",
         "hdbscan>=0.8.40",
         "numpy>=2,<2.5",
