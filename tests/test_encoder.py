@@ -10,24 +10,30 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from discovery import encoder as encoders
-from discovery.encoder import EncoderError, load_encoder
+from discovery.encoder import Encoder, EncoderError, load_encoder
+from discovery.precision import FP32
 
 TEXTS = ["my kitchen tap drips", "book a flight to oslo", "what is the weather", "hi", "tap " * 90]
 WEIGHTS = "model.safetensors"
 
 
+@pytest.fixture(scope="module")
+def usual() -> Encoder:
+    """The default encoder."""
+    return load_encoder(None, 2, FP32)
+
+
 @pytest.fixture
-def folder(encoder, tmp_path) -> Path:
+def folder(tmp_path) -> Path:
     """A copy of the default encoder."""
     source = encoders._packaged_default()
     assert source is not None
     return shutil.copytree(source, tmp_path / "encoder")
 
 
-def load_anew(spec: Path):
+def load_anew(spec: Path | None) -> Encoder:
     """Load an encoder as another process would."""
-    load_encoder.cache_clear()
-    return load_encoder(str(spec), 2, "fp32")
+    return load_encoder.__wrapped__(spec and str(spec), 2, FP32)
 
 
 def change_weights(folder: Path, change) -> None:
@@ -36,11 +42,11 @@ def change_weights(folder: Path, change) -> None:
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
 
 
-def test_the_same_weights_are_the_same_encoder_wherever_they_lie(encoder, folder):
-    assert load_anew(folder).digest == load_encoder(None, 2, "fp32").digest
+def test_the_same_weights_are_the_same_encoder_wherever_they_lie(usual, folder):
+    assert load_anew(folder).digest == usual.digest
 
 
-def test_a_checkpoint_without_weights_that_nothing_depends_on_is_one_encoder(encoder, folder):
+def test_a_checkpoint_without_weights_that_nothing_depends_on_is_one_encoder(usual, folder):
     def drop_pooler(weights):
         for name in [name for name in weights if name.startswith("pooler.")]:
             del weights[name]
@@ -49,18 +55,15 @@ def test_a_checkpoint_without_weights_that_nothing_depends_on_is_one_encoder(enc
     first, second = load_anew(folder), load_anew(folder)
     assert first.model is not second.model
     assert first.digest == second.digest
-    expected = load_encoder(None, 2, "fp32").encode(TEXTS)
-    np.testing.assert_array_equal(first.encode(TEXTS), expected)
+    np.testing.assert_array_equal(first.encode(TEXTS), usual.encode(TEXTS))
 
 
-def test_other_weights_are_another_encoder(encoder, folder):
-    before = load_anew(folder).digest
-
+def test_other_weights_are_another_encoder(usual, folder):
     def shift(weights):
         weights["encoder.layer.5.output.dense.bias"][0] += 1e-3
 
     change_weights(folder, shift)
-    assert load_anew(folder).digest != before
+    assert load_anew(folder).digest != usual.digest
 
 
 FIRST_TOKEN = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}
@@ -72,10 +75,10 @@ PROMPT = {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
     [("1_Pooling/config.json", FIRST_TOKEN), ("config_sentence_transformers.json", PROMPT)],
     ids=["pooling", "prompt"],
 )
-def test_the_same_weights_used_in_another_way_are_another_encoder(encoder, folder, file, changed):
+def test_the_same_weights_used_in_another_way_are_another_encoder(usual, folder, file, changed):
     settings = json.loads((folder / file).read_text())
     (folder / file).write_text(json.dumps(settings | changed))
-    usual, other = load_encoder(None, 2, "fp32"), load_anew(folder)
+    other = load_anew(folder)
     assert np.abs(usual.encode(TEXTS) - other.encode(TEXTS)).max() > 0.01
     assert usual.digest != other.digest
 
@@ -97,6 +100,5 @@ def test_packaged_weights_that_are_not_the_original_ones_are_refused(folder, mon
     weights.write_bytes(content)
     monkeypatch.syspath_prepend(package.parent)
     monkeypatch.delitem(sys.modules, encoders._PACKAGE, raising=False)
-    load_encoder.cache_clear()
     with pytest.raises(EncoderError, match=rf"{WEIGHTS} has sha256 .*get the model from the hub"):
-        load_encoder(None, 2, "fp32")
+        load_anew(None)
