@@ -14,7 +14,7 @@ import platform
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -245,6 +245,19 @@ def encode(utterances: Utterances, options: Options) -> np.ndarray:
         kept.parent.mkdir(parents=True, exist_ok=True)
         np.save(kept, vectors)
     return vectors[inverse]
+
+
+def view_encoder(options: Options) -> Callable[[list[str]], np.ndarray]:
+    """Return what encodes views: each text once, as draws of other seeds have most in common."""
+    encoder = _encoder(options)
+    kept: dict[str, np.ndarray] = {}
+
+    def encode_once(texts: list[str]) -> np.ndarray:
+        missing = [text for text in texts if text not in kept]
+        kept.update(zip(missing, encoder.encode(missing).astype(np.float16), strict=True))
+        return np.stack([kept[text] for text in texts])
+
+    return encode_once
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ consists of it by more than half.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +34,7 @@ from benchmarks.common import (
     encode_out_of_domain,
     load_utterances,
     parse_options,
+    view_encoder,
 )
 from discovery.domains import link_domains
 from discovery.evaluation import Found, Truth, evaluate_discovery, recovery
@@ -44,6 +46,7 @@ from discovery.fit import (
     FitSettings,
     TrainingData,
     fit_model,
+    needs_views,
 )
 from discovery.intents import NOVEL, Points, assign, discover_intents
 from discovery.metric import UNLABELED
@@ -132,7 +135,12 @@ def draw_task(
     )
 
 
-def learn(task: Task, ood: EmbeddedTexts, settings: FitSettings) -> Model:
+def learn(
+    task: Task,
+    ood: EmbeddedTexts,
+    settings: FitSettings,
+    encode_views: Callable[[list[str]], np.ndarray],
+) -> Model:
     """Fit a model as `advin fit` does, on a bounded sample."""
     intents = sorted(set(task.labeled.intents))
     domain_of = dict(zip(task.labeled.intents, task.labeled.domains, strict=True))
@@ -144,6 +152,8 @@ def learn(task: Task, ood: EmbeddedTexts, settings: FitSettings) -> Model:
         domains=tuple(domain_of[i] or None for i in intents),
         out_of_domain=ood,
     )
+    if needs_views(data, settings):
+        data = data.with_views(encode_views)
     identity = EncoderIdentity("benchmark", "", task.log_vectors.shape[1], FP32)
     return fit_model(data, identity, settings)
 
@@ -220,6 +230,7 @@ def main() -> None:
     options = parse_options(__doc__, SETS, known=(0.75,), methods=names)
     ood = encode_out_of_domain(options)
     noise = load_noise(options)
+    encode_views = view_encoder(options)
     results = Results(options)
     for path in options.data:
         utterances = load_utterances(path, distinct=True)
@@ -232,7 +243,8 @@ def main() -> None:
                     if not asked:
                         continue
                     started = time.perf_counter()
-                    model = learn(task, ood, FitSettings(seed=seed, effort=effort))
+                    settings = FitSettings(seed=seed, effort=effort)
+                    model = learn(task, ood, settings, encode_views)
                     seconds = time.perf_counter() - started
                     for method in asked:
                         measured = run(task, model, methods[method])

@@ -31,7 +31,7 @@ that has seen no labels: the source of the defaults in `discovery/distance.py`.
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -49,6 +49,7 @@ from benchmarks.common import (
     encode,
     load_utterances,
     parse_options,
+    view_encoder,
 )
 from benchmarks.peers import PEERS
 from discovery.classes import nearest_centroids
@@ -59,8 +60,16 @@ from discovery.intent_space import learn_intent_space
 from discovery.intents import Points, discover_intents
 from discovery.lexical import lexical_vectors
 from discovery.linkage import average_linkage
-from discovery.metric import FAST, UNLABELED, MetricSettings, TrainingRows, train_metric_head
+from discovery.metric import (
+    FAST,
+    UNLABELED,
+    MetricSettings,
+    TrainingRows,
+    labels_suffice,
+    train_metric_head,
+)
 from discovery.novelty import fit_novelty
+from discovery.views import embedded_views
 
 SETS = ("textoir_banking", "textoir_clinc")
 KNOWN = (0.0, 0.25, 0.5, 0.75)
@@ -94,6 +103,7 @@ class Task:
     truth: np.ndarray
     known: frozenset[str]
     seed: int
+    encode_views: Callable[[list[str]], np.ndarray]
 
     @property
     def intents(self) -> int:
@@ -103,7 +113,14 @@ class Task:
     @cached_property
     def full(self) -> "Space":
         """What is learned by default."""
-        return Space.learn(self, MetricSettings(seed=self.seed))
+        return Space.learn(self, MetricSettings(seed=self.seed), self.views)
+
+    @cached_property
+    def views(self) -> np.ndarray | None:
+        """Views of the train split, if `advin` would make them."""
+        if labels_suffice(self.labels):
+            return None
+        return embedded_views(self.texts, self.train, self.encode_views)
 
     @cached_property
     def fast(self) -> "Space":
@@ -140,11 +157,17 @@ class Space:
     seconds: float
 
     @classmethod
-    def learn(cls, task: Task, settings: MetricSettings, by_words: bool = True) -> "Space":
+    def learn(
+        cls,
+        task: Task,
+        settings: MetricSettings,
+        views: np.ndarray | None = None,
+        by_words: bool = True,
+    ) -> "Space":
         """Fit stage I, learn the space and the distance, and link up to it."""
         start = time.perf_counter()
         lexical = lexical_vectors(task.texts) if by_words else None
-        rows = TrainingRows(task.train, task.labels, lexical)
+        rows = TrainingRows(task.train, task.labels, lexical, views)
         labelled = task.labels >= 0
         novelty, scores = None, np.ones(len(task.train), np.float32)
         if labelled.any():
@@ -158,6 +181,15 @@ class Space:
         return cls(train, test, distance, scores, clusters, time.perf_counter() - start)
 
 
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A set with the encoder's vectors of it, and what encodes views."""
+
+    utterances: Utterances
+    vectors: np.ndarray
+    encode_views: Callable[[list[str]], np.ndarray]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
     methods = (*_RUNS, "default_distance")
@@ -167,19 +199,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         utterances = load_utterances(path, options.distinct)
         utterances = utterances.take(np.flatnonzero(utterances.intents != ""))
         vectors = encode(utterances, options).astype(np.float32)
+        embedded = Embedded(utterances, vectors, view_encoder(options))
         if options.methods == ("default_distance",):
-            _show_default_distance(utterances, vectors)
+            _show_default_distance(embedded)
             continue
         for share in options.known:
             for seed in range(options.seeds):
-                _measure(_draw(utterances, vectors, share, seed), results, (utterances.name, share))
+                _measure(_draw(embedded, share, seed), results, (utterances.name, share))
     if options.methods != ("default_distance",):
         results.finish()
 
 
-def _draw(
-    utterances: Utterances, vectors: np.ndarray, share: float, seed: int, limit: int = MAX_TRAIN
-) -> Task:
+def _draw(embedded: Embedded, share: float, seed: int, limit: int = MAX_TRAIN) -> Task:
+    utterances, vectors = embedded.utterances, embedded.vectors
     known = utterances.known_intents(share, seed)
     random = np.random.default_rng(seed)
     train = np.flatnonzero(utterances.splits == TRAIN)
@@ -199,6 +231,7 @@ def _draw(
         truth=utterances.intents[test].astype(str),
         known=frozenset(known),
         seed=seed,
+        encode_views=embedded.encode_views,
     )
 
 
@@ -263,7 +296,7 @@ def _pipeline(space: Space, labels: np.ndarray) -> tuple[np.ndarray, dict[str, f
 
 
 def _pipeline_vectors(task: Task) -> tuple[np.ndarray, dict[str, float]]:
-    space = Space.learn(task, MetricSettings(seed=task.seed), by_words=False)
+    space = Space.learn(task, MetricSettings(seed=task.seed), task.views, by_words=False)
     return _pipeline(space, task.labels)
 
 
@@ -307,11 +340,11 @@ _RUNS = {
 }
 
 
-def _show_default_distance(utterances: Utterances, vectors: np.ndarray) -> None:
+def _show_default_distance(embedded: Embedded) -> None:
     """Print the cut that is best on the true labels of the train split, for an unlabelled head."""
-    task = _draw(utterances, vectors, 0.0, 0, MAX_DEFAULT_ROWS)
+    task, name = _draw(embedded, 0.0, 0, MAX_DEFAULT_ROWS), embedded.utterances.name
     settings = MetricSettings()
-    rows = TrainingRows(task.train, task.labels, lexical_vectors(task.texts))
+    rows = TrainingRows(task.train, task.labels, lexical_vectors(task.texts), task.views)
     head, distance = learn_intent_space(rows, settings, None)
     space = head.transform(task.train)
     tree = average_linkage(space, np.ones(len(space)), floor=0.05)
@@ -324,7 +357,7 @@ def _show_default_distance(utterances: Utterances, vectors: np.ndarray) -> None:
     clusters = anchored(space, task.labels, clusters, novel)
     radius = np.quantile(nearest_centroids(space, space, clusters)[1], 0.95)
     print(
-        f"{utterances.name}: best cut {best:.2f} (ARI {100 * curve.max():.1f}), within 3 %: "
+        f"{name}: best cut {best:.2f} (ARI {100 * curve.max():.1f}), within 3 %: "
         f"{near.min():.2f} to {near.max():.2f}; radius {radius:.2f}",
         flush=True,
     )

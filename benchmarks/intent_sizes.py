@@ -16,7 +16,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.common import TRAIN, Results, Utterances, encode, load_utterances, parse_options
+from benchmarks.common import (
+    TRAIN,
+    Results,
+    Utterances,
+    encode,
+    load_utterances,
+    parse_options,
+    view_encoder,
+)
 from discovery.agreement import ari, contingency
 from discovery.classes import sample_evenly
 from discovery.distance import DEFAULT_INTENT_DISTANCE
@@ -25,6 +33,7 @@ from discovery.lexical import lexical_vectors
 from discovery.linkage import Linkage, average_linkage
 from discovery.metric import UNLABELED, MetricSettings, TrainingRows, default_neighbours
 from discovery.stability import stable_neighbours
+from discovery.views import embedded_views
 
 SETS = ("textoir_banking", "textoir_clinc", "massive_en", "snips")
 SIZES = (25, 60, None)
@@ -78,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for path in options.data:
         utterances = load_utterances(path, options.distinct)
         vectors = encode(utterances, options).astype(np.float32)
+        encode_views = view_encoder(options)
         for size in SIZES:
             for seed in range(options.seeds):
                 chosen = draw(utterances, size, seed)
@@ -85,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     vectors=vectors[chosen],
                     labels=np.full(len(chosen), UNLABELED),
                     lexical=lexical_vectors(utterances.texts[chosen]),
+                    views=embedded_views(utterances.texts[chosen], vectors[chosen], encode_views),
                 )
                 for method in METHODS:
                     start = time.perf_counter()

@@ -5,7 +5,7 @@ the space is learned from the log alone and the distances are defaults that were
 data; the model says which is which.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,9 +17,10 @@ from discovery.domains import learn_domain_distance
 from discovery.intent_space import learn_intent_space
 from discovery.intents import OUT_OF_DOMAIN, IntentRules
 from discovery.lexical import lexical_vectors
-from discovery.metric import FAST, UNLABELED, MetricSettings, TrainingRows
+from discovery.metric import FAST, UNLABELED, MetricSettings, TrainingRows, labels_suffice
 from discovery.model import EncoderIdentity, Model
 from discovery.novelty import fit_novelty
+from discovery.views import embedded_views
 
 # Bounds on what one worker learns from; callers hand over a sample of more.
 MAX_LOG = 20_000
@@ -64,6 +65,8 @@ class TrainingData:
         intents: labels of the known intents, sorted.
         domains: the domain of each, or None.
         out_of_domain: texts that belong to no intent.
+        views: (v, n, d) of all texts in this order, log, labelled, out of domain, by
+            `embedded_views`; None learns from whole texts only.
     """
 
     log: EmbeddedTexts
@@ -72,16 +75,31 @@ class TrainingData:
     intents: tuple[str, ...]
     domains: tuple[str | None, ...]
     out_of_domain: EmbeddedTexts
+    views: np.ndarray | None = None
+
+    def whole(self) -> EmbeddedTexts:
+        """Return all texts: log, labelled, out of domain."""
+        parts = (self.log, self.labeled, self.out_of_domain)
+        return EmbeddedTexts(
+            texts=[text for part in parts for text in part.texts],
+            vectors=np.concatenate([part.vectors for part in parts]),
+        )
+
+    def with_views(self, encode: Callable[[list[str]], np.ndarray]) -> "TrainingData":
+        """Return the same data with views, by the encoder of the vectors."""
+        whole = self.whole()
+        return replace(self, views=embedded_views(whole.texts, whole.vectors, encode))
 
     def rows(self) -> TrainingRows:
         """Return what stage II learns from: all texts, of which some are labelled."""
-        parts = (self.log, self.labeled, self.out_of_domain)
+        whole = self.whole()
         nothing = np.full(len(self.log.texts), UNLABELED, np.int64)
         outside = np.full(len(self.out_of_domain.texts), UNLABELED, np.int64)
         return TrainingRows(
-            vectors=np.concatenate([part.vectors for part in parts]),
+            vectors=whole.vectors,
             labels=np.concatenate([nothing, self.labels, outside]),
-            lexical=lexical_vectors([text for part in parts for text in part.texts]),
+            lexical=lexical_vectors(whole.texts),
+            views=self.views,
         )
 
 
@@ -118,6 +136,15 @@ def intent_rules(
         min_size=max(_MIN_SIZE, distance.small // 3),
         clustering=clustering,
     )
+
+
+def needs_views(data: TrainingData, choices: FitSettings) -> bool:
+    """Say whether a model should be learned from views, too: they have to be encoded first.
+
+    Labels tell what an intent hangs on; where they suffice, views add nothing
+    (`benchmarks/README.md`).
+    """
+    return choices.effort == "full" and not labels_suffice(data.labels)
 
 
 def fit_model(data: TrainingData, encoder: EncoderIdentity, choices: FitSettings) -> Model:

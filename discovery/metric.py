@@ -42,6 +42,7 @@ class TrainingRows:
         labels: (n,) int64: 0 or above, UNLABELED, or DOUBTED: not to be pulled towards labelled.
         lexical: (n, e) float32 of the same utterances by `lexical_vectors`; None looks for
             neighbours by the vectors alone.
+        views: (v, n, d) of the same utterances by `embedded_views`; None trains on whole ones only.
 
     Raises:
         ValueError: if the numbers of rows differ, or values are not finite.
@@ -50,6 +51,7 @@ class TrainingRows:
     vectors: np.ndarray
     labels: np.ndarray
     lexical: np.ndarray | None = None
+    views: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check and convert."""
@@ -59,12 +61,16 @@ class TrainingRows:
             raise ValueError(
                 f"{len(self)} vectors, but labels of shape {self.labels.shape}: give one label each"
             )
-        if self.lexical is None:
-            return
-        object.__setattr__(self, "lexical", np.asarray(self.lexical, np.float32))
-        if len(self.lexical) != len(self):
+        if self.lexical is not None:
+            object.__setattr__(self, "lexical", np.asarray(self.lexical, np.float32))
+            if len(self.lexical) != len(self):
+                raise ValueError(
+                    f"{len(self)} vectors, but {len(self.lexical)} lexical ones: give one each"
+                )
+        if self.views is not None and self.views.shape[1:] != self.vectors.shape:
             raise ValueError(
-                f"{len(self)} vectors, but {len(self.lexical)} lexical ones: give one each"
+                f"vectors of shape {self.vectors.shape}, but views of shape {self.views.shape}: "
+                "give as many of each"
             )
 
     def __len__(self) -> int:
@@ -74,7 +80,8 @@ class TrainingRows:
     def take(self, rows: np.ndarray) -> "TrainingRows":
         """Return some of the rows."""
         lexical = None if self.lexical is None else self.lexical[rows]
-        return TrainingRows(self.vectors[rows], self.labels[rows], lexical)
+        views = None if self.views is None else self.views[:, rows]
+        return TrainingRows(self.vectors[rows], self.labels[rows], lexical, views)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +241,7 @@ def _train(rows: TrainingRows, weights, settings: MetricSettings, generator) -> 
     vectors, labels = (torch.from_numpy(a).to(device) for a in (rows.vectors, rows.labels))
     lexical = torch.zeros(n, 0) if rows.lexical is None else torch.from_numpy(rows.lexical)
     lexical = _LEXICAL_WEIGHT * lexical.to(device)
+    views = None if rows.views is None else torch.from_numpy(rows.views).to(device)
     weights = [weight.requires_grad_() for weight in weights]
     optimiser = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=1e-2, fused=True)
     labelled = torch.nonzero(labels >= 0).flatten()
@@ -254,20 +262,21 @@ def _train(rows: TrainingRows, weights, settings: MetricSettings, generator) -> 
         batch, order = order[: settings.batch].to(device), order[settings.batch :]
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step / settings.steps)
-        batches = [(1.0, batch, _neighbour_positives(batch, neighbours, labels, place))]
+        seen = _seen(batch, vectors, views, generator)
+        batches = [(1.0, seen, _neighbour_positives(batch, neighbours, labels, place))]
         if weight > 0 and len(labelled) >= 2:
             pick = torch.randperm(len(labelled), generator=generator)[: settings.labelled_batch]
             batch = labelled[pick.to(device)]
-            batches.append((weight, batch, same_label(labels[batch])))
+            batches.append((weight, vectors[batch], same_label(labels[batch])))
         with autocast(precision):
             losses = [
                 share
                 * loss_of(
-                    forward(drop(vectors[batch], settings.dropout, generator), weights),
+                    forward(drop(seen, settings.dropout, generator), weights),
                     positives,
                     settings.temperature,
                 )
-                for share, batch, positives in batches
+                for share, seen, positives in batches
             ]
         optimiser.zero_grad()
         torch.stack(losses).sum().backward()
@@ -279,6 +288,15 @@ def _schedule(progress: float) -> float:
     """Warm up over the first twentieth, then fall along a cosine."""
     warm = min(1.0, (progress + 1e-3) / 0.05)
     return warm * 0.5 * (1 + float(np.cos(np.pi * progress)))
+
+
+def _seen(rows, vectors, views, generator) -> torch.Tensor:
+    """Return what a batch trains on: of each row the whole or a view, all as likely."""
+    whole = vectors[rows]
+    if views is None:
+        return whole
+    drawn = torch.randint(-1, len(views), (len(rows),), generator=generator).to(rows.device)
+    return torch.where((drawn < 0)[:, None], whole, views[drawn, rows].to(whole.dtype))
 
 
 def _neighbour_positives(rows, neighbours, labels, place) -> torch.Tensor:

@@ -278,7 +278,7 @@ def _fit(
         check_labels(inputs.labeled)
 
     def learn(pipeline, stage: Stage) -> None:
-        pipeline | FitModel(inputs, encoder.identity, model, choices)
+        pipeline | FitModel(inputs, encoder.settings, encoder.identity, model, choices)
 
     workspace.run("fit", learn)
 

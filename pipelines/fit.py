@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
+from discovery.encoder import load_encoder
 from discovery.fit import (
     MAX_LABELED,
     MAX_LOG,
@@ -18,8 +19,10 @@ from discovery.fit import (
     FitSettings,
     TrainingData,
     fit_model,
+    needs_views,
 )
 from discovery.model import EncoderIdentity
+from pipelines.embed import EncoderSettings
 from pipelines.errors import SettingsError
 from pipelines.models import save_model
 from pipelines.shards import read_first_rows
@@ -69,7 +72,8 @@ class FitModel(beam.PTransform):
     """Embedded utterances to a model folder: one element, its path."""
 
     inputs: FitInputs
-    encoder: EncoderIdentity
+    encoder: EncoderSettings
+    identity: EncoderIdentity
     target: str
     choices: FitSettings
 
@@ -84,14 +88,18 @@ class FitModel(beam.PTransform):
 
 class _Fit(beam.DoFn):
     def __init__(self, fit: FitModel):
-        self._encoder, self._target, self._choices = fit.encoder, fit.target, fit.choices
+        self._encoder, self._identity = fit.encoder, fit.identity
+        self._target, self._choices = fit.target, fit.choices
 
     def process(self, inputs: FitInputs) -> Iterator[str]:
-        data = read_training_data(inputs, self._encoder.dimension)
+        data = read_training_data(inputs, self._identity.dimension)
         for name, rows in (("log", data.log), ("labeled", data.labeled)):
             Metrics.counter("fit", f"fitted_on_{name}").inc(len(rows.texts))
         Metrics.counter("fit", "known_intents").inc(len(data.intents))
-        save_model(self._target, fit_model(data, self._encoder, self._choices))
+        if needs_views(data, self._choices):
+            encoder = load_encoder(*dataclasses.astuple(self._encoder))
+            data = data.with_views(encoder.encode)
+        save_model(self._target, fit_model(data, self._identity, self._choices))
         yield self._target
 
 

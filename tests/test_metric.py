@@ -86,6 +86,26 @@ def test_texts_that_share_no_words_change_nothing():
     assert others == [plain, plain]
 
 
+def test_what_views_lack_does_not_matter_to_the_head():
+    vectors, truth = mixture(spread=0.8)
+    nothing = np.full(len(truth), -1)
+    # Views of an utterance differ in what means nothing: a quarter of the dimensions.
+    views = np.repeat(vectors[None], 2, axis=0)
+    views[:, :, -8:] = np.random.default_rng(1).permuted(views[:, :, -8:], axis=1)
+    with_views, without = (
+        train_metric_head(TrainingRows(vectors, nothing, views=given), FAST).transform(vectors)
+        for given in (views, None)
+    )
+    assert precision(with_views, truth) > precision(without, truth) + 0.03
+
+
+def test_rows_that_are_taken_keep_their_views():
+    vectors, truth = mixture()
+    views = np.stack([vectors, -vectors])
+    taken = TrainingRows(vectors, truth, views=views).take(np.array([3, 1]))
+    assert taken.views is not None and (taken.views == views[:, [3, 1]]).all()
+
+
 def test_labels_decide_against_what_is_near():
     vectors, truth = mixture(intents=4)
     labels = truth // 2  # two centres each are one intent
@@ -194,6 +214,11 @@ def test_wrong_input_is_refused(vectors, labels, message):
 def test_as_many_lexical_vectors_as_rows_are_needed():
     with pytest.raises(ValueError, match="3 vectors, but 2 lexical ones"):
         TrainingRows(np.eye(3), np.zeros(3), np.zeros((2, 4), np.float32))
+
+
+def test_views_of_other_rows_are_refused():
+    with pytest.raises(ValueError, match=r"\(3, 3\), but views of shape \(2, 2, 3\)"):
+        TrainingRows(np.eye(3), np.zeros(3), views=np.zeros((2, 2, 3)))
 
 
 def test_wrong_settings_are_refused():
