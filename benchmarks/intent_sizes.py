@@ -2,16 +2,17 @@
 
 Of each intent of the train split as many utterances are drawn as the method's name says ("all" are
 at most 10,000 of the set). Their space is learned with the number of neighbours that
-`discovery.stability` finds (`learned`), or with what a head takes unasked (`constant`: 30, or a
-twentieth of the rows if that is less), and linked up to the default distance; `best` is the ARI at
-the distance that suits this very draw, `at 0.48` and the like say what share of it other distances
-reach: the default is one that is good everywhere.
+`discovery.stability` finds, from views, too (`learned`), or from whole texts alone (`whole`); or
+with views and the number that a head takes unasked (`constant`: 30, or a twentieth of the rows if
+that is less). They are linked up to the default distance; `best` is the ARI at the distance that
+suits this very draw, `at 0.48` and the like say what share of it other distances reach: the default
+is one that is good everywhere.
 
     python -m benchmarks.intent_sizes --data textoir_banking --seeds 3 --out RESULT.json
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -37,10 +38,7 @@ from discovery.views import embedded_views
 
 SETS = ("textoir_banking", "textoir_clinc", "massive_en", "snips")
 SIZES = (25, 60, None)
-METHODS: dict[str, Callable[[TrainingRows, MetricSettings], int]] = {
-    "learned": stable_neighbours,
-    "constant": lambda rows, settings: default_neighbours(rows.vectors, rows.labels),
-}
+METHODS = ("learned", "whole", "constant")
 _MOST = 10_000
 _GRID = np.round(np.arange(0.2, 0.81, 0.01), 2)
 _DISTANCES = (0.48, 0.52, 0.56, 0.60, 0.64)
@@ -57,9 +55,14 @@ def draw(utterances: Utterances, size: int | None, seed: int) -> np.ndarray:
 
 
 def measure(rows: TrainingRows, truth: np.ndarray, seed: int, method: str) -> dict[str, float]:
-    """Learn the space with the neighbours that the method finds, and link it."""
+    """Learn the space with the views and the neighbours of the method, and link it."""
     settings = MetricSettings(seed=seed)
-    settings = replace(settings, neighbours=METHODS[method](rows, settings))
+    if method == "constant":
+        neighbours = default_neighbours(rows.vectors, rows.labels)
+    else:
+        rows = replace(rows, views=rows.views if method == "learned" else None)
+        neighbours = stable_neighbours(rows, settings)
+    settings = replace(settings, neighbours=neighbours)
     head, distance = learn_intent_space(rows, settings, None)
     space = head.transform(rows.vectors)
     tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
@@ -82,7 +85,7 @@ def score(tree: Linkage, truth: np.ndarray, distance: float) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
-    options = parse_options(__doc__, SETS, known=(0.0,), arguments=arguments)
+    options = parse_options(__doc__, SETS, (0.0,), arguments, METHODS)
     results = Results(options)
     for path in options.data:
         utterances = load_utterances(path, options.distinct)
@@ -97,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     lexical=lexical_vectors(utterances.texts[chosen]),
                     views=embedded_views(utterances.texts[chosen], vectors[chosen], encode_views),
                 )
-                for method in METHODS:
+                for method in options.asked(METHODS):
                     start = time.perf_counter()
                     scores = measure(rows, utterances.intents[chosen], seed, method)
                     seconds = time.perf_counter() - start
