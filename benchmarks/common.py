@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from discovery.encoder import BATCH_TEXTS, Encoder, load_encoder
+from discovery.encoder import Encoder, batches_by_length, load_encoder
 from discovery.fit import EmbeddedTexts
 from discovery.precision import BF16, FP32, best_precision
 from discovery.text import normalise
@@ -236,10 +236,8 @@ def encode(utterances: Utterances, options: Options) -> np.ndarray:
         kept = options.cache / f"{utterances.name}-{encoder.digest[:12]}-{content[:12]}.npy"
         if kept.exists():
             return np.load(kept)[inverse]
-    order = np.argsort([len(t) for t in texts], kind="stable")
     vectors = np.empty((len(texts), encoder.dimension), np.float16)
-    for start in range(0, len(order), BATCH_TEXTS):
-        rows = order[start : start + BATCH_TEXTS]
+    for rows in batches_by_length(texts, texts):
         vectors[rows] = encoder.encode([str(t) for t in texts[rows]])
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)

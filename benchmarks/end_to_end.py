@@ -152,7 +152,7 @@ def learn(
         domains=tuple(domain_of[i] or None for i in intents),
         out_of_domain=ood,
     )
-    if needs_views(data, settings):
+    if needs_views(data.labels, settings):
         data = data.with_views(encode_views)
     identity = EncoderIdentity("benchmark", "", task.log_vectors.shape[1], FP32)
     return fit_model(data, identity, settings)

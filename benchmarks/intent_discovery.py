@@ -55,7 +55,7 @@ from benchmarks.peers import PEERS
 from discovery.classes import nearest_centroids
 from discovery.distance import IntentDistance
 from discovery.evaluation import ari, contingency, hungarian_accuracy, known_novel_accuracy, nmi
-from discovery.fit import intent_rules
+from discovery.fit import FitSettings, intent_rules, needs_views
 from discovery.intent_space import learn_intent_space
 from discovery.intents import Points, discover_intents
 from discovery.lexical import lexical_vectors
@@ -65,7 +65,6 @@ from discovery.metric import (
     UNLABELED,
     MetricSettings,
     TrainingRows,
-    labels_suffice,
     train_metric_head,
 )
 from discovery.novelty import fit_novelty
@@ -118,7 +117,7 @@ class Task:
     @cached_property
     def views(self) -> np.ndarray | None:
         """Views of the train split, if `advin` would make them."""
-        if labels_suffice(self.labels):
+        if not needs_views(self.labels, FitSettings()):
             return None
         return embedded_views(self.texts, self.train, self.encode_views)
 

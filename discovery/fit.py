@@ -138,13 +138,13 @@ def intent_rules(
     )
 
 
-def needs_views(data: TrainingData, choices: FitSettings) -> bool:
-    """Say whether a model should be learned from views, too: they have to be encoded first.
+def needs_views(labels: np.ndarray, choices: FitSettings) -> bool:
+    """Say whether a model with these labels is learned from views, too: they are encoded first.
 
     Labels tell what an intent hangs on; where they suffice, views add nothing
     (`benchmarks/README.md`).
     """
-    return choices.effort == "full" and not labels_suffice(data.labels)
+    return choices.effort == "full" and not labels_suffice(labels)
 
 
 def fit_model(data: TrainingData, encoder: EncoderIdentity, choices: FitSettings) -> Model:

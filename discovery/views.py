@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from discovery.encoder import BATCH_TEXTS
+from discovery.encoder import batches_by_length
 
 # `benchmarks/README.md` tells what a quarter of the words, and other numbers of views, would give.
 VIEWS = 4
@@ -47,10 +47,9 @@ def embedded_views(
             view = partial_text(text, number)
             if view != text:
                 where.setdefault(view, []).append((number, row))
-    # Which texts are encoded together follows from their content.
-    distinct = sorted(where, key=lambda view: (len(view), view))
-    for start in range(0, len(distinct), BATCH_TEXTS):
-        batch = distinct[start : start + BATCH_TEXTS]
+    distinct = list(where)
+    for batch_rows in batches_by_length(distinct, distinct):
+        batch = [distinct[row] for row in batch_rows]
         for view, vector in zip(batch, encode(batch), strict=True):
             numbers, rows = zip(*where[view], strict=True)
             views[numbers, rows] = vector

@@ -17,7 +17,7 @@ import pyarrow as pa
 from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
-from discovery.encoder import BATCH_TEXTS, Encoder, load_encoder
+from discovery.encoder import Encoder, batches_by_length, load_encoder
 from pipelines import (
     coders,  # noqa: F401, registers the coder of record batches
     storage,
@@ -38,16 +38,18 @@ class EncoderSettings:
     threads: int
     precision: str
 
+    def load(self) -> Encoder:
+        """Load the encoder, once a process."""
+        return load_encoder(self.encoder, self.threads, self.precision)
+
 
 def encode_batch(batch: pa.RecordBatch, encoder: Encoder) -> pa.RecordBatch:
     """Encode the column ``text`` of a batch with a column ``utterance_id``; order is kept."""
     texts = batch.column("text").to_pylist()
     ids = batch.column("utterance_id").to_pylist()
-    order = sorted(range(len(texts)), key=lambda i: (len(texts[i]), ids[i]))
     vectors = np.zeros((len(texts), encoder.dimension), np.float16)
     progress = _Progress(len(texts))
-    for start in range(0, len(order), BATCH_TEXTS):
-        rows = order[start : start + BATCH_TEXTS]
+    for rows in batches_by_length(texts, ids):
         vectors[rows] = encoder.encode([texts[i] for i in rows])
         progress.advance(len(rows))
     return pa.RecordBatch.from_arrays(
@@ -88,7 +90,7 @@ class EncoderHandler(
 
     def load_model(self) -> Encoder:
         """Load the encoder."""
-        return load_encoder(*dataclasses.astuple(self._settings))
+        return self._settings.load()
 
     def run_inference(
         self,

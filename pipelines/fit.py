@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from discovery.encoder import load_encoder
 from discovery.fit import (
     MAX_LABELED,
     MAX_LOG,
@@ -96,9 +95,8 @@ class _Fit(beam.DoFn):
         for name, rows in (("log", data.log), ("labeled", data.labeled)):
             Metrics.counter("fit", f"fitted_on_{name}").inc(len(rows.texts))
         Metrics.counter("fit", "known_intents").inc(len(data.intents))
-        if needs_views(data, self._choices):
-            encoder = load_encoder(*dataclasses.astuple(self._encoder))
-            data = data.with_views(encoder.encode)
+        if needs_views(data.labels, self._choices):
+            data = data.with_views(self._encoder.load().encode)
         save_model(self._target, fit_model(data, self._identity, self._choices))
         yield self._target
 

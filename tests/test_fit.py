@@ -49,7 +49,7 @@ def test_the_rows_are_the_log_the_labelled_and_the_rest_each_with_its_views():
     ],
 )
 def test_views_are_made_where_labels_do_not_suffice(labels, effort, expected):
-    assert needs_views(data_of(labels), FitSettings(effort=effort)) is expected
+    assert needs_views(data_of(labels).labels, FitSettings(effort=effort)) is expected
 
 
 def test_each_text_needs_its_vector():
