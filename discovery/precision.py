@@ -18,5 +18,11 @@ def best_precision() -> str:
 
 
 def autocast(precision: str) -> AbstractContextManager:
-    """Run what is inside in a precision; BF16 works on any processor, if slowly on some."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=precision == BF16)
+    """Run what is inside in a precision; BF16 works on any processor, if slowly on some.
+
+    Without torch's cache of weights: all threads share it, and the first to leave empties it for
+    the others, so that gradients would be rounded by when another head's step ends.
+    """
+    return torch.autocast(
+        "cpu", torch.bfloat16, enabled=precision == BF16, cache_enabled=False
+    )

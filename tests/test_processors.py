@@ -8,8 +8,9 @@ import torch
 from drawn_intents import draw
 
 from discovery.intent_space import learn_intent_space
-from discovery.metric import UNLABELED, MetricSettings, TrainingRows
+from discovery.metric import UNLABELED, MetricSettings, TrainingRows, train_metric_head
 from discovery.novelty import fit_novelty
+from discovery.precision import BF16
 from discovery.processors import at_once
 
 
@@ -95,3 +96,19 @@ def test_the_number_of_processors_changes_nothing(processors):
     alone = learned()
     processors(4)
     assert learned() == alone
+
+
+def test_heads_beside_each_other_in_bfloat16_are_the_same_as_alone(processors, monkeypatch):
+    """Torch keeps weights that it has cast for all threads in one place."""
+    monkeypatch.setattr("discovery.metric.best_precision", lambda: BF16)
+    vectors, truth = draw(8, 30)
+    labels = np.where(truth < 4, truth, UNLABELED)
+    settings = MetricSettings(hidden=64, steps=60, batch=64, labelled_batch=64, labelled_weight=1)
+
+    def head() -> bytes:
+        trained = train_metric_head(TrainingRows(vectors, labels), settings)
+        return b"".join(array.tobytes() for array in trained.to_arrays().values())
+
+    alone = head()
+    processors(4)
+    assert at_once([head] * 8) == [alone] * 8
