@@ -3,10 +3,12 @@
 A head pulls the labelled utterances it has seen together far more than those of an intent it
 knows nothing of. So known intents are held out in turn: a head is trained without their labels,
 everything is linked, and the cut is the one that groups the held-out intents best, both among
-themselves and apart from the other known ones.
+themselves and apart from the other known ones. What is held out is made like what is new: a new
+intent has no labelled utterances, and where labels are many and the log is short, it is far smaller
+beside its neighbours than a known one with all of its labelled utterances.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -36,6 +38,8 @@ DEFAULT_INTENT_RADIUS = 0.39
 MAX_FOLD_ROWS = 10_000
 _MAX_LABELLED_ROWS = 4_000
 _FOLDS = 3
+# An intent that is held out keeps this many rows at least: fewer are never a novel intent.
+_FEWEST_HELD = 5
 # Fewer intents with two labelled utterances than this say too little about a distance.
 MIN_INTENTS = 6
 
@@ -46,7 +50,7 @@ _PLATEAU = 0.03
 # one). On five train splits the ARI is the same from 0.3 to 0.7, and K is nearest at 0.5 to 0.6.
 _SMALL_SHARE = 0.6
 # Share of held-out utterances that the radius takes in.
-_COVERED = 0.95
+_COVERED = 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class IntentDistance:
         small: clusters of fewer rows are left-overs.
         learned: False if value and radius are the defaults.
         grid: (g,) cuts that were tried.
-        agreement: (folds, g) pairwise F1 of each held-out fold at each cut.
+        agreement: (folds, g) `intent_f1` of each held-out fold at each cut.
     """
 
     value: float
@@ -79,7 +83,7 @@ class Fold:
         held: (n,) whether a row's intent is held out.
         space: (n, d) the rows in the space of the head.
         tree: how they are linked.
-        agreement: (g,) pairwise F1 at each cut of the grid.
+        agreement: (g,) `intent_f1` at each cut of the grid.
     """
 
     labels: np.ndarray
@@ -104,7 +108,7 @@ class Fold:
         tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
         known = labels >= 0
         agreement = [
-            pair_f1(tree.cut(1 - float(cut))[known], labels[known], held[known]) for cut in _GRID
+            intent_f1(tree.cut(1 - float(cut))[known], labels[known], held[known]) for cut in _GRID
         ]
         return cls(labels, held, space, tree, agreement)
 
@@ -130,7 +134,7 @@ def held_out_folds(
 
     Args:
         rows: what the metric head learns from.
-        settings: of the head that the distance is for.
+        settings: of the head that the distance is for, its number of neighbours among them.
         doubt: given rows, the labels of some of which are hidden, it marks what looks like none of
             those left as DOUBTED, as the rows of that head are marked.
 
@@ -141,12 +145,23 @@ def held_out_folds(
     usable = intents[counts >= 2]
     if len(usable) < MIN_INTENTS:
         return []
-    # Of the whole data: a fold has fewer labels, and its head is to be trained alike.
-    settings = replace(settings, labelled_weight=labelled_weight(rows.labels, settings))
     random = np.random.default_rng(settings.seed)
-    rows = rows.take(_sample(rows.labels, random))
+    sample = rows.take(_sample(rows.labels, random))
     parts = np.array_split(random.permutation(usable), _FOLDS)
-    return [partial(Fold.learn, rows, held_out, settings, doubt) for held_out in parts]
+    # A fold's head is trained like the head itself: as if it had all of the labels, and with
+    # neighbourhoods that hold as large a part of an intent of the log.
+    log, all_log = (np.count_nonzero(part.labels < 0) for part in (sample, rows))
+    settings = replace(
+        settings,
+        labelled_weight=labelled_weight(rows.labels, settings),
+        neighbours=max(1, round(settings.neighbours * log / max(1, all_log))),
+    )
+    most = dict(zip(intents, np.maximum(_FEWEST_HELD, counts * log // counts.sum()), strict=True))
+    folds = []
+    for held_out in parts:
+        kept = _thinned(sample.labels, {intent: most[intent] for intent in held_out}, random)
+        folds.append(partial(Fold.learn, sample.take(kept), held_out, settings, doubt))
+    return folds
 
 
 def agreed_distance(neighbours: int, learned: Sequence[Fold]) -> IntentDistance:
@@ -164,12 +179,18 @@ def agreed_distance(neighbours: int, learned: Sequence[Fold]) -> IntentDistance:
     return IntentDistance(value, radius, _smallest(neighbours), bool(learned), _GRID, agreement)
 
 
-def pair_f1(clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:
-    """Return the pairwise F1 of clusters over the pairs of rows of which at least one is held out.
+def intent_f1(clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:
+    """Return the F1 of clusters over the pairs of rows of which at least one is held out.
 
-    Pairs of two other rows are left out: the head has seen their labels.
+    A pair counts for the product of its rows' shares of their intents, so that a large intent
+    counts for no more than a small one. Pairs of two other rows are left out: the head has seen
+    their labels.
     """
-    together, clustered, alike = _pairs(clusters, labels) - _pairs(clusters[~held], labels[~held])
+    _, intent, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    share = 1 / sizes[intent]
+    rest = ~held
+    seen = _pairs(clusters[rest], intent[rest], share[rest])
+    together, clustered, alike = _pairs(clusters, intent, share) - seen
     return float(2 * together / (clustered + alike)) if clustered + alike else 1.0
 
 
@@ -191,15 +212,22 @@ def _sample(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.sort(np.concatenate([chosen, others]))
 
 
-def _pairs(clusters: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Count pairs of rows: in one cluster and of one label, in one cluster, of one label."""
-    cells = np.unique(np.stack([clusters, labels]), axis=1, return_counts=True)[1]
-    counts = (
-        cells,
-        np.unique(clusters, return_counts=True)[1],
-        np.unique(labels, return_counts=True)[1],
-    )
-    return np.array([(c * (c - 1.0)).sum() / 2 for c in counts])
+def _thinned(
+    labels: np.ndarray, most: Mapping[int, int], random: np.random.Generator
+) -> np.ndarray:
+    """Return the rows that are left, sorted, where some intents keep only so many of theirs."""
+    kept = np.ones(len(labels), bool)
+    for intent, count in most.items():
+        kept[random.permutation(np.flatnonzero(labels == intent))[count:]] = False
+    return np.flatnonzero(kept)
+
+
+def _pairs(clusters: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weigh pairs of rows: in one cluster and of one label, in one cluster, of one label."""
+    both = np.stack([clusters, labels])
+    groups = (np.unique(of, axis=-1, return_inverse=True)[1] for of in (both, clusters, labels))
+    own = weights @ weights
+    return np.array([(np.bincount(g, weights) ** 2).sum() - own for g in groups]) / 2
 
 
 def _smallest(neighbours: int) -> int:

@@ -47,9 +47,10 @@ def learn_intent_space(
         ood: (o, d) vectors of texts that belong to no intent, if stage I was given any.
     """
     neighbours = settings.neighbours or _neighbours(rows, settings)
+    settings = replace(settings, neighbours=neighbours)
 
     def head() -> MetricHead:
-        return train_metric_head(_doubted(rows, novelty), replace(settings, neighbours=neighbours))
+        return train_metric_head(_doubted(rows, novelty), settings)
 
     def doubt(told: TrainingRows) -> TrainingRows:
         if novelty is None:

@@ -23,6 +23,4 @@ def autocast(precision: str) -> AbstractContextManager:
     Without torch's cache of weights: all threads share it, and the first to leave empties it for
     the others, so that gradients would be rounded by when another head's step ends.
     """
-    return torch.autocast(
-        "cpu", torch.bfloat16, enabled=precision == BF16, cache_enabled=False
-    )
+    return torch.autocast("cpu", torch.bfloat16, enabled=precision == BF16, cache_enabled=False)

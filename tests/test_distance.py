@@ -12,7 +12,7 @@ from discovery.distance import (
     MIN_INTENTS,
     agreed_distance,
     held_out_folds,
-    pair_f1,
+    intent_f1,
     plateau_centre,
 )
 from discovery.linkage import average_linkage
@@ -40,8 +40,9 @@ def intents(known=12, novel=6, per_intent=30, spread=0.7, seed=0):
 
 
 def learn_intent_distance(rows, settings, doubt=None):
-    folds = at_once(held_out_folds(rows, settings, doubt))
-    return agreed_distance(default_neighbours(rows.vectors, rows.labels), folds)
+    neighbours = default_neighbours(rows.vectors, rows.labels)
+    settings = replace(settings, neighbours=neighbours)
+    return agreed_distance(neighbours, at_once(held_out_folds(rows, settings, doubt)))
 
 
 rows = st.lists(
@@ -50,22 +51,36 @@ rows = st.lists(
 
 
 @given(rows)
-def test_pair_f1_counts_the_pairs_that_touch_a_held_out_row(given_rows):
+def test_intent_f1_weighs_the_pairs_that_touch_a_held_out_row(given_rows):
     clusters, labels, held = (np.array(column) for column in zip(*given_rows, strict=True))
+    size = np.bincount(labels)
     clustered = alike = both = 0
     for a, b in combinations(range(len(labels)), 2):
         if held[a] or held[b]:
             one, same = clusters[a] == clusters[b], labels[a] == labels[b]
-            clustered, alike, both = clustered + one, alike + same, both + (one and same)
+            pair = 1 / (size[labels[a]] * size[labels[b]])
+            clustered, alike = clustered + pair * one, alike + pair * same
+            both += pair * (one and same)
     expected = 2 * both / (clustered + alike) if clustered + alike else 1.0
-    assert pair_f1(clusters, labels, held) == pytest.approx(expected)
+    assert intent_f1(clusters, labels, held) == pytest.approx(expected)
 
 
-def test_pair_f1_sees_a_held_out_intent_merged_into_a_known_one():
+def test_intent_f1_sees_a_held_out_intent_merged_into_a_known_one():
     labels = np.array([0, 0, 1, 1])
     held = labels == 1
-    assert pair_f1(labels, labels, held) == 1
-    assert pair_f1(np.zeros(4, int), labels, held) < 0.5
+    assert intent_f1(labels, labels, held) == 1
+    assert intent_f1(np.zeros(4, int), labels, held) < 0.6
+
+
+def test_intent_f1_does_not_depend_on_how_large_an_intent_is():
+    labels = np.array([0] * 40 + [1] * 4 + [2] * 4)
+    held = np.ones(48, bool)
+    merged = np.where(labels == 2, 1, labels)
+    larger = np.repeat(np.arange(48), np.where(labels == 0, 10, 1))
+    assert intent_f1(merged, labels, held) < 0.8
+    assert intent_f1(merged[larger], labels[larger], held[larger]) == pytest.approx(
+        intent_f1(merged, labels, held), abs=0.01
+    )
 
 
 def test_plateau_centre_is_the_middle_of_the_hill_not_the_peak_beside_it():
@@ -122,6 +137,49 @@ def test_a_fold_is_trained_on_what_is_doubted_without_its_held_out_labels(monkey
     for hidden, used in zip(told, trained, strict=True):
         assert 0 < len(np.unique(hidden[hidden >= 0])) < len(np.unique(labels[labels >= 0]))
         assert (used == np.where(hidden < 0, DOUBTED, hidden)).all()
+
+
+def folds_of(monkeypatch, labels, neighbours):
+    """Labels, and settings, that the head of each fold is trained with."""
+    trained = []
+
+    def spy(rows, settings):
+        trained.append((rows.labels, settings))
+        return train_metric_head(rows, replace(settings, steps=1))
+
+    monkeypatch.setattr(distance, "train_metric_head", spy)
+    vectors, _, _ = intents()
+    at_once(
+        held_out_folds(TrainingRows(vectors, labels), replace(FAST, neighbours=neighbours), None)
+    )
+    assert len(trained) == 3
+    return trained
+
+
+def test_held_out_intents_are_as_small_as_new_ones_of_a_short_log(monkeypatch):
+    _, truth, _ = intents()
+    # Of the 30 rows of each of 18 intents, 25 are labelled and 5 are in the log.
+    labels = np.where(np.arange(len(truth)) < 25 * 18, truth, -1)
+    for told, settings in folds_of(monkeypatch, labels, 10):
+        assert len(np.unique(told[told >= 0])) == 12
+        assert np.count_nonzero(told >= 0) == 12 * 25
+        assert np.count_nonzero(told < 0) == 18 * 5 + 6 * 5
+        assert settings.neighbours == 10
+
+
+def test_held_out_intents_are_whole_where_the_log_is_long(monkeypatch):
+    _, _, labels = intents()
+    for told, _ in folds_of(monkeypatch, labels, 10):
+        assert len(told) == len(labels)
+
+
+def test_folds_of_a_part_of_the_log_take_that_part_of_a_neighbourhood(monkeypatch):
+    _, _, labels = intents()
+    monkeypatch.setattr(distance, "MAX_FOLD_ROWS", np.count_nonzero(labels >= 0) + 100)
+    share = 100 / np.count_nonzero(labels < 0)
+    for told, settings in folds_of(monkeypatch, labels, 20):
+        assert settings.neighbours == round(20 * share)
+        assert np.count_nonzero(told < 0) >= 100
 
 
 def test_a_fold_keeps_the_words_of_each_row_beside_its_vector(monkeypatch):
