@@ -14,6 +14,7 @@ from functools import partial
 
 import numpy as np
 
+from discovery.agreement import plateau_centre
 from discovery.classes import nearest_centroids, sample_evenly
 from discovery.linkage import Linkage, average_linkage
 from discovery.metric import (
@@ -150,18 +151,19 @@ def held_out_folds(
     parts = np.array_split(random.permutation(usable), _FOLDS)
     # A fold's head is trained like the head itself: as if it had all of the labels, and with
     # neighbourhoods that hold as large a part of an intent of the log.
-    log, all_log = (np.count_nonzero(part.labels < 0) for part in (sample, rows))
+    log, all_log = (int(np.count_nonzero(part.labels < 0)) for part in (sample, rows))
     settings = replace(
         settings,
         labelled_weight=labelled_weight(rows.labels, settings),
         neighbours=max(1, round(settings.neighbours * log / max(1, all_log))),
     )
     most = dict(zip(intents, np.maximum(_FEWEST_HELD, counts * log // counts.sum()), strict=True))
-    folds = []
-    for held_out in parts:
+
+    def fold(held_out: np.ndarray) -> Callable[[], Fold]:
         kept = _thinned(sample.labels, {intent: most[intent] for intent in held_out}, random)
-        folds.append(partial(Fold.learn, sample.take(kept), held_out, settings, doubt))
-    return folds
+        return partial(Fold.learn, sample.take(kept), held_out, settings, doubt)
+
+    return [fold(held_out) for held_out in parts]
 
 
 def agreed_distance(neighbours: int, learned: Sequence[Fold]) -> IntentDistance:
@@ -174,7 +176,7 @@ def agreed_distance(neighbours: int, learned: Sequence[Fold]) -> IntentDistance:
     agreement = np.array([fold.agreement for fold in learned]).reshape(-1, len(_GRID))
     value, radius = DEFAULT_INTENT_DISTANCE, DEFAULT_INTENT_RADIUS
     if learned:
-        value = plateau_centre(_GRID, agreement.mean(axis=0))
+        value = plateau_centre(_GRID, agreement.mean(axis=0), _PLATEAU)
         radius = float(np.median([fold.reach(value) for fold in learned]))
     return IntentDistance(value, radius, _smallest(neighbours), bool(learned), _GRID, agreement)
 
@@ -192,16 +194,6 @@ def intent_f1(clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> flo
     seen = _pairs(clusters[rest], intent[rest], share[rest])
     together, clustered, alike = _pairs(clusters, intent, share) - seen
     return float(2 * together / (clustered + alike)) if clustered + alike else 1.0
-
-
-def plateau_centre(grid: np.ndarray, agreement: np.ndarray) -> float:
-    """Return the centre of the cuts that are about as good as the best one, better ones weighted.
-
-    One peak of a curve that few utterances make is an accident; the hill around it is not.
-    """
-    excess = agreement - agreement.max() * (1 - _PLATEAU)
-    weights = np.where(excess >= 0, excess + 1e-12, 0.0)
-    return round(float(np.average(grid, weights=weights)), 4)
 
 
 def _sample(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from discovery.agreement import plateau_centre
+
 # Similarities of all pairs of intents are held at once.
 MAX_INTENTS = 10_000
 
@@ -28,8 +30,10 @@ _GRID = np.round(np.arange(0.5, 1.61, 0.02), 2)
 # Nearest intents that make a neighbourhood: as many as a known domain has intents, within bounds.
 _NEIGHBOURS = (3, 10)
 _NEIGHBOURS_WITHOUT_DOMAINS = 5
-# Cuts within this of the best agreement count as equally good.
-_PLATEAU = 0.02
+# Cuts whose agreement is within this share of the best one count as equally good. ARI on forty
+# draws of clinc150, massive_en and sgd: 51.1, 77.1, 63.3 at 0.03; 52.1, 77.6, 64.0 at 0.05; 52.4,
+# 77.5, 62.8 at 0.08.
+_PLATEAU = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,7 @@ def learn_domain_distance(
         for column, cut in enumerate(_GRID):
             agreement[draw, column] = _pair_f1(tree.cut(1 - cut), index, held)
     mean = agreement.mean(axis=0)
-    value = _GRID[mean >= mean.max() - _PLATEAU].mean()
-    return DomainDistance(round(float(value), 4), True, _GRID, mean)
+    return DomainDistance(plateau_centre(_GRID, mean, _PLATEAU), True, _GRID, mean)
 
 
 def link_domains(

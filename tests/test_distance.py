@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery import distance
+from discovery.agreement import plateau_centre
 from discovery.distance import (
     DEFAULT_INTENT_DISTANCE,
     MIN_INTENTS,
     agreed_distance,
     held_out_folds,
     intent_f1,
-    plateau_centre,
 )
 from discovery.linkage import average_linkage
 from discovery.metric import (
@@ -86,9 +86,9 @@ def test_intent_f1_does_not_depend_on_how_large_an_intent_is():
 def test_plateau_centre_is_the_middle_of_the_hill_not_the_peak_beside_it():
     grid = np.linspace(0, 1, 101)
     hill = np.clip(1 - 4 * np.abs(grid - 0.4), 0, None).round(1)
-    assert plateau_centre(grid, hill) == pytest.approx(0.4, abs=0.02)
-    assert plateau_centre(grid, np.ones(101)) == pytest.approx(0.5)
-    assert plateau_centre(grid, np.zeros(101)) == pytest.approx(0.5)
+    assert plateau_centre(grid, hill, 0.03) == pytest.approx(0.4, abs=0.02)
+    assert plateau_centre(grid, np.ones(101), 0.03) == pytest.approx(0.5)
+    assert plateau_centre(grid, np.zeros(101), 0.03) == pytest.approx(0.5)
 
 
 def test_learned_distance_finds_the_number_of_intents():
