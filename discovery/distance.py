@@ -50,7 +50,9 @@ _PLATEAU = 0.03
 # A left-over cluster is smaller than this share of a neighbourhood (30 % of an intent is found in
 # one). On five train splits the ARI is the same from 0.3 to 0.7, and K is nearest at 0.5 to 0.6.
 _SMALL_SHARE = 0.6
-# Share of held-out utterances that the radius takes in.
+# Share of held-out utterances that the radius takes in. On end-to-end logs of clinc150 (fast, five
+# seeds) ARI is 80.1 at 0.95 and 83.8 at 0.97, novel utterances found are 82 and 83 %, and of the
+# junk 35 and 43 % are in novel intents.
 _COVERED = 0.97
 
 
@@ -150,7 +152,10 @@ def held_out_folds(
     sample = rows.take(_sample(rows.labels, random))
     parts = np.array_split(random.permutation(usable), _FOLDS)
     # A fold's head is trained like the head itself: as if it had all of the labels, and with
-    # neighbourhoods that hold as large a part of an intent of the log.
+    # neighbourhoods that hold as large a part of an intent of the log. Of a held-out intent it sees
+    # as many rows as the log has of one. On end-to-end logs of massive_en and clinc150 (fast, five
+    # seeds) large novel intents recovered rise from 51 to 65 and from 76 to 82 %, and without the
+    # second to 56 and 79 %.
     log, all_log = (int(np.count_nonzero(part.labels < 0)) for part in (sample, rows))
     settings = replace(
         settings,
