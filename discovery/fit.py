@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from discovery.classes import class_means
-from discovery.distance import IntentDistance
+from discovery.distance import SMALLEST_INTENT, IntentDistance
 from discovery.domains import learn_domain_distance
 from discovery.intent_space import learn_intent_space
 from discovery.intents import OUT_OF_DOMAIN, IntentRules
@@ -29,9 +29,6 @@ MAX_OUT_OF_DOMAIN = 5_000
 
 LEARNED, DEFAULT = "learned", "default"
 Effort = Literal["full", "fast"]
-
-# Fewer distinct utterances than this are never a novel intent.
-_MIN_SIZE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +130,7 @@ def intent_rules(
     return IntentRules(
         distance=distance.value,
         radius=distance.radius,
-        min_size=max(_MIN_SIZE, distance.small // 3),
+        min_size=max(SMALLEST_INTENT, distance.small // 3),
         clustering=clustering,
     )
 

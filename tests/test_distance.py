@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery import distance
-from discovery.agreement import plateau_centre
 from discovery.distance import (
     DEFAULT_INTENT_DISTANCE,
     MIN_INTENTS,
@@ -81,14 +80,6 @@ def test_intent_f1_does_not_depend_on_how_large_an_intent_is():
     assert intent_f1(merged[larger], labels[larger], held[larger]) == pytest.approx(
         intent_f1(merged, labels, held), abs=0.01
     )
-
-
-def test_plateau_centre_is_the_middle_of_the_hill_not_the_peak_beside_it():
-    grid = np.linspace(0, 1, 101)
-    hill = np.clip(1 - 4 * np.abs(grid - 0.4), 0, None).round(1)
-    assert plateau_centre(grid, hill, 0.03) == pytest.approx(0.4, abs=0.02)
-    assert plateau_centre(grid, np.ones(101), 0.03) == pytest.approx(0.5)
-    assert plateau_centre(grid, np.zeros(101), 0.03) == pytest.approx(0.5)
 
 
 def test_learned_distance_finds_the_number_of_intents():
