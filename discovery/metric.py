@@ -1,6 +1,7 @@
 """The metric head of stage II: a small network that pulls the utterances of one intent together.
 
-``z = normalise(x + MLP(x))`` with one hidden layer. It learns from labelled pairs (supervised
+``z = normalise(x + MLP(x))`` with one hidden layer, x on the left cut to the length of the output.
+It learns from labelled pairs (supervised
 contrastive loss, Khosla et al., arXiv 2004.11362) and from all utterances (nearest neighbours as
 positives, after MTP-CLNN, Zhang et al., ACL 2022), near in the space and by their words; ADVIN's
 pairwise margin loss (arXiv 2006.01208) is the other choice. What stage I doubts is not pulled
@@ -25,6 +26,9 @@ UNLABELED, DOUBTED = -1, -2
 # Neighbour search is quadratic; callers sample a larger log down to this many rows.
 MAX_ROWS = 100_000
 _SEARCH_ROWS = 1024
+# Of the learned space: linkage, and all files after it, cost in proportion. The default encoder's
+# sentence vector, with which its vectors begin, is as long.
+MAX_DIMENSION = 384
 # What the likeness of words counts for beside that in the space, where neighbours are searched.
 _LEXICAL_WEIGHT = 0.5
 _MIN_INTENTS = 4
@@ -133,7 +137,7 @@ FAST = MetricSettings(hidden=512, steps=200, refresh=50)
 
 @dataclass(frozen=True, slots=True)
 class MetricHead:
-    """A trained head: z = normalise(x + W2 gelu(W1 x + b1) + b2)."""
+    """A trained head: z = normalise(x + W2 gelu(W1 x + b1) + b2), x cut to as many dimensions."""
 
     weight_in: np.ndarray
     bias_in: np.ndarray
@@ -141,7 +145,7 @@ class MetricHead:
     bias_out: np.ndarray
 
     def transform(self, vectors: np.ndarray) -> np.ndarray:
-        """Map vectors (n, d) into the learned space: (n, d) float32, unit norm."""
+        """Map vectors (n, d) into the learned space: (n, e) float32, unit norm."""
         vectors = _checked_vectors(vectors)
         if vectors.shape[1] != self.weight_in.shape[1]:
             raise ValueError(
@@ -154,7 +158,8 @@ class MetricHead:
                 forward(torch.from_numpy(vectors[start : start + _SEARCH_ROWS]), weights)
                 for start in range(0, len(vectors), _SEARCH_ROWS)
             ]
-        return torch.cat(parts).numpy() if parts else vectors
+        none = np.zeros((0, len(self.bias_out)), np.float32)
+        return torch.cat(parts).numpy() if parts else none
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state as named arrays."""
@@ -329,20 +334,22 @@ def nearest_neighbours(vectors: torch.Tensor, k: int) -> torch.Tensor:
 
 
 def initial_weights(dimension: int, hidden: int, generator) -> list[torch.Tensor]:
-    """Return a head's four weights at the identity: the output layer is zero, so z = x."""
+    """Return a head's four weights at the identity: the output layer is zero, so z is x, cut."""
+    learned = min(dimension, MAX_DIMENSION)
     return [
         torch.randn(hidden, dimension, generator=generator) / dimension**0.5,
         torch.zeros(hidden),
-        torch.zeros(dimension, hidden),
-        torch.zeros(dimension),
+        torch.zeros(learned, hidden),
+        torch.zeros(learned),
     ]
 
 
 def forward(x: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
-    """Map (n, d) rows through a head given as its four weights: (n, d), unit norm."""
+    """Map (n, d) rows through a head given as its four weights: (n, e), unit norm."""
     weight_in, bias_in, weight_out, bias_out = weights
     inner = functional.gelu(functional.linear(x, weight_in, bias_in))
-    return functional.normalize(x + functional.linear(inner, weight_out, bias_out), dim=1)
+    own = x[:, : len(bias_out)]
+    return functional.normalize(own + functional.linear(inner, weight_out, bias_out), dim=1)
 
 
 def _embed(vectors: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:

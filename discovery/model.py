@@ -14,7 +14,7 @@ from discovery.novelty import NoveltyModel
 
 CONFIG = "config.json"
 TENSORS = "model.safetensors"
-_VERSION = 4
+_VERSION = 5
 
 
 class ModelError(ValueError):

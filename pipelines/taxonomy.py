@@ -66,8 +66,9 @@ class _Build(beam.DoFn):
         self._model, self._intents, self._domains = model, intents, domains
 
     def process(self, described: Described) -> Iterator[int]:
-        found = read_found(described)
-        intents, domains = build_taxonomy(found, load_model(self._model))
+        model = load_model(self._model)
+        found = read_found(described, model.encoder.dimension)
+        intents, domains = build_taxonomy(found, model)
         only = Shard(0, 1)
         write_shard(self._intents, only, intents)
         write_shard(self._domains, only, domains)
@@ -99,8 +100,8 @@ class Found:
     documents: list[Documents]
 
 
-def read_found(described: Described) -> Found:
-    """Read what the stages before left.
+def read_found(described: Described, dimension: int) -> Found:
+    """Read what the stages before left; the encoder's vectors have the given dimension.
 
     Raises:
         ValueError: if there are more intents than one worker takes.
@@ -118,8 +119,8 @@ def read_found(described: Described) -> Found:
             f"{len(keep)} intents were found, but at most {MAX_INTENTS} can be linked and named: "
             "the learned distance does not suit this log; give labelled intents with --labeled"
         )
-    documents = _read_documents(described, table["centroid"].type.list_size)
-    none = Documents([], np.zeros(0), np.zeros((0, table["centroid"].type.list_size), np.float16))
+    documents = _read_documents(described, dimension)
+    none = Documents([], np.zeros(0), np.zeros((0, dimension), np.float16))
     kept = table.take(pa.array(keep))
     return Found(
         ids=kept["intent_id"].to_pylist(),
