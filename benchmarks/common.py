@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from discovery.encoder import Encoder, batches_by_length, load_encoder
 from discovery.fit import EmbeddedTexts
+from discovery.model import EncoderIdentity
 from discovery.precision import BF16, FP32, best_precision
 from discovery.text import normalise
 
@@ -218,6 +219,11 @@ def _distinct_rows(utterances: Utterances) -> np.ndarray:
 def _encoder(options: Options) -> Encoder:
     """Load the encoder that the flags say."""
     return load_encoder(options.encoder, precision=options.precision)
+
+
+def encoder_identity(options: Options) -> EncoderIdentity:
+    """Tell which encoder the flags say."""
+    return EncoderIdentity.of(_encoder(options))
 
 
 def encode_out_of_domain(options: Options) -> EmbeddedTexts:

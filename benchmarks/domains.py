@@ -13,7 +13,13 @@ from bisect import bisect_left
 
 import numpy as np
 
-from benchmarks.common import Results, encode, load_utterances, parse_options
+from benchmarks.common import (
+    Results,
+    encode,
+    encoder_identity,
+    load_utterances,
+    parse_options,
+)
 from discovery.agreement import ari, contingency, nmi
 from discovery.classes import class_means
 from discovery.domains import DEFAULT_DOMAIN_DISTANCE, learn_domain_distance, link_domains
@@ -58,7 +64,8 @@ def main() -> None:
     results = Results(options)
     for path in options.data:
         utterances = load_utterances(path, options.distinct)
-        means, domains = intent_means(utterances, encode(utterances, options))
+        vectors = encoder_identity(options).sentence_part(encode(utterances, options))
+        means, domains = intent_means(utterances, vectors)
         for share in options.known:
             for seed in range(options.seeds):
                 started = time.perf_counter()

@@ -32,6 +32,7 @@ from benchmarks.common import (
     Utterances,
     encode,
     encode_out_of_domain,
+    encoder_identity,
     load_utterances,
     parse_options,
     view_encoder,
@@ -51,7 +52,6 @@ from discovery.fit import (
 from discovery.intents import NOVEL, Points, assign, discover_intents
 from discovery.metric import UNLABELED
 from discovery.model import EncoderIdentity, Model
-from discovery.precision import FP32
 
 SETS = ("clinc150", "massive_en")
 NOISE = DATA / "irc_chat" / "utterances.parquet"
@@ -139,6 +139,7 @@ def learn(
     task: Task,
     ood: EmbeddedTexts,
     settings: FitSettings,
+    encoder: EncoderIdentity,
     encode_views: Callable[[list[str]], np.ndarray],
 ) -> Model:
     """Fit a model as `advin fit` does, on a bounded sample."""
@@ -154,8 +155,7 @@ def learn(
     )
     if needs_views(data.labels, settings):
         data = data.with_views(encode_views)
-    identity = EncoderIdentity("benchmark", "", task.log_vectors.shape[1], FP32)
-    return fit_model(data, identity, settings)
+    return fit_model(data, encoder, settings)
 
 
 def run(task: Task, model: Model, flagged: float | None) -> dict[str, float]:
@@ -202,7 +202,8 @@ def run(task: Task, model: Model, flagged: float | None) -> dict[str, float]:
 
 def _domains(task: Task, model: Model, kinds: np.ndarray, assigned: np.ndarray) -> list[str | None]:
     """Return the domain of each intent: linked by the means of what they hold."""
-    vectors = np.concatenate([task.log_vectors, task.labeled_vectors]).astype(np.float64)
+    vectors = np.concatenate([task.log_vectors, task.labeled_vectors])
+    vectors = model.encoder.sentence_part(vectors).astype(np.float64)
     index = np.searchsorted(model.intents, task.labeled.intents)
     # Known intents come first among the centroids, in their order.
     owner = np.concatenate([assigned, index])
@@ -230,7 +231,7 @@ def main() -> None:
     options = parse_options(__doc__, SETS, known=(0.75,), methods=names)
     ood = encode_out_of_domain(options)
     noise = load_noise(options)
-    encode_views = view_encoder(options)
+    encoder, encode_views = encoder_identity(options), view_encoder(options)
     results = Results(options)
     for path in options.data:
         utterances = load_utterances(path, distinct=True)
@@ -244,7 +245,7 @@ def main() -> None:
                         continue
                     started = time.perf_counter()
                     settings = FitSettings(seed=seed, effort=effort)
-                    model = learn(task, ood, settings, encode_views)
+                    model = learn(task, ood, settings, encoder, encode_views)
                     seconds = time.perf_counter() - started
                     for method in asked:
                         measured = run(task, model, methods[method])

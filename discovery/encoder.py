@@ -73,6 +73,12 @@ class Encoder:
             raise EncoderError(f"encoder {self.name!r} does not tell the length of its vectors")
         return int(size)
 
+    @property
+    def sentence_dimension(self) -> int:
+        """Length of the sentence vector, with which a vector begins."""
+        last = self.model[-1]
+        return last.sentence if isinstance(last, MiddleLayer) else self.dimension
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of what decides the vectors, the tokenizer excepted.

@@ -154,9 +154,8 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, choices: FitSettings
     if known:
         novelty = fit_novelty(labeled, data.labels, known, ood_vectors=ood, seed=seed)
     head, distance = learn_intent_space(data.rows(), choices.metric, novelty, ood)
-    domain_distance = learn_domain_distance(
-        class_means(labeled, data.labels, known), data.domains, seed
-    )
+    means = encoder.sentence_part(class_means(labeled, data.labels, known))
+    domain_distance = learn_domain_distance(means, data.domains, seed)
     return Model(
         encoder=encoder,
         intents=data.intents,

@@ -21,17 +21,18 @@ class MiddleLayer(torch.nn.Module):
     same norm.
 
     Attributes:
-        dimension: length of both together.
+        sentence: length of the sentence vector.
+        middle: length of what comes after.
     """
 
-    def __init__(self, dimension: int):
-        """Take the length of what it gives."""
+    def __init__(self, sentence: int, middle: int):
+        """Take the lengths of both."""
         super().__init__()
-        self.dimension = dimension
+        self.sentence, self.middle = sentence, middle
 
     def get_embedding_dimension(self) -> int:
         """Tell the SentenceTransformer how long its vectors are now."""
-        return self.dimension
+        return self.sentence + self.middle
 
     def forward(self, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Set the middle layer beside the sentence vector."""
@@ -45,12 +46,9 @@ class MiddleLayer(torch.nn.Module):
 
 def add_middle_layer(model: "SentenceTransformer") -> None:
     """Let an encoder give its middle layer, too; one that is not made of layers stays as it is."""
-    transformer = getattr(model[0], "auto_model", None)
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
     sentence = model.get_embedding_dimension()
-    if sentence is None or not getattr(transformer, "config", None):
-        return
-    config = transformer.config
-    if getattr(config, "num_hidden_layers", 0) < 2:
+    if config is None or sentence is None or getattr(config, "num_hidden_layers", 0) < 2:
         return
     config.output_hidden_states = True
-    model.append(MiddleLayer(sentence + config.hidden_size))
+    model.append(MiddleLayer(sentence, config.hidden_size))

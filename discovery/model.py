@@ -8,6 +8,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors import numpy as tensors
 
+from discovery.encoder import Encoder
 from discovery.intents import IntentRules
 from discovery.metric import MetricHead
 from discovery.novelty import NoveltyModel
@@ -23,12 +24,37 @@ class ModelError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class EncoderIdentity:
-    """Which encoder made the vectors: vectors of two encoders must never meet."""
+    """Which encoder made the vectors: vectors of two encoders must never meet.
+
+    Attributes:
+        name: a hub id or a folder.
+        digest: of what decides the vectors.
+        dimension: length of a vector.
+        sentence_dimension: how much of it is the sentence vector, with which it begins.
+        precision: that it calculates in.
+    """
 
     name: str
     digest: str
     dimension: int
+    sentence_dimension: int
     precision: str
+
+    @classmethod
+    def of(cls, encoder: Encoder) -> Self:
+        """Describe a loaded encoder."""
+        lengths = (encoder.dimension, encoder.sentence_dimension)
+        return cls(encoder.name, encoder.digest, *lengths, encoder.precision)
+
+    def sentence_part(self, vectors: np.ndarray) -> np.ndarray:
+        """Return the sentence vectors (n, s) of vectors (n, d), unit norm; or means of both.
+
+        They say what a text is about, and so tell domains apart better than the whole does, which
+        is better for intents (`benchmarks/README.md`).
+        """
+        # Both parts of a vector have the same norm, if there are two.
+        parts = 1 if self.sentence_dimension == self.dimension else 2
+        return vectors[:, : self.sentence_dimension] * np.float32(parts**0.5)
 
     def check_same(self, now: "EncoderIdentity") -> None:
         """Raise ModelError if vectors of the encoder now are not what a model was learned on."""

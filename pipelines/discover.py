@@ -203,7 +203,7 @@ def _encoder(settings: Settings) -> _LoadedEncoder:
     precision = settings.precision or (model.encoder.precision if model else best_precision())
     try:
         encoder = load_encoder(name, settings.threads, precision)
-        identity = EncoderIdentity(encoder.name, encoder.digest, encoder.dimension, precision)
+        identity = EncoderIdentity.of(encoder)
         if model is not None:
             model.encoder.check_same(identity)
     except (EncoderError, ModelError) as error:

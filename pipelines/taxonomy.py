@@ -9,7 +9,7 @@ import pyarrow as pa
 from apache_beam.metrics import Metrics
 
 from discovery.domains import MAX_INTENTS, link_domains
-from discovery.model import Model
+from discovery.model import EncoderIdentity, Model
 from discovery.naming import Documents, IntentName, exemplars, name_domains, name_intents
 from pipelines import storage
 from pipelines.describe import mean_distance
@@ -67,7 +67,7 @@ class _Build(beam.DoFn):
 
     def process(self, described: Described) -> Iterator[int]:
         model = load_model(self._model)
-        found = read_found(described, model.encoder.dimension)
+        found = read_found(described, model.encoder)
         intents, domains = build_taxonomy(found, model)
         only = Shard(0, 1)
         write_shard(self._intents, only, intents)
@@ -89,7 +89,7 @@ class Found:
         centroids: (k, d) float16 in the learned space.
         radii: (k,) float32.
         sizes: (k, 3) int64: distinct utterances, rows, summed distance.
-        documents: of each, its sample; vectors are the encoder's.
+        documents: of each, its sample; vectors are the sentence vectors.
     """
 
     ids: list[str]
@@ -100,8 +100,8 @@ class Found:
     documents: list[Documents]
 
 
-def read_found(described: Described, dimension: int) -> Found:
-    """Read what the stages before left; the encoder's vectors have the given dimension.
+def read_found(described: Described, encoder: EncoderIdentity) -> Found:
+    """Read what the stages before left.
 
     Raises:
         ValueError: if there are more intents than one worker takes.
@@ -119,8 +119,9 @@ def read_found(described: Described, dimension: int) -> Found:
             f"{len(keep)} intents were found, but at most {MAX_INTENTS} can be linked and named: "
             "the learned distance does not suit this log; give labelled intents with --labeled"
         )
-    documents = _read_documents(described, dimension)
-    none = Documents([], np.zeros(0), np.zeros((0, dimension), np.float16))
+    documents = _read_documents(described, encoder)
+    nothing = encoder.sentence_part(np.zeros((0, encoder.dimension), np.float16))
+    none = Documents([], np.zeros(0), nothing)
     kept = table.take(pa.array(keep))
     return Found(
         ids=kept["intent_id"].to_pylist(),
@@ -132,7 +133,7 @@ def read_found(described: Described, dimension: int) -> Found:
     )
 
 
-def _read_documents(described: Described, dimension: int) -> dict[int, Documents]:
+def _read_documents(described: Described, encoder: EncoderIdentity) -> dict[int, Documents]:
     documents: dict[int, Documents] = {}
     for number in range(described.document_shards):
         batch = read_shard(described.documents, Shard(number, described.document_shards))
@@ -144,7 +145,7 @@ def _read_documents(described: Described, dimension: int) -> dict[int, Documents
             documents[int(intents[start])] = Documents(
                 texts=rows.column("text").to_pylist(),
                 weights=rows.column("count").to_numpy(),
-                vectors=vectors.reshape(-1, dimension),
+                vectors=encoder.sentence_part(vectors.reshape(-1, encoder.dimension)),
             )
     return documents
 
@@ -201,13 +202,14 @@ def build_taxonomy(found: Found, model: Model) -> tuple[pa.RecordBatch, pa.Recor
 def _encoder_centroids(found: Found, model: Model) -> np.ndarray:
     """Return (k, d) means in the encoder's own space: the learned one pulls known intents apart."""
     position = {label: i for i, label in enumerate(model.intents)}
+    anchors = model.encoder.sentence_part(model.anchors)
     means = []
     for label, documents in zip(found.known, found.documents, strict=True):
         rows = [documents.vectors]
         if label is not None:
-            rows.append(model.anchors[model.anchor_labels == position[label]])
+            rows.append(anchors[model.anchor_labels == position[label]])
         means.append(np.concatenate(rows).astype(np.float64).mean(axis=0))
-    return np.stack(means) if means else np.zeros((0, model.encoder.dimension))
+    return np.stack(means) if means else np.zeros((0, model.encoder.sentence_dimension))
 
 
 def _intent_names(found: Found) -> list[IntentName]:

@@ -24,7 +24,7 @@ def test_the_best_precision_is_taken_when_none_is_named():
 
 def test_vectors_of_two_precisions_never_meet():
     fitted, now = (
-        EncoderIdentity("e", encoder.digest, encoder.dimension, encoder.precision)
+        EncoderIdentity.of(encoder)
         for encoder in (load_encoder(None, 2, FP32), load_encoder(None, 2, BF16))
     )
     with pytest.raises(ModelError, match="dimensions, fp32.* dimensions, bf16.*use the same one"):
