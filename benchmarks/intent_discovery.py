@@ -18,6 +18,7 @@ smaller clusters count, if they look novel. All three, like `head_k_given`, hand
 to the nearest centre.
 
 Not run unless named: `pipeline_vectors`, where the head's positives are searched by vectors alone;
+`pipeline_sentence`, learned from the sentence vectors without the middle layer;
 `linkage`, all clusters that are large enough as they come, without anchors; `margin_k_means`,
 ADVIN's pairwise margin loss; and what users would take instead, on the encoder's vectors of the
 train split, noise left out, test utterances to the nearest centre: `bertopic`, `hdbscan`, `evoc`
@@ -47,6 +48,7 @@ from benchmarks.common import (
     Results,
     Utterances,
     encode,
+    encoder_identity,
     load_utterances,
     parse_options,
     view_encoder,
@@ -67,6 +69,7 @@ from discovery.metric import (
     TrainingRows,
     train_metric_head,
 )
+from discovery.model import EncoderIdentity
 from discovery.novelty import fit_novelty
 from discovery.views import embedded_views
 
@@ -102,6 +105,7 @@ class Task:
     truth: np.ndarray
     known: frozenset[str]
     seed: int
+    encoder: EncoderIdentity
     encode_views: Callable[[list[str]], np.ndarray]
 
     @property
@@ -186,6 +190,7 @@ class Embedded:
 
     utterances: Utterances
     vectors: np.ndarray
+    encoder: EncoderIdentity
     encode_views: Callable[[list[str]], np.ndarray]
 
 
@@ -198,7 +203,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         utterances = load_utterances(path, options.distinct)
         utterances = utterances.take(np.flatnonzero(utterances.intents != ""))
         vectors = encode(utterances, options).astype(np.float32)
-        embedded = Embedded(utterances, vectors, view_encoder(options))
+        encoder = encoder_identity(options)
+        embedded = Embedded(utterances, vectors, encoder, view_encoder(options))
         if options.methods == ("default_distance",):
             _show_default_distance(embedded)
             continue
@@ -230,6 +236,7 @@ def _draw(embedded: Embedded, share: float, seed: int, limit: int = MAX_TRAIN) -
         truth=utterances.intents[test].astype(str),
         known=frozenset(known),
         seed=seed,
+        encoder=embedded.encoder,
         encode_views=embedded.encode_views,
     )
 
@@ -299,6 +306,13 @@ def _pipeline_vectors(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     return _pipeline(space, task.labels)
 
 
+def _pipeline_sentence(task: Task) -> tuple[np.ndarray, dict[str, float]]:
+    part = task.encoder.sentence_part
+    views = None if task.views is None else np.stack([part(view) for view in task.views])
+    sentence = replace(task, train=part(task.train), test=part(task.test))
+    return _pipeline(Space.learn(sentence, MetricSettings(seed=task.seed), views), task.labels)
+
+
 def _linkage(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     return _pipeline(task.full, np.full(len(task.labels), UNLABELED))
 
@@ -333,6 +347,7 @@ _RUNS = {
     "pipeline_fast": lambda task: _pipeline(task.fast, task.labels),
     "discover": _discover,
     "pipeline_vectors": _pipeline_vectors,
+    "pipeline_sentence": _pipeline_sentence,
     "linkage": _linkage,
     "margin_k_means": _margin_k_means,
     **{name: functools.partial(_peer, name=name) for name in PEERS},

@@ -1,6 +1,6 @@
 """The space of the known intents: a small network that pulls labelled utterances together.
 
-``z = normalise(x + MLP(x))`` like the metric head, but learned from labels alone (supervised
+``z = normalise(x' + MLP(x))`` like the metric head, but learned from labels alone (supervised
 contrastive loss, Khosla et al., arXiv 2004.11362) in a fixed number of steps, so that stage I can
 afford one for every fold. The nearest labelled utterance in this space tells unknown intents from
 known ones better than distances in the encoder's own.

@@ -1,13 +1,13 @@
 """The metric head of stage II: a small network that pulls the utterances of one intent together.
 
-``z = normalise(x + MLP(x))`` with one hidden layer, x on the left cut to the length of the output.
-It learns from labelled pairs (supervised
-contrastive loss, Khosla et al., arXiv 2004.11362) and from all utterances (nearest neighbours as
-positives, after MTP-CLNN, Zhang et al., ACL 2022), near in the space and by their words; ADVIN's
-pairwise margin loss (arXiv 2006.01208) is the other choice. What stage I doubts is not pulled
-towards labelled utterances: a new intent beside a known one would be learned to be a part of it.
-Labels make known intents tight, and draw new ones into them: where many utterances are labelled,
-those that random batches hold are enough, where few are, batches of labelled ones make up for it.
+``z = normalise(x' + MLP(x))`` with one hidden layer; x' are the first `MAX_DIMENSION` of x. It
+learns from labelled pairs (supervised contrastive loss, Khosla et al., arXiv 2004.11362) and from
+all utterances (nearest neighbours as positives, after MTP-CLNN, Zhang et al., ACL 2022), near in
+the space and by their words; ADVIN's pairwise margin loss (arXiv 2006.01208) is the other choice.
+What stage I doubts is not pulled towards labelled utterances: a new intent beside a known one would
+be learned to be a part of it. Labels make known intents tight, and draw new ones into them: where
+many utterances are labelled, those that random batches hold are enough, where few are, batches of
+labelled ones make up for it.
 """
 
 from dataclasses import dataclass, fields
@@ -137,7 +137,7 @@ FAST = MetricSettings(hidden=512, steps=200, refresh=50)
 
 @dataclass(frozen=True, slots=True)
 class MetricHead:
-    """A trained head: z = normalise(x + W2 gelu(W1 x + b1) + b2), x cut to as many dimensions."""
+    """A trained head: z = normalise(x' + W2 gelu(W1 x + b1) + b2), where x' are the first of x."""
 
     weight_in: np.ndarray
     bias_in: np.ndarray
@@ -334,7 +334,7 @@ def nearest_neighbours(vectors: torch.Tensor, k: int) -> torch.Tensor:
 
 
 def initial_weights(dimension: int, hidden: int, generator) -> list[torch.Tensor]:
-    """Return a head's four weights at the identity: the output layer is zero, so z is x, cut."""
+    """Return a head's four weights: the output layer is zero, so z begins as the first of x."""
     learned = min(dimension, MAX_DIMENSION)
     return [
         torch.randn(hidden, dimension, generator=generator) / dimension**0.5,

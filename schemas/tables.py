@@ -149,7 +149,7 @@ def vectors_schema(dimension: int) -> pa.Schema:
     return _schema(
         "Stage embed: one unit vector for each utterance.",
         _UTTERANCE_ID,
-        _field("vector", pa.list_(_ELEMENT, dimension), "Unit vector of the encoder."),
+        _field("vector", pa.list_(_ELEMENT, dimension), "Sentence vector, then the middle layer."),
     )
 
 

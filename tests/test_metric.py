@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from discovery.metric import (
+    MAX_DIMENSION,
     MetricHead,
     MetricSettings,
     TrainingRows,
@@ -135,6 +136,17 @@ def test_transform_gives_float32_unit_vectors_also_for_half_precision():
         assert learned.dtype == np.float32
         assert np.allclose(np.linalg.norm(learned, axis=1), 1, atol=1e-5)
     assert head.transform(vectors[:0]).shape == (0, vectors.shape[1])
+
+
+def test_the_learned_space_is_bounded_and_holds_what_lies_beyond_the_bound():
+    signal, truth = mixture()
+    noise = 0.05 * np.random.default_rng(1).normal(size=(len(truth), MAX_DIMENSION))
+    vectors = np.concatenate([noise, signal], axis=1).astype(np.float32)
+    head = train_metric_head(TrainingRows(vectors, truth), FAST)
+    learned = head.transform(vectors)
+    assert learned.shape == (len(vectors), MAX_DIMENSION)
+    assert precision(vectors[:, :MAX_DIMENSION], truth) < 0.2
+    assert precision(learned, truth) > 0.9
 
 
 def test_same_seed_same_bytes_other_seed_others():

@@ -1,0 +1,69 @@
+"""The middle layer beside the sentence vector: what it is, and which encoders have none."""
+
+import numpy as np
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+from discovery import encoder as encoders
+from discovery.encoder import Encoder, load_encoder
+from discovery.model import EncoderIdentity
+from discovery.precision import FP32
+
+TEXTS = ["my kitchen tap drips", "book a flight to oslo", "hi", "tap " * 90, ""]
+
+
+@pytest.fixture(scope="module")
+def usual() -> Encoder:
+    """The default encoder."""
+    return load_encoder(None, 2, FP32)
+
+
+@pytest.fixture(scope="module")
+def bare() -> SentenceTransformer:
+    """The same weights, as any user of sentence-transformers would load them."""
+    return SentenceTransformer(str(encoders._packaged_default()), device="cpu")
+
+
+def middle_of(text: str, bare: SentenceTransformer) -> np.ndarray:
+    """Return the mean of all tokens after half of the layers, of one text that nothing pads."""
+    tokens = bare.tokenizer([text], truncation=True, max_length=256, return_tensors="pt")
+    layers = bare[0].auto_model.encoder
+    with torch.inference_mode():
+        hidden = bare[0].auto_model.embeddings(tokens["input_ids"])
+        for layer in layers.layer[: len(layers.layer) // 2]:
+            found = layer(hidden)
+            hidden = found if isinstance(found, torch.Tensor) else found[0]
+    mean = hidden[0].mean(0).numpy()
+    return mean / np.linalg.norm(mean)
+
+
+def test_a_vector_is_the_sentence_vector_and_the_middle_layer_half_each(usual, bare):
+    vectors = usual.encode(TEXTS)
+    assert vectors.shape == (len(TEXTS), usual.dimension) == (len(TEXTS), 768)
+    sentence, middle = (
+        vectors[:, : usual.sentence_dimension],
+        vectors[:, usual.sentence_dimension :],
+    )
+    own = bare.encode(TEXTS, normalize_embeddings=True)
+    np.testing.assert_allclose(sentence * 2**0.5, own, atol=1e-5)
+    for row, text in zip(middle, TEXTS, strict=True):
+        np.testing.assert_allclose(row * 2**0.5, middle_of(text, bare), atol=1e-5)
+
+
+def test_the_sentence_part_is_of_unit_norm_and_that_of_a_mean_is_the_mean(usual, bare):
+    identity, vectors = EncoderIdentity.of(usual), usual.encode(TEXTS)
+    part = identity.sentence_part(vectors)
+    np.testing.assert_allclose(part, bare.encode(TEXTS, normalize_embeddings=True), atol=1e-5)
+    of_mean = identity.sentence_part(vectors.mean(axis=0, keepdims=True))
+    np.testing.assert_allclose(of_mean[0], part.mean(axis=0), atol=1e-6)
+
+
+def test_an_encoder_without_layers_gives_its_own_vectors(bare, tmp_path):
+    words = StaticEmbedding(bare.tokenizer, embedding_dim=16)
+    SentenceTransformer(modules=[words], device="cpu").save_pretrained(str(tmp_path))
+    encoder = load_encoder(str(tmp_path), 2, FP32)
+    vectors = encoder.encode(TEXTS[:3])
+    assert encoder.dimension == encoder.sentence_dimension == 16 == vectors.shape[1]
+    np.testing.assert_array_equal(EncoderIdentity.of(encoder).sentence_part(vectors), vectors)
