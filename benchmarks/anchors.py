@@ -7,7 +7,7 @@ that are mostly of no known intent, by the labelled rows that they lack, are the
 
 import numpy as np
 
-from discovery.classes import nearest_centroids
+from discovery.classes import class_centroids, nearest_centroids
 from discovery.metric import UNLABELED
 
 _MOST_ROUNDS = 100
@@ -71,3 +71,10 @@ def seeded_k_means(vectors: np.ndarray, labels: np.ndarray, classes: np.ndarray)
             break
         classes = moved
     return classes
+
+
+def tightness(vectors: np.ndarray, classes: np.ndarray) -> float:
+    """Return the mean cosine of unit vectors (n, d) to the centroid of their class (n,)."""
+    names, index = np.unique(classes, return_inverse=True)
+    centroids = class_centroids(vectors, index, len(names))
+    return float((vectors * centroids[index]).sum(axis=1).mean())

@@ -9,8 +9,9 @@ split, over all intents:
 Methods: `raw_k_means` and `head_k_means`, k-means with the true K on the test split's vectors, as
 they come and in the learned space, as the published tables do it; `head_k_given`, k-means in the
 learned space on the train split, seeded by the labelled utterances of each known intent, and for
-the others by the largest clusters at the learned distance that lack them; `head_k_neighbours`, the
-same, and each test utterance to the cluster of most of its ten nearest train utterances;
+the others by the largest clusters that lack them, at the learned distance and at some around it:
+the tightest is kept, as of restarts; `head_k_neighbours`, the same, and each test utterance to the
+cluster of most of its ten nearest train utterances;
 `pipeline`, K unknown: average linkage of the train split up to the learned distance, known intents
 as anchors, left-over small clusters absorbed; `pipeline_fast`, the same in the fast setting;
 `discover`, the rules of `advin discover` (`discovery/intents.py`), made for skewed and noisy logs:
@@ -40,7 +41,7 @@ import faiss
 import numpy as np
 from sklearn.cluster import KMeans
 
-from benchmarks.anchors import anchored, novel_clusters, seeded_k_means
+from benchmarks.anchors import anchored, novel_clusters, seeded_k_means, tightness
 from benchmarks.common import (
     OPEN,
     TEST,
@@ -61,7 +62,7 @@ from discovery.fit import FitSettings, intent_rules, needs_views
 from discovery.intent_space import learn_intent_space
 from discovery.intents import Points, discover_intents
 from discovery.lexical import lexical_vectors
-from discovery.linkage import average_linkage
+from discovery.linkage import Linkage, average_linkage
 from discovery.metric import (
     FAST,
     UNLABELED,
@@ -90,6 +91,8 @@ MAX_TRAIN = 20_000
 # The same for the default distance.
 MAX_DEFAULT_ROWS = 9_000
 _RESTARTS = 10
+# Of the learned distance: where k-means with K given takes its seeds from.
+_SEED_CUTS = (0.7, 0.8, 0.9, 1.0, 1.1)
 _NEIGHBOURS = 10
 
 
@@ -132,11 +135,15 @@ class Task:
 
     @cached_property
     def k_given(self) -> np.ndarray:
-        """Clusters of the train split, told K."""
+        """Clusters of the train split, told K: the tightest of those seeded at several cuts."""
         space = self.full
-        novel = novel_clusters(space.clusters, self.labels)[: self.intents - len(self.known)]
-        seeds = anchored(space.train, self.labels, space.clusters, novel)
-        return seeded_k_means(space.train, self.labels, seeds)
+        found = []
+        for share in _SEED_CUTS:
+            clusters = space.tree.cut(1 - share * space.distance.value)
+            novel = novel_clusters(clusters, self.labels)[: self.intents - len(self.known)]
+            seeds = anchored(space.train, self.labels, clusters, novel)
+            found.append(seeded_k_means(space.train, self.labels, seeds))
+        return max(found, key=lambda clusters: tightness(space.train, clusters))
 
 
 @dataclass(frozen=True)
@@ -148,7 +155,7 @@ class Space:
         test: (m, d) those of the test split.
         distance: what was learned about distances in it.
         novelty: (n,) novelty scores of the train split; 1 without known intents.
-        clusters: (n,) clusters of the train split, all sizes.
+        tree: how the train split is linked, a little beyond the learned distance.
         seconds: what learning took.
     """
 
@@ -156,8 +163,13 @@ class Space:
     test: np.ndarray
     distance: IntentDistance
     novelty: np.ndarray
-    clusters: np.ndarray
+    tree: Linkage
     seconds: float
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """Return the (n,) clusters of the train split at the learned distance, of all sizes."""
+        return self.tree.cut(1 - self.distance.value)
 
     @classmethod
     def learn(
@@ -179,9 +191,9 @@ class Space:
             scores = novelty.score(task.train).score
         head, distance = learn_intent_space(rows, settings, novelty)
         train, test = head.transform(task.train), head.transform(task.test)
-        cut = 1 - distance.value
-        clusters = average_linkage(train, np.ones(len(train)), floor=cut).cut(cut)
-        return cls(train, test, distance, scores, clusters, time.perf_counter() - start)
+        floor = 1 - max(_SEED_CUTS) * distance.value
+        tree = average_linkage(train, np.ones(len(train)), floor=floor)
+        return cls(train, test, distance, scores, tree, time.perf_counter() - start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import tables
-from benchmarks.anchors import anchored, novel_clusters, seeded_k_means
+from benchmarks.anchors import anchored, novel_clusters, seeded_k_means, tightness
 from benchmarks.common import TEST, TRAIN, Utterances
 from benchmarks.end_to_end import draw_task, known_intents
 from benchmarks.removed_labels import remove_labels
@@ -114,3 +114,12 @@ def test_the_tables_of_all_committed_results_are_printed(monkeypatch, capsys):
     tables.main()
     printed = capsys.readouterr().out
     assert files and all(f"{file.name}: " in printed for file in files)
+
+
+def test_the_tightest_clusters_are_those_that_are_alike():
+    vectors = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
+    truth = np.repeat([7, 2, 5], 4)
+    assert tightness(vectors, truth) == pytest.approx(1)
+    merged, mixed = np.repeat([7, 2, 2], 4), np.tile([7, 2, 5], 4)
+    assert 1 > tightness(vectors, merged) == pytest.approx((1 + 2 * 0.5**0.5) / 3)
+    assert tightness(vectors, mixed) < tightness(vectors, merged)
