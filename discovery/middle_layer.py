@@ -52,3 +52,9 @@ def add_middle_layer(model: "SentenceTransformer") -> None:
         return
     config.output_hidden_states = True
     model.append(MiddleLayer(sentence, config.hidden_size))
+    try:
+        model.encode(["a"], show_progress_bar=False)
+    except KeyError:
+        # Code that came with a checkpoint may keep its layers to itself.
+        config.output_hidden_states = False
+        model.pop(-1)

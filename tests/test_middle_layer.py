@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding, Transformer
 
 from discovery import encoder as encoders
 from discovery.encoder import Encoder, load_encoder
@@ -67,3 +67,18 @@ def test_an_encoder_without_layers_gives_its_own_vectors(bare, tmp_path):
     vectors = encoder.encode(TEXTS[:3])
     assert encoder.dimension == encoder.sentence_dimension == 16 == vectors.shape[1]
     np.testing.assert_array_equal(EncoderIdentity.of(encoder).sentence_part(vectors), vectors)
+
+
+def test_an_encoder_that_keeps_its_layers_to_itself_gives_its_own_vectors(bare, monkeypatch):
+    forward = Transformer.forward
+
+    def without_layers(self, features, **kwargs):
+        found = forward(self, features, **kwargs)
+        return {name: found[name] for name in found if name != "all_layer_embeddings"}
+
+    monkeypatch.setattr(Transformer, "forward", without_layers)
+    encoder = load_encoder.__wrapped__(None, 2, FP32)
+    assert encoder.dimension == encoder.sentence_dimension == 384
+    np.testing.assert_allclose(
+        encoder.encode(TEXTS), bare.encode(TEXTS, normalize_embeddings=True), atol=1e-5
+    )
