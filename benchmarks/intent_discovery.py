@@ -166,7 +166,7 @@ class Space:
     tree: Linkage
     seconds: float
 
-    @property
+    @cached_property
     def clusters(self) -> np.ndarray:
         """Return the (n,) clusters of the train split at the learned distance, of all sizes."""
         return self.tree.cut(1 - self.distance.value)

@@ -54,7 +54,6 @@ class EncoderError(ValueError):
 class Encoder:
     """A loaded sentence encoder.
 
-    A vector is the sentence vector and, where the encoder is made of layers, the middle layer.
     A vector is the sentence vector and, of an encoder made of layers, the middle one beside it.
     Vectors depend in their last bits on which texts are encoded in one call, in which order and
     with how many threads; callers that need the same bytes keep all three fixed. In BF16 their
@@ -101,7 +100,7 @@ class Encoder:
         from sentence_transformers.models import Pooling
 
         settings = [BF16] if self.precision == BF16 else []
-        if any(isinstance(module, MiddleLayer) for module in self.model):
+        if self.sentence_dimension < self.dimension:
             settings.append("middle layer")
         pooling = [module.pooling_mode for module in self.model if isinstance(module, Pooling)]
         if pooling != ["mean"]:

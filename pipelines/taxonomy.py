@@ -120,8 +120,7 @@ def read_found(described: Described, encoder: EncoderIdentity) -> Found:
             "the learned distance does not suit this log; give labelled intents with --labeled"
         )
     documents = _read_documents(described, encoder)
-    nothing = encoder.sentence_part(np.zeros((0, encoder.dimension), np.float16))
-    none = Documents([], np.zeros(0), nothing)
+    none = Documents([], np.zeros(0), np.zeros((0, encoder.sentence_dimension), np.float32))
     kept = table.take(pa.array(keep))
     return Found(
         ids=kept["intent_id"].to_pylist(),

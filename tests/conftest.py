@@ -3,6 +3,7 @@
 write_rows      write rows as Parquet, JSONL, CSV, TSV or text: path
 run_pipeline    run what a function wires on the in-process engine
 encoder         the real default encoder, loaded once
+usual           the same in float32
 """
 
 import csv
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from discovery.encoder import load_encoder
+from discovery.precision import FP32
 
 
 def pytest_collection_modifyitems(items):
@@ -64,3 +66,9 @@ def run_pipeline():
 def encoder():
     """The default encoder, with its real weights."""
     return load_encoder(None, 2)
+
+
+@pytest.fixture(scope="session")
+def usual():
+    """The same in float32, whatever the processor."""
+    return load_encoder(None, 2, FP32)

@@ -17,12 +17,6 @@ TEXTS = ["my kitchen tap drips", "book a flight to oslo", "what is the weather",
 WEIGHTS = "model.safetensors"
 
 
-@pytest.fixture(scope="module")
-def usual() -> Encoder:
-    """The default encoder."""
-    return load_encoder(None, 2, FP32)
-
-
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """A copy of the default encoder."""

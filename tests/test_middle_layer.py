@@ -7,17 +7,11 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding, Transformer
 
 from discovery import encoder as encoders
-from discovery.encoder import Encoder, load_encoder
+from discovery.encoder import load_encoder
 from discovery.model import EncoderIdentity
 from discovery.precision import FP32
 
 TEXTS = ["my kitchen tap drips", "book a flight to oslo", "hi", "tap " * 90, ""]
-
-
-@pytest.fixture(scope="module")
-def usual() -> Encoder:
-    """The default encoder."""
-    return load_encoder(None, 2, FP32)
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +36,7 @@ def middle_of(text: str, bare: SentenceTransformer) -> np.ndarray:
 def test_a_vector_is_the_sentence_vector_and_the_middle_layer_half_each(usual, bare):
     vectors = usual.encode(TEXTS)
     assert vectors.shape == (len(TEXTS), usual.dimension) == (len(TEXTS), 768)
-    sentence, middle = (
-        vectors[:, : usual.sentence_dimension],
-        vectors[:, usual.sentence_dimension :],
-    )
+    sentence, middle = np.split(vectors, [usual.sentence_dimension], axis=1)
     own = bare.encode(TEXTS, normalize_embeddings=True)
     np.testing.assert_allclose(sentence * 2**0.5, own, atol=1e-5)
     for row, text in zip(middle, TEXTS, strict=True):
