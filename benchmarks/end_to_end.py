@@ -14,7 +14,8 @@ that threshold moved until so many per cent of the known utterances of the log a
 with the learned threshold, fitted in the fast setting. Measures are those of
 `discovery.evaluation.evaluate_discovery` in per cent; `recovered_20` is the share of the novel
 intents of 20 or more distinct utterances of which a novel intent found holds more than half and
-consists of it by more than half.
+consists of it by more than half; `reachable_20` the share of which that is true of some cluster of
+the tree that stage II cuts, at whatever distance: hardly more is to be had by a better cut.
 """
 
 import time
@@ -50,6 +51,7 @@ from discovery.fit import (
     needs_views,
 )
 from discovery.intents import NOVEL, Points, assign, discover_intents
+from discovery.linkage import average_linkage
 from discovery.metric import UNLABELED
 from discovery.model import EncoderIdentity, Model
 
@@ -63,6 +65,8 @@ METHODS: dict[Effort, dict[str, float | None]] = {
     "fast": {"fast": None},
 }
 _LARGE = 20
+# Where linking stops for `reachable_20`: far above every distance that was ever best.
+_FARTHEST = 0.9
 _SHARES = ("ari", "accuracy", "novel_in_novel", "known_in_novel", "junk_in_novel", "auroc")
 _SHARES += ("domain_ari", "domain_accuracy")
 _NUMBERS = ("novel_intents_true", "novel_intents_found", "junk_intents")
@@ -193,11 +197,39 @@ def run(task: Task, model: Model, flagged: float | None) -> dict[str, float]:
     measures = evaluate_discovery(truth, found)
     large = [r for r in recovery(replace(truth, counts=None), found) if r.size >= _LARGE]
     recovered = [r.recall > 0.5 and r.purity > 0.5 for r in large]
+    reachable = in_one_cluster(points, task.log.intents, [r.intent for r in large])
     return (
-        {"recovered_20": 100 * float(np.mean(recovered)) if recovered else np.nan}
+        {"recovered_20": _per_cent(recovered), "reachable_20": _per_cent(reachable)}
         | {name: 100 * measures[name] for name in _SHARES if name in measures}
         | {name: measures[name] for name in _NUMBERS}
     )
+
+
+def in_one_cluster(points: Points, truth: np.ndarray, intents: list[str]) -> np.ndarray:
+    """Tell of which intents a cluster of the tree holds more than half, and little else.
+
+    Args:
+        points: what is linked, the log first.
+        truth: (n,) the intents of the log's utterances.
+        intents: those asked for.
+
+    Returns:
+        (len(intents),) bool: True if of the utterances of some cluster, at whatever distance, more
+        than half are of the intent, and more than half of the intent's are in it.
+    """
+    sums = points.vectors * points.weights[:, None]
+    tree = average_linkage(sums, points.weights, floor=1 - _FARTHEST)
+    is_of = np.array([truth == intent for intent in intents], np.int64).reshape(-1, len(truth)).T
+    held = np.zeros((tree.n_leaves + len(tree.children), 1 + len(intents)), np.int64)
+    held[: len(truth)] = np.column_stack([np.ones(len(truth), np.int64), is_of])
+    for merge, pair in enumerate(tree.children):
+        held[tree.n_leaves + merge] = held[pair].sum(axis=0)
+    size, hits = held[:, :1], held[:, 1:]
+    return ((2 * hits > size) & (2 * hits > is_of.sum(axis=0))).any(axis=0)
+
+
+def _per_cent(flags: np.ndarray | list[bool]) -> float:
+    return 100 * float(np.mean(flags)) if len(flags) else np.nan
 
 
 def _domains(task: Task, model: Model, kinds: np.ndarray, assigned: np.ndarray) -> list[str | None]:

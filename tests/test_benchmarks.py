@@ -8,8 +8,9 @@ import pytest
 from benchmarks import tables
 from benchmarks.anchors import anchored, novel_clusters, seeded_k_means, tightness
 from benchmarks.common import TEST, TRAIN, Utterances
-from benchmarks.end_to_end import draw_task, known_intents
+from benchmarks.end_to_end import draw_task, in_one_cluster, known_intents
 from benchmarks.removed_labels import remove_labels
+from discovery.intents import Points
 
 RESULTS = Path(tables.__file__).parent / "results"
 
@@ -56,6 +57,29 @@ def test_a_log_is_skewed_noisy_and_apart_from_what_is_labelled():
     assert sizes.min() >= 5 and sizes.max() >= 3 * sizes.min()
     assert task.counts.min() == 1 and task.counts.max() > 10
     assert len(task.log_vectors) == len(task.log.texts) == len(task.counts)
+
+
+def test_an_intent_is_in_one_cluster_if_some_cut_gives_it_and_little_else():
+    def spread(angle: float) -> np.ndarray:
+        angles = np.radians(angle + np.linspace(-1, 1, 8))
+        return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+    # Nothing is between the two parts of "wide"; "around" has "tight" there, but is twice as large.
+    vectors = np.concatenate([spread(a) for a in (0, 20, 90, 96, 102)]).astype(np.float32)
+    truth = np.repeat(np.array(["wide", "around", "tight", "around"], object), [16, 8, 8, 8])
+    anchors = np.zeros((3, 2), np.float32) + [1, 0]
+    points = Points(
+        vectors=np.concatenate([vectors, anchors]).astype(np.float32),
+        weights=np.ones(43),
+        labels=np.array([-1] * 40 + [0] * 3),
+        novelty=np.zeros(43),
+    )
+    intents = ["around", "tight", "wide"]
+    assert in_one_cluster(points, truth, intents).tolist() == [True, True, True]
+    # Two intents that are everywhere side by side are in no cluster alone.
+    truth[truth == "around"] = np.tile(np.array(["a", "b"], object), 8)
+    assert in_one_cluster(points, truth, ["a", "b", "wide"]).tolist() == [False, False, True]
+    assert in_one_cluster(points, truth, []).tolist() == []
 
 
 def test_every_row_is_labelled_or_in_the_log_when_labels_are_removed():
