@@ -13,6 +13,9 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+# What Transformer modules call the states of all layers.
+_LAYERS = "all_layer_embeddings"
+
 
 class MiddleLayer(torch.nn.Module):
     """Last module of a SentenceTransformer: sentence vector and middle layer as one unit vector.
@@ -36,7 +39,7 @@ class MiddleLayer(torch.nn.Module):
 
     def forward(self, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Set the middle layer beside the sentence vector."""
-        layers = features["all_layer_embeddings"]
+        layers = features[_LAYERS]
         mask = features["attention_mask"][..., None].float()
         middle = (layers[len(layers) // 2].float() * mask).sum(1) / mask.sum(1).clamp(min=1)
         parts = (features["sentence_embedding"].float(), middle)
@@ -54,7 +57,9 @@ def add_middle_layer(model: "SentenceTransformer") -> None:
     model.append(MiddleLayer(sentence, config.hidden_size))
     try:
         model.encode(["a"], show_progress_bar=False)
-    except KeyError:
+    except KeyError as error:
+        if error.args != (_LAYERS,):
+            raise
         # Code that came with a checkpoint may keep its layers to itself.
         config.output_hidden_states = False
         model.pop(-1)

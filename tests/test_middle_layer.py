@@ -7,7 +7,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding, Transformer
 
 from discovery import encoder as encoders
-from discovery.encoder import load_encoder
+from discovery.encoder import EncoderError, load_encoder
 from discovery.model import EncoderIdentity
 from discovery.precision import FP32
 
@@ -73,3 +73,12 @@ def test_an_encoder_that_keeps_its_layers_to_itself_gives_its_own_vectors(bare, 
     np.testing.assert_allclose(
         encoder.encode(TEXTS), bare.encode(TEXTS, normalize_embeddings=True), atol=1e-5
     )
+
+
+def test_an_encoder_that_fails_is_not_taken_for_one_without_layers(monkeypatch):
+    def broken(self, features, **kwargs):
+        return {}["pooler"]
+
+    monkeypatch.setattr(Transformer, "forward", broken)
+    with pytest.raises(EncoderError, match="KeyError: 'pooler'"):
+        load_encoder.__wrapped__(None, 2, FP32)
