@@ -196,11 +196,9 @@ def intent_f1(clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> flo
     their labels.
     """
     _, intent, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    share = 1 / sizes[intent]
-    rest = ~held
-    seen = _pairs(clusters[rest], intent[rest], share[rest])
-    together, clustered, alike = _pairs(clusters, intent, share) - seen
-    return float(2 * together / (clustered + alike)) if clustered + alike else 1.0
+    groupings = (np.stack([clusters, intent]), clusters, intent)
+    together, clustered, alike = (_pairs(of, 1 / sizes[intent], held) for of in groupings)
+    return 2 * together / (clustered + alike) if clustered + alike else 1.0
 
 
 def _sample(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -221,12 +219,16 @@ def _thinned(
     return np.flatnonzero(kept)
 
 
-def _pairs(clusters: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weigh pairs of rows: in one cluster and of one label, in one cluster, of one label."""
-    both = np.stack([clusters, labels])
-    groups = (np.unique(of, axis=-1, return_inverse=True)[1] for of in (both, clusters, labels))
-    own = weights @ weights
-    return np.array([(np.bincount(g, weights) ** 2).sum() - own for g in groups]) / 2
+def _pairs(groups: np.ndarray, weights: np.ndarray, held: np.ndarray) -> float:
+    """Weigh the pairs of rows of one group of which at least one is held out.
+
+    It is 0 exactly where there are none: what a row has with itself is taken off group by group.
+    """
+    index = np.unique(groups, axis=-1, return_inverse=True)[1]
+    out, rest, own = (
+        np.bincount(index, of) for of in (weights * held, weights * ~held, (weights * held) ** 2)
+    )
+    return float((out * (out + 2 * rest) - own).sum() / 2)
 
 
 def _smallest(neighbours: int) -> int:
