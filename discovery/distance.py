@@ -196,8 +196,9 @@ def intent_f1(clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> flo
     their labels.
     """
     _, intent, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    share = 1 / sizes[intent]
     groupings = (np.stack([clusters, intent]), clusters, intent)
-    together, clustered, alike = (_pairs(of, 1 / sizes[intent], held) for of in groupings)
+    together, clustered, alike = (_pairs(of, share, held) for of in groupings)
     return 2 * together / (clustered + alike) if clustered + alike else 1.0
 
 

@@ -67,9 +67,9 @@ def test_an_intent_is_in_one_cluster_if_some_cut_gives_it_and_little_else():
     # Nothing is between the two parts of "wide"; "around" has "tight" there, but is twice as large.
     vectors = np.concatenate([spread(a) for a in (0, 20, 90, 96, 102)]).astype(np.float32)
     truth = np.repeat(np.array(["wide", "around", "tight", "around"], object), [16, 8, 8, 8])
-    anchors = np.zeros((3, 2), np.float32) + [1, 0]
+    anchors = np.tile(np.float32([1, 0]), (3, 1))
     points = Points(
-        vectors=np.concatenate([vectors, anchors]).astype(np.float32),
+        vectors=np.concatenate([vectors, anchors]),
         weights=np.ones(43),
         labels=np.array([-1] * 40 + [0] * 3),
         novelty=np.zeros(43),
