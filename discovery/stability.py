@@ -20,7 +20,7 @@ from discovery.processors import at_once
 
 # More rows are sampled: intents are smaller in the sample than in the whole, so the number is, too.
 MAX_ROWS = 10_000
-_NUMBERS = (8, 16, 32, 64)
+_NUMBERS = (8, 16, 32, 64, 128)
 _HEADS = 3
 # Clusters agree or not long before a head is as good as it gets.
 _MOST_STEPS = 100
@@ -34,7 +34,7 @@ _CHANCE, _FAR_LESS = 0.015, 0.03
 def stable_neighbours(rows: TrainingRows, settings: MetricSettings) -> int:
     """Return how many neighbours are to be the positives of the metric head.
 
-    Small heads of several seeds are trained on at most `MAX_ROWS` rows with 8, 16, 32 and 64
+    Small heads of several seeds are trained on at most `MAX_ROWS` rows with 8, 16, … 128
     neighbours, as far as that is at most a twentieth of these rows.
 
     Args:
