@@ -139,7 +139,7 @@ def needs_views(labels: np.ndarray, choices: FitSettings) -> bool:
     """Say whether a model with these labels is learned from views, too: they are encoded first.
 
     Labels tell what an intent hangs on; where they suffice, views add nothing
-    (`benchmarks/README.md`).
+    (`benchmarks/history.md`).
     """
     return choices.effort == "full" and not labels_suffice(labels)
 

@@ -14,7 +14,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
-# On train splits 96, 192 and 384 are equally good (`benchmarks/README.md`).
+# On train splits 96, 192 and 384 are equally good (`benchmarks/history.md`).
 DIMENSIONS = 128
 # Hashed, so that memory is bounded whatever the texts hold: words and pairs of them, and parts of
 # words, which bear misspelling and serve scripts that do not space words.

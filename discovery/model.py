@@ -50,7 +50,7 @@ class EncoderIdentity:
         """Return the sentence vectors (n, s) of vectors (n, d), unit norm; or means of both.
 
         They say what a text is about, and so tell domains apart better than the whole does, which
-        is better for intents (`benchmarks/README.md`).
+        is better for intents (`benchmarks/history.md`).
         """
         # Both parts of a vector have the same norm, if there are two.
         parts = 1 if self.sentence_dimension == self.dimension else 2

@@ -12,7 +12,7 @@ import numpy as np
 
 from discovery.encoder import batches_by_length
 
-# `benchmarks/README.md` tells what a quarter of the words, and other numbers of views, would give.
+# `benchmarks/history.md` tells what a quarter of the words, and other numbers of views, would give.
 VIEWS = 4
 _LEFT_OUT = 0.1
 
