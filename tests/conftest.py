@@ -8,6 +8,7 @@ usual           the same in float32
 
 import csv
 import json
+import signal
 
 import apache_beam as beam
 import pyarrow as pa
@@ -16,6 +17,12 @@ import pytest
 
 from discovery.encoder import load_encoder
 from discovery.precision import FP32
+
+
+def pytest_configure():
+    """Heed SIGINT, which its tests send, where a shell that began this with `&` does not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
