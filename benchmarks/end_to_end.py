@@ -50,7 +50,7 @@ from discovery.fit import (
     fit_model,
     needs_views,
 )
-from discovery.intents import NOVEL, Points, assign, discover_intents
+from discovery.intents import NOVEL, Points, assign, discover_intents, repetition_weights
 from discovery.linkage import average_linkage
 from discovery.metric import UNLABELED
 from discovery.model import EncoderIdentity, Model
@@ -215,7 +215,7 @@ def _points(task: Task, model: Model, score: np.ndarray) -> Points:
     anchors = len(model.anchors)
     return Points(
         vectors=model.head.transform(np.concatenate([task.log_vectors, model.anchors])),
-        weights=np.concatenate([task.counts, np.ones(anchors)]).astype(np.float64),
+        weights=np.concatenate([repetition_weights(task.counts), np.ones(anchors)]),
         labels=np.concatenate([np.full(len(score), UNLABELED), model.anchor_labels]),
         novelty=np.concatenate([score, np.zeros(anchors, np.float32)]),
     )

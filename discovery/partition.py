@@ -42,8 +42,8 @@ class Clusters:
 
     Attributes:
         ids: (n,) S32, the smallest utterance id in each.
-        means: (n, d) float16, mean vectors in the learned space, by how often each was said.
-        weights: (n,) int64, how often its utterances were said.
+        means: (n, d) float16, mean vectors in the learned space, by the weights.
+        weights: (n,) int64, sums of the `repetition_weights` of its utterances.
         sizes: (n,) int64, distinct utterances.
         novelty: (n,) float64, sum of their novelty scores.
         kept: (n,) int64, how many of them are not flagged.

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
+from discovery.intents import repetition_weights
 from discovery.model import Model
 from discovery.partition import Clusters
 from pipelines import storage
@@ -145,7 +146,7 @@ def clusters_of(texts: pa.Table, vectors: pa.Table, novelty: pa.Table, model: Mo
     return Clusters(
         ids=ids_from_arrow(texts["utterance_id"]),
         means=model.head.transform(vectors_from_arrow(vectors["vector"])).astype(np.float16),
-        weights=texts["count"].to_numpy(),
+        weights=repetition_weights(texts["count"].to_numpy()),
         sizes=np.ones(len(texts), np.int64),
         novelty=score,
         kept=(score <= 0).astype(np.int64),
