@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from sklearn.metrics import adjusted_rand_score
@@ -14,12 +15,16 @@ from benchmarks.scale import follow, merges
 from discovery import partition
 from discovery.intents import IntentRules
 from discovery.linkage import average_linkage
+from discovery.metric import UNLABELED, TrainingRows, train_metric_head
+from discovery.model import EncoderIdentity, Model
 from discovery.partition import Clusters
+from discovery.precision import FP32
 from pipelines import linkage as rounds_of
 from pipelines import storage
-from pipelines.clusters import CondensedClusters, clusters_to_arrow, read_largest
+from pipelines.clusters import CondensedClusters, clusters_of, clusters_to_arrow, read_largest
 from pipelines.linkage import condense, linkage_stages
 from pipelines.stages import Workspace
+from schemas.batches import vectors_to_arrow
 
 ROWS = 4000
 RULES = IntentRules(distance=0.68, radius=0.68)
@@ -53,6 +58,34 @@ def log() -> Clusters:
 def small_cells(monkeypatch):
     monkeypatch.setattr(partition, "CELL_ROWS", 500)
     monkeypatch.setattr(partition, "MAX_CELL_ROWS", 2000)
+
+
+def test_a_text_that_is_repeated_counts_for_more_but_not_for_all():
+    vectors = draw_mixture(5).vectors.astype(np.float16)
+    dimension = vectors.shape[1]
+    model = Model(
+        encoder=EncoderIdentity("drawn", "", dimension, dimension, FP32),
+        intents=(),
+        domains=(),
+        novelty=None,
+        head=train_metric_head(TrainingRows(vectors[:1], np.array([UNLABELED]))),
+        rules=RULES,
+        domain_distance=0.5,
+        anchors=vectors[:0],
+        anchor_labels=np.zeros(0, np.int64),
+        origins={},
+    )
+    texts = {"utterance_id": [f"{row:032x}" for row in range(5)], "count": [1, 2, 7, 8, 1_000_000]}
+    clusters = clusters_of(
+        pa.table(texts),
+        pa.table({"vector": vectors_to_arrow(vectors)}),
+        pa.table({"novelty_score": [-1.0, 0.0, 1.0, None, None]}),
+        model,
+    )
+    assert clusters.weights.tolist() == [1, 2, 3, 4, 20]
+    assert clusters.sizes.tolist() == [1, 1, 1, 1, 1]
+    assert clusters.kept.tolist() == [1, 1, 0, 0, 0]
+    np.testing.assert_allclose(clusters.means, vectors, atol=2e-3)
 
 
 def write(folder: Path, log: Clusters, files: int, order=None) -> CondensedClusters:

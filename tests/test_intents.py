@@ -13,6 +13,7 @@ from discovery.intents import (
     Points,
     assign,
     discover_intents,
+    repetition_weights,
 )
 from discovery.metric import UNLABELED
 
@@ -146,6 +147,30 @@ def test_weights_count_as_repeated_utterances():
     once = discover_intents(Points(vectors, np.ones(12), labels, novelty), RULES)
     often = discover_intents(Points(vectors, np.full(12, 50.0), labels, novelty), RULES)
     np.testing.assert_array_equal(once.kinds, often.kinds)
+
+
+def test_repetition_weights_are_the_number_of_binary_digits():
+    counts = np.concatenate([np.arange(1, 2000), 2 ** np.arange(50), 2 ** np.arange(2, 50) - 1])
+    digits = [int(count).bit_length() for count in counts]
+    np.testing.assert_array_equal(repetition_weights(counts), digits)
+    assert repetition_weights(counts).dtype == np.int64
+
+
+def test_what_a_bot_repeats_does_not_draw_two_intents_together():
+    """One utterance lies between two intents; what is said of either is said in many words."""
+    between = bunch(0, 1) + 0.9 * bunch(1, 1)
+    between /= np.linalg.norm(between)
+    vectors = np.concatenate([bunch(0, 20), between, bunch(1, 20)]).astype(np.float32)
+    counts = np.ones(41, np.int64)
+    counts[20] = 1_000_000
+    labels, novelty = np.full(41, UNLABELED), np.ones(41, np.float32)
+    by_count = discover_intents(Points(vectors, counts, labels, novelty), RULES)
+    damped = discover_intents(Points(vectors, repetition_weights(counts), labels, novelty), RULES)
+    once = discover_intents(Points(vectors, np.ones(41), labels, novelty), RULES)
+    assert len(by_count.kinds) == 1
+    assert len(once.kinds) == len(damped.kinds) == 2
+    intent = assign(vectors, damped)[0]
+    assert len(set(intent[:20])) == len(set(intent[21:])) == 1 and intent[0] != intent[40]
 
 
 def test_assignment_is_the_nearest_centroid_in_its_radius():
