@@ -61,7 +61,7 @@ def small_cells(monkeypatch):
 
 
 def test_a_text_that_is_repeated_counts_for_more_but_not_for_all():
-    vectors = draw_mixture(5).vectors.astype(np.float16)
+    vectors = draw_mixture(5).vectors
     dimension = vectors.shape[1]
     model = Model(
         encoder=EncoderIdentity("drawn", "", dimension, dimension, FP32),
