@@ -32,6 +32,10 @@ _ENOUGH_EXPECTED = 10
 # the median of those, however few single utterances are flagged: where 5 % of the known ones are,
 # novel utterances found rise from 24 to 57 and from 53 to 76 % on the same logs.
 _ENOUGH_KNOWN = 4
+# Those that are as large as a novel intent has to be tell; in a short log, where few are, so many
+# of the largest. On a log of HWU64 with seven utterances of a known intent and 1 % of them
+# flagged, novel utterances found rise from 10 to 85 %.
+_TELLING = 10
 _RARELY_FEWER = 0.1
 
 # Above the first of these shares of the distance nothing smaller is looked at; a log may be linked
@@ -284,9 +288,11 @@ class _Usual:
 
 def _usual(held: _Held, rules: IntentRules) -> _Usual:
     """Look at the clusters that hold a good share of an intent's labelled utterances."""
-    of_known = (held.share >= rules.known_share) & (held.log >= max(rules.min_size, 1))
+    of_known = (held.share >= rules.known_share) & (held.log > 0)
     if np.count_nonzero(of_known) < _ENOUGH_KNOWN:
         return _Usual()
+    largest = np.sort(held.log[of_known])[-_TELLING:]
+    of_known &= held.log >= min(rules.min_size, largest[0])
     labeled = held.labeled[of_known] / held.log[of_known]
     return _Usual(
         novelty=min(0.0, float(np.median(held.novelty[of_known]))),

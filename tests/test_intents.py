@@ -116,6 +116,30 @@ def test_a_cluster_that_lacks_labels_need_not_be_flagged(novelty, labels, each, 
     assert (NOVEL in found.kinds) == is_novel
 
 
+def test_in_a_short_log_known_clusters_tell_though_they_are_small():
+    known = [
+        group
+        for intent in range(5)
+        for group in ((bunch(intent, 3), UNLABELED, -1.0), (bunch(intent, 20, 1), intent, 0.0))
+    ]
+    found = discover_intents(points(*known, (bunch(9, 20), UNLABELED, -0.5)), RULES)
+    assert found.kinds.tolist() == [0, 1, 2, 3, 4, NOVEL]
+
+
+def test_small_known_clusters_do_not_tell_where_ten_large_ones_do():
+    large = np.repeat([True, False], [10, 30])
+    held = module._Held(
+        log=np.where(large, 50, 2),
+        kept=np.where(large, 50, 2),
+        novelty=np.where(large, -1.0, -3.0),
+        junk=np.zeros(40),
+        labeled=np.where(large, 25, 40),
+        share=np.ones(40),
+        intent=np.arange(40),
+    )
+    assert module._usual(held, RULES) == module._Usual(novelty=-1.0, labeled=0.5)
+
+
 def test_a_stray_label_does_not_make_a_novel_cluster_known():
     found = discover_intents(
         points(
