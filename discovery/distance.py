@@ -26,14 +26,17 @@ from discovery.metric import (
     train_metric_head,
 )
 
-# Used when there are too few labelled intents to learn from. Distances of 0.48, 0.52, 0.56, 0.60
-# and 0.64 reach 79, 84, 85, 85 and 85 % of what the best does for each of twelve draws of four
-# sets, with few and with many utterances an intent, by python -m benchmarks.intent_sizes. The
-# radius that covers 95 % at the best distance of textoir_banking, massive_en and clinc150 is 0.37,
-# 0.47 and 0.33, by
-# python -m benchmarks.intent_discovery --methods default_distance --data FILE.parquet
+# Taken where neither labels nor the log tell. Distances of 0.48, 0.52, 0.56, 0.60 and 0.64 reach
+# 79, 84, 85, 85 and 85 % of what the best does for each of twelve draws of four sets, with few and
+# with many utterances an intent, by python -m benchmarks.intent_sizes.
 DEFAULT_INTENT_DISTANCE = 0.56
-DEFAULT_INTENT_RADIUS = 0.39
+# The radius, where no intent can be held out to learn it, is this share of the distance: at the
+# best distances of textoir_banking and massive_en, 0.54 and 0.66, 0.38 and 0.50 cover 95 %, by
+# python -m benchmarks.intent_discovery --methods default_distance --data FILE.parquet
+_RADIUS_SHARE = 0.7
+
+# Where a distance comes from: intents held out, what heads agree on, or nothing of the log's own.
+LEARNED, AGREED, DEFAULT = "learned", "agreed", "default"
 
 # Rows that a fold is learned on; more are sampled, labelled ones first.
 MAX_FOLD_ROWS = 10_000
@@ -64,7 +67,7 @@ class IntentDistance:
         value: average cosine distance up to which clusters are merged.
         radius: largest 1 - cosine to its centroid at which an intent takes an utterance.
         small: clusters of fewer rows are left-overs.
-        learned: False if value and radius are the defaults.
+        origin: LEARNED from labels, AGREED on by heads without them, or the DEFAULT.
         grid: (g,) cuts that were tried.
         agreement: (folds, g) `intent_f1` of each held-out fold at each cut.
     """
@@ -72,7 +75,7 @@ class IntentDistance:
     value: float
     radius: float
     small: int
-    learned: bool
+    origin: str
     grid: np.ndarray
     agreement: np.ndarray
 
@@ -173,19 +176,24 @@ def held_out_folds(
     return [fold(held_out) for held_out in parts]
 
 
-def agreed_distance(neighbours: int, learned: Sequence[Fold]) -> IntentDistance:
-    """Return the distance at which held-out intents come out best; the default without any fold.
+def agreed_distance(
+    neighbours: int, learned: Sequence[Fold], stable: float | None = None
+) -> IntentDistance:
+    """Return the distance at which held-out intents come out best.
 
     Args:
         neighbours: that the head was trained with: a fold's sample holds fewer of an intent.
         learned: what the `held_out_folds` returned.
+        stable: without any fold, the distance that `stable_clusters` found; None for the default.
     """
     agreement = np.array([fold.agreement for fold in learned]).reshape(-1, len(_GRID))
-    value, radius = DEFAULT_INTENT_DISTANCE, DEFAULT_INTENT_RADIUS
     if learned:
-        value = plateau_centre(_GRID, agreement.mean(axis=0), _PLATEAU)
+        origin, value = LEARNED, plateau_centre(_GRID, agreement.mean(axis=0), _PLATEAU)
         radius = float(np.median([fold.reach(value) for fold in learned]))
-    return IntentDistance(value, radius, _smallest(neighbours), bool(learned), _GRID, agreement)
+    else:
+        origin, value = (DEFAULT, DEFAULT_INTENT_DISTANCE) if stable is None else (AGREED, stable)
+        radius = _RADIUS_SHARE * value
+    return IntentDistance(value, radius, _smallest(neighbours), origin, _GRID, agreement)
 
 
 def intent_f1(clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:

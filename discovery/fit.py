@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from discovery.classes import class_means
-from discovery.distance import SMALLEST_INTENT, IntentDistance
+from discovery.distance import DEFAULT, LEARNED, SMALLEST_INTENT, IntentDistance
 from discovery.domains import learn_domain_distance
 from discovery.intent_space import learn_intent_space
 from discovery.intents import OUT_OF_DOMAIN, IntentRules
@@ -27,7 +27,6 @@ MAX_LOG = 20_000
 MAX_LABELED = 20_000
 MAX_OUT_OF_DOMAIN = 5_000
 
-LEARNED, DEFAULT = "learned", "default"
 Effort = Literal["full", "fast"]
 
 
@@ -167,7 +166,7 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, choices: FitSettings
         anchors=np.concatenate([labeled, outside]).astype(np.float16),
         anchor_labels=np.concatenate([data.labels, np.full(len(outside), OUT_OF_DOMAIN, np.int64)]),
         origins={
-            "intent_distance": LEARNED if distance.learned else DEFAULT,
+            "intent_distance": distance.origin,
             "domain_distance": LEARNED if domain_distance.learned else DEFAULT,
         },
     )

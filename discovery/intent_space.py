@@ -8,6 +8,7 @@ fitted anew to the intents that are not held out: those that are get the same do
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from discovery.metric import (
 )
 from discovery.novelty import NoveltyModel
 from discovery.processors import at_once
-from discovery.stability import stable_neighbours
+from discovery.stability import stable_clusters
 
 # Doubted are scores above this, in units of the spread of known utterances; above 0 is flagged. On
 # end-to-end logs of massive_en (seeds 0 to 2) and clinc150 (0 and 1), of novel utterances 70 % are
@@ -40,17 +41,19 @@ def learn_intent_space(
 ) -> tuple[MetricHead, IntentDistance]:
     """Learn the metric head, and the distance at which intents separate in its space.
 
+    How many neighbours make an intent, and the distance, are learned from the labels, or where
+    these are too few by what heads agree on.
+
     Args:
         rows: labelled and unlabelled utterances, none of them doubted yet.
         settings: of the head.
         novelty: stage I, fitted to the labelled rows; None without known intents.
         ood: (o, d) vectors of texts that belong to no intent, if stage I was given any.
     """
-    neighbours = settings.neighbours or _neighbours(rows, settings)
+    neighbours = settings.neighbours
+    if not neighbours and labels_suffice(rows.labels):
+        neighbours = default_neighbours(rows.vectors, rows.labels)
     settings = replace(settings, neighbours=neighbours)
-
-    def head() -> MetricHead:
-        return train_metric_head(_doubted(rows, novelty), settings)
 
     def doubt(told: TrainingRows) -> TrainingRows:
         if novelty is None:
@@ -60,16 +63,15 @@ def learn_intent_space(
         refitted = novelty.refitted(told.vectors[given], compact, ood, settings.seed)
         return _doubted(told, refitted)
 
-    pieces: list[Callable[[], Any]] = [head, *held_out_folds(rows, settings, doubt)]
+    folds = held_out_folds(rows, settings, doubt)
+    stable = None
+    if not folds:
+        found = stable_clusters(rows, settings)
+        settings, stable = replace(settings, neighbours=found.neighbours), found.distance
+    head = partial(train_metric_head, _doubted(rows, novelty), settings)
+    pieces: list[Callable[[], Any]] = [head, *folds]
     trained, *learned = at_once(pieces)
-    return trained, agreed_distance(neighbours, learned)
-
-
-def _neighbours(rows: TrainingRows, settings: MetricSettings) -> int:
-    """Return how many neighbours make an intent: by the labels, or without them by stability."""
-    if labels_suffice(rows.labels):
-        return default_neighbours(rows.vectors, rows.labels)
-    return stable_neighbours(rows, settings)
+    return trained, agreed_distance(settings.neighbours, learned, stable)
 
 
 def _doubted(rows: TrainingRows, novelty: NoveltyModel | None) -> TrainingRows:

@@ -83,7 +83,8 @@ class Model:
         domain_distance: the distance of stage III.
         anchors: (n, d) float16 vectors of the encoder: labelled and out-of-domain utterances.
         anchor_labels: (n,) int64: index of the intent, or OUT_OF_DOMAIN.
-        origins: where each threshold comes from, "learned" or "default".
+        origins: where each threshold comes from, "learned", "agreed" (see `discovery/distance.py`)
+            or "default".
     """
 
     encoder: EncoderIdentity

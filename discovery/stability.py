@@ -1,19 +1,21 @@
-"""How many neighbours make an intent, learned without labels: as many as heads agree at.
+"""How many neighbours make an intent, and how far apart intents are, learned without labels.
 
 Neighbours are the positives of the metric head. More of them than an intent has utterances draw
 intents together, far fewer leave each in parts; how large intents are, nothing says without labels.
 But heads that differ by chance alone find the same clusters where the number fits the data, and
 others where it does not (stability, Lange et al., Neural Computation 16, 2004; von Luxburg,
-Foundations and Trends in Machine Learning 2, 2010).
+Foundations and Trends in Machine Learning 2, 2010). So it is with the distance at which clusters
+are cut.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 
 import numpy as np
 
 from discovery.agreement import ari, contingency
+from discovery.distance import DEFAULT_INTENT_DISTANCE
 from discovery.linkage import average_linkage
 from discovery.metric import FAST, MetricSettings, TrainingRows, train_metric_head
 from discovery.processors import at_once
@@ -24,64 +26,92 @@ _NUMBERS = (8, 16, 32, 64, 128)
 _HEADS = 3
 # Clusters agree or not long before a head is as good as it gets.
 _MOST_STEPS = 100
-# Distances at which clusters are compared: where intents separate, whatever their size.
-_CUTS = (0.40, 0.44, 0.48, 0.52, 0.56, 0.60)
+# Distances at which clusters are compared. The number is told by the first of them: beyond, few
+# clusters are left of any, and heads agree on those by chance.
+_CUTS = np.round(np.arange(0.40, 0.801, 0.04), 2)
+_CUTS_FOR_NUMBER = 6
 # The least number is taken at which heads agree as well as at the best, but for chance: too few
 # neighbours cost little, too many a lot. Where they agree far less, more are not tried.
 _CHANCE, _FAR_LESS = 0.015, 0.03
 
 
-def stable_neighbours(rows: TrainingRows, settings: MetricSettings) -> int:
-    """Return how many neighbours are to be the positives of the metric head.
+@dataclass(frozen=True, slots=True)
+class Stable:
+    """Where heads find the same clusters.
+
+    Attributes:
+        neighbours: how many are to be the positives of the metric head.
+        distance: up to which its clusters are to be merged; None where rows are too few to tell.
+    """
+
+    neighbours: int
+    distance: float | None
+
+
+def stable_clusters(rows: TrainingRows, settings: MetricSettings) -> Stable:
+    """Return the number of neighbours and the distance at which heads agree.
 
     Small heads of several seeds are trained on at most `MAX_ROWS` rows with 8, 16, … 128
-    neighbours, as far as that is at most a twentieth of these rows.
+    neighbours, as far as that is at most a twentieth of these rows, or with the settings' own.
 
     Args:
         rows: of which too few are labelled to tell.
-        settings: of the head that the number is for.
+        settings: of the head that this is for.
 
     Returns:
-        one of these numbers; a twentieth of fewer than 160 rows, at least 1.
+        one of these numbers, or a twentieth of fewer than 160 rows, at least 1; and one of the
+        distances 0.40, 0.44, … 0.80.
     """
     random = np.random.default_rng(settings.seed)
     sample = rows.take(np.sort(random.permutation(len(rows))[:MAX_ROWS]))
     most = len(sample) // 20
+    if most < _NUMBERS[0]:
+        return Stable(settings.neighbours or max(1, most), None)
     numbers = [number for number in _NUMBERS if number <= most]
-    if len(numbers) < 2:
-        return max(1, min(most, _NUMBERS[0]))
+    if settings.neighbours:
+        numbers = [settings.neighbours]
     settings = replace(
         settings,
         hidden=min(settings.hidden, FAST.hidden),
         steps=min(settings.steps, _MOST_STEPS),
     )
-    agreement: list[float] = []
+    curves: list[np.ndarray] = []
     for number in numbers:
-        agreement.append(_agreement(sample, settings, number))
-        if agreement[-1] < max(agreement) - _FAR_LESS:
+        curves.append(_agreement(sample, settings, number))
+        agreement = np.array([curve[:_CUTS_FOR_NUMBER].mean() for curve in curves])
+        if agreement[-1] < agreement.max() - _FAR_LESS:
             break
-    as_good = np.array(agreement) >= max(agreement) - _CHANCE
-    return numbers[int(np.argmax(as_good))]
+    chosen = int(np.argmax(agreement >= agreement.max() - _CHANCE))
+    return Stable(numbers[chosen], _distance(curves[chosen]))
 
 
-def _agreement(rows: TrainingRows, settings: MetricSettings, neighbours: int) -> float:
-    """Return the adjusted Rand index of clusters of two heads, mean over pairs of them and cuts."""
+def _distance(agreement: np.ndarray) -> float:
+    """Return the cut nearest to the default at which heads agree as well as at the best.
+
+    Args:
+        agreement: (cuts,) at one cut much is chance: its neighbours have a say.
+    """
+    smooth = np.convolve(np.pad(agreement, 1, mode="edge"), np.full(3, 1 / 3), mode="valid")
+    as_good = _CUTS[smooth >= smooth.max() - _CHANCE]
+    return float(as_good[np.argmin(np.abs(as_good - DEFAULT_INTENT_DISTANCE))])
+
+
+def _agreement(rows: TrainingRows, settings: MetricSettings, neighbours: int) -> np.ndarray:
+    """Return the (cuts,) adjusted Rand index of clusters of two heads, mean over pairs of them."""
     seeds = range(settings.seed, settings.seed + _HEADS)
     alike = [replace(settings, neighbours=neighbours, seed=seed) for seed in seeds]
     clusters = at_once([partial(_clusters, rows, head) for head in alike])
-    return float(
-        np.mean(
-            [
-                ari(contingency(a, b))
-                for one, other in combinations(clusters, 2)
-                for a, b in zip(one, other, strict=True)
-            ]
-        )
+    return np.mean(
+        [
+            [ari(contingency(a, b)) for a, b in zip(one, other, strict=True)]
+            for one, other in combinations(clusters, 2)
+        ],
+        axis=0,
     )
 
 
 def _clusters(rows: TrainingRows, settings: MetricSettings) -> list[np.ndarray]:
     """Return the clusters of a head at each of the cuts."""
     space = train_metric_head(rows, settings).transform(rows.vectors)
-    tree = average_linkage(space, np.ones(len(rows)), floor=1 - _CUTS[-1])
-    return [tree.cut(1 - cut) for cut in _CUTS]
+    tree = average_linkage(space, np.ones(len(rows)), floor=1 - float(_CUTS[-1]))
+    return [tree.cut(1 - float(cut)) for cut in _CUTS]

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from discovery import distance
 from discovery.distance import (
+    AGREED,
+    DEFAULT,
     DEFAULT_INTENT_DISTANCE,
+    LEARNED,
     MIN_INTENTS,
     agreed_distance,
     held_out_folds,
@@ -100,7 +103,7 @@ def test_intent_f1_does_not_depend_on_how_large_an_intent_is():
 def test_learned_distance_finds_the_number_of_intents():
     vectors, truth, labels = intents()
     learned = learn_intent_distance(TrainingRows(vectors, labels), FAST)
-    assert learned.learned
+    assert learned.origin == LEARNED
     space = train_metric_head(TrainingRows(vectors, labels), FAST).transform(vectors)
     clusters = average_linkage(space, np.ones(len(space)), 0.0).cut(1 - learned.value)
     sizes = np.unique(clusters, return_counts=True)[1]
@@ -198,5 +201,12 @@ def test_too_few_intents_give_the_default(known):
     vectors, _, labels = intents()
     labels = np.where(labels < known, labels, -1)
     learned = learn_intent_distance(TrainingRows(vectors, labels), FAST)
-    assert not learned.learned
+    assert learned.origin == DEFAULT
     assert learned.value == DEFAULT_INTENT_DISTANCE
+
+
+def test_without_held_out_intents_the_radius_follows_the_distance_that_heads_agree_on():
+    near, far = (agreed_distance(10, [], stable) for stable in (0.44, 0.72))
+    assert (near.value, near.origin) == (0.44, AGREED)
+    assert near.radius / near.value == pytest.approx(far.radius / far.value)
+    assert near.radius < near.value

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from discovery.distance import AGREED, LEARNED
 from discovery.intent_space import learn_intent_space
 from discovery.metric import DOUBTED, UNLABELED, MetricSettings, TrainingRows, train_metric_head
 from discovery.novelty import fit_novelty
-from discovery.stability import stable_neighbours
+from discovery.stability import stable_clusters
 
 # More neighbours than a new intent has utterances: the others are labelled ones.
 FAST = MetricSettings(hidden=128, steps=100, refresh=20, batch=256, neighbours=60)
@@ -52,7 +53,7 @@ def test_stage_one_keeps_new_intents_apart_from_the_known_beside_them(beside):
     novelty = fit_novelty(vectors[rows], labels[rows], KNOWN)
     with_doubt, distance = learn_intent_space(TrainingRows(vectors, labels), FAST, novelty)
     without = train_metric_head(TrainingRows(vectors, labels), FAST)
-    assert distance.learned
+    assert distance.origin == LEARNED
     before, after = (beside_similarity(head, vectors, truth) for head in (without, with_doubt))
     assert after < before - 0.04
 
@@ -63,7 +64,7 @@ def test_without_known_intents_it_is_the_plain_head(beside):
     head, distance = learn_intent_space(TrainingRows(vectors, nothing), FAST, None)
     plain = train_metric_head(TrainingRows(vectors, nothing), FAST)
     assert head.transform(vectors).tobytes() == plain.transform(vectors).tobytes()
-    assert not distance.learned
+    assert distance.origin == AGREED
 
 
 def test_without_known_intents_the_log_tells_how_many_neighbours_make_an_intent(beside):
@@ -71,5 +72,7 @@ def test_without_known_intents_the_log_tells_how_many_neighbours_make_an_intent(
     rows = TrainingRows(vectors, np.full(len(truth), UNLABELED))
     asked = replace(FAST, neighbours=0, steps=40)
     head, _ = learn_intent_space(rows, asked, None)
-    told = train_metric_head(rows, replace(asked, neighbours=stable_neighbours(rows, asked)))
+    told = train_metric_head(
+        rows, replace(asked, neighbours=stable_clusters(rows, asked).neighbours)
+    )
     assert head.transform(vectors).tobytes() == told.transform(vectors).tobytes()

@@ -5,6 +5,7 @@ import pytest
 
 from discovery import stability
 from discovery.agreement import ari, contingency
+from discovery.distance import DEFAULT_INTENT_DISTANCE
 from discovery.linkage import average_linkage
 from discovery.metric import (
     UNLABELED,
@@ -13,7 +14,7 @@ from discovery.metric import (
     default_neighbours,
     train_metric_head,
 )
-from discovery.stability import stable_neighbours
+from discovery.stability import stable_clusters
 
 FAST = MetricSettings(hidden=64, steps=80, refresh=20, batch=128)
 
@@ -29,31 +30,58 @@ def unlabelled(intents, per_intent, spread=0.9, alike=0.0, seed=0):
     return TrainingRows(vectors.astype(np.float32), np.full(len(truth), UNLABELED)), truth
 
 
-def found(rows, truth, neighbours):
+def found(rows, truth, neighbours, distance=0.5):
     """How well the clusters of a head that is trained with so many neighbours are the intents."""
     head = train_metric_head(rows, replace(FAST, neighbours=neighbours))
-    tree = average_linkage(head.transform(rows.vectors), np.ones(len(rows)), floor=0.5)
-    return ari(contingency(truth, tree.cut(0.5)))
+    tree = average_linkage(head.transform(rows.vectors), np.ones(len(rows)), floor=1 - distance)
+    return ari(contingency(truth, tree.cut(1 - distance)))
 
 
 def test_the_number_follows_the_size_of_intents():
     small, large = (unlabelled(1000 // size, size)[0] for size in (12, 120))
-    assert stable_neighbours(small, FAST) < 12 <= stable_neighbours(large, FAST)
+    assert stable_clusters(small, FAST).neighbours < 12 <= stable_clusters(large, FAST).neighbours
 
 
 def test_small_intents_are_not_drawn_together():
     rows, truth = unlabelled(intents=60, per_intent=12, spread=0.7, alike=1.0)
     constant = found(rows, truth, default_neighbours(rows.vectors, rows.labels))
-    assert found(rows, truth, stable_neighbours(rows, FAST)) > constant + 0.2
+    assert found(rows, truth, stable_clusters(rows, FAST).neighbours) > constant + 0.2
 
 
 def test_a_sample_tells_the_number_of_the_whole(monkeypatch):
     rows, _ = unlabelled(intents=8, per_intent=75)
-    whole = stable_neighbours(rows, FAST)
+    whole = stable_clusters(rows, FAST).neighbours
     monkeypatch.setattr(stability, "MAX_ROWS", 300)
-    assert whole / 2 <= stable_neighbours(rows, FAST) <= 2 * whole
+    assert whole / 2 <= stable_clusters(rows, FAST).neighbours <= 2 * whole
+
+
+def test_the_distance_makes_up_for_a_number_that_does_not_fit():
+    rows, truth = unlabelled(intents=60, per_intent=12, spread=0.7)
+    fitting, too_many = (stable_clusters(rows, replace(FAST, neighbours=k)) for k in (8, 30))
+    assert (fitting.neighbours, too_many.neighbours) == (8, 30)
+    assert abs(fitting.distance - DEFAULT_INTENT_DISTANCE) < 0.05
+    default = found(rows, truth, 30, DEFAULT_INTENT_DISTANCE)
+    assert found(rows, truth, 30, too_many.distance) > default + 0.3
+
+
+@pytest.mark.parametrize(
+    ("heights", "distance"),
+    [
+        ({}, DEFAULT_INTENT_DISTANCE),
+        ({0.72: 0.9, 0.76: 0.9, 0.80: 0.9}, 0.76),
+        ({0.40: 0.9, 0.44: 0.9, 0.48: 0.9}, 0.44),
+        # As high as chance may be; and so at a single cut.
+        ({0.40: 0.81, 0.44: 0.81, 0.48: 0.81}, DEFAULT_INTENT_DISTANCE),
+        ({0.76: 0.84}, DEFAULT_INTENT_DISTANCE),
+    ],
+)
+def test_the_default_distance_yields_to_a_hill_of_agreement(heights, distance):
+    curve = np.array([heights.get(cut, 0.8) for cut in stability._CUTS.tolist()])
+    assert stability._distance(curve) == distance
 
 
 @pytest.mark.parametrize(("rows", "neighbours"), [(1, 1), (10, 1), (60, 3), (160, 8)])
 def test_few_rows_are_not_asked(rows, neighbours):
-    assert stable_neighbours(unlabelled(rows, 1)[0], FAST) == neighbours
+    stable = stable_clusters(unlabelled(rows, 1)[0], FAST)
+    assert stable.neighbours == neighbours
+    assert (stable.distance is None) == (rows < 160)
