@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import tables
+from benchmarks import convert, tables
 from benchmarks.anchors import anchored, novel_clusters, seeded_k_means, tightness
-from benchmarks.common import TEST, TRAIN, Utterances
+from benchmarks.common import DEV, TEST, TRAIN, Utterances, load_utterances
 from benchmarks.end_to_end import draw_task, in_one_cluster, known_intents
 from benchmarks.removed_labels import remove_labels
 from discovery.intents import Points
@@ -147,3 +147,43 @@ def test_the_tightest_clusters_are_those_that_are_alike():
     merged, mixed = np.repeat([7, 2, 2], 4), np.tile([7, 2, 5], 4)
     assert 1 > tightness(vectors, merged) == pytest.approx((1 + 2 * 0.5**0.5) / 3)
     assert tightness(vectors, mixed) < tightness(vectors, merged)
+
+
+def as_tables(folder: Path, rows: dict[str, list[tuple[str, str]]]) -> None:
+    for split, name in ((TRAIN, "train"), (DEV, "dev"), (TEST, "test")):
+        lines = ["text\tlabel", *("\t".join(row) for row in rows[split])]
+        (folder / f"{name}.tsv").write_text("\n".join(lines) + "\n")
+
+
+def as_lines(folder: Path, rows: dict[str, list[tuple[str, str]]]) -> None:
+    for split, name in ((TRAIN, "train"), (DEV, "valid"), (TEST, "test")):
+        (folder / name).mkdir()
+        for part, column in (("seq.in", 0), ("label", 1)):
+            (folder / name / part).write_text("".join(f"{row[column]}\n" for row in rows[split]))
+
+
+@pytest.mark.parametrize("write", [as_tables, as_lines])
+def test_a_set_in_its_authors_layout_becomes_what_benchmarks_read(tmp_path, monkeypatch, write):
+    rows = {
+        TRAIN: [('say "hi" to mum', "message_send"), ("wake me at six", "alarm_set")],
+        DEV: [("is it six", "time_query")],
+        TEST: [("stop it", "alarm_stop"), ("how tall is the moon", "oos")],
+    }
+    write(tmp_path, rows)
+    out = tmp_path / "set.parquet"
+    monkeypatch.setattr("sys.argv", ["convert", "--domains", str(tmp_path), str(out)])
+    convert.main()
+    found = load_utterances(out)
+    expected = [(text, split) for split in rows for text, _ in rows[split]]
+    assert list(zip(found.texts, found.splits, strict=True)) == expected
+    assert found.intents.tolist() == [
+        "message_send", "alarm_set", "time_query", "alarm_stop", "",
+    ]  # fmt: skip
+    assert found.domains[:4].tolist() == ["message", "alarm", "time", "alarm"]
+
+
+def test_a_folder_in_neither_layout_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["convert", str(tmp_path), str(tmp_path / "set.parquet")])
+    with pytest.raises(SystemExit, match="2"):
+        convert.main()
+    assert "neither train.tsv nor" in capsys.readouterr().err
