@@ -1,12 +1,12 @@
 """Stage II without labels on intents of many sizes: how many neighbours make an intent?
 
 Of each intent of the train split as many utterances are drawn as the method's name says ("all" are
-at most 10,000 of the set). Their space is learned with the number of neighbours that
-`discovery.stability` finds, from views, too (`learned`), or from whole texts alone (`whole`); or
-with views and the number that a head takes unasked (`constant`: 30, or a twentieth of the rows if
-that is less). They are linked up to the default distance; `best` is the ARI at the distance that
-suits this very draw, `at 0.48` and the like say what share of it other distances reach: the default
-is one that is good everywhere.
+at most 10,000 of the set). Their space is learned with the number of neighbours, and they are
+linked up to the distance, that `discovery.stability` finds, from views, too (`learned`), or from
+whole texts alone (`whole`); or with views, the number that a head takes unasked (30, or a twentieth
+of the rows if that is less), and the default distance (`constant`). `ARI at default` is at the
+default distance; `best` at the one that suits this very draw, `at 0.48` and the like say what share
+of it other distances reach: the default is one that is good everywhere.
 
     python -m benchmarks.intent_sizes --data textoir_banking --seeds 3 --out RESULT.json
 """
@@ -28,12 +28,17 @@ from benchmarks.common import (
 )
 from discovery.agreement import ari, contingency
 from discovery.classes import sample_evenly
-from discovery.distance import DEFAULT_INTENT_DISTANCE
-from discovery.intent_space import learn_intent_space
+from discovery.distance import DEFAULT_INTENT_DISTANCE, agreed_distance
 from discovery.lexical import lexical_vectors
 from discovery.linkage import Linkage, average_linkage
-from discovery.metric import UNLABELED, MetricSettings, TrainingRows, default_neighbours
-from discovery.stability import stable_neighbours
+from discovery.metric import (
+    UNLABELED,
+    MetricSettings,
+    TrainingRows,
+    default_neighbours,
+    train_metric_head,
+)
+from discovery.stability import Stable, stable_clusters
 from discovery.views import embedded_views
 
 SETS = ("textoir_banking", "textoir_clinc", "massive_en", "snips")
@@ -58,19 +63,21 @@ def measure(rows: TrainingRows, truth: np.ndarray, seed: int, method: str) -> di
     """Learn the space with the views and the neighbours of the method, and link it."""
     settings = MetricSettings(seed=seed)
     if method == "constant":
-        neighbours = default_neighbours(rows.vectors, rows.labels)
+        stable = Stable(default_neighbours(rows.vectors, rows.labels), DEFAULT_INTENT_DISTANCE)
     else:
         rows = replace(rows, views=rows.views if method == "learned" else None)
-        neighbours = stable_neighbours(rows, settings)
-    settings = replace(settings, neighbours=neighbours)
-    head, distance = learn_intent_space(rows, settings, None)
+        stable = stable_clusters(rows, settings)
+    head = train_metric_head(rows, replace(settings, neighbours=stable.neighbours))
     space = head.transform(rows.vectors)
     tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
-    clusters = tree.cut(1 - DEFAULT_INTENT_DISTANCE)
+    distance = agreed_distance(stable.neighbours, [], stable.distance)
+    clusters = tree.cut(1 - distance.value)
     best = max(score(tree, truth, float(value)) for value in _GRID)
     return {
-        "neighbours": settings.neighbours,
-        "ARI": score(tree, truth, DEFAULT_INTENT_DISTANCE),
+        "neighbours": stable.neighbours,
+        "distance": 100 * distance.value,
+        "ARI": score(tree, truth, distance.value),
+        "ARI at default": score(tree, truth, DEFAULT_INTENT_DISTANCE),
         "best": best,
         "K": np.count_nonzero(np.unique(clusters, return_counts=True)[1] >= distance.small),
         "true K": len(np.unique(truth)),

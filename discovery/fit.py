@@ -1,8 +1,8 @@
 """Learn a model: the novelty of stage I, the space and distance of stage II, that of stage III.
 
 With labelled intents everything is learned from them, on intents held out in turn. Without any,
-the space is learned from the log alone and the distances are defaults that were learned on public
-data; the model says which is which.
+the space and its distance are learned from the log alone, by what heads agree on, and that of
+stage III is a default that was learned on public data; the model says which is which.
 """
 
 from collections.abc import Callable, Sequence
