@@ -28,7 +28,7 @@ from benchmarks.common import (
 )
 from discovery.agreement import ari, contingency
 from discovery.classes import sample_evenly
-from discovery.distance import DEFAULT_INTENT_DISTANCE, agreed_distance
+from discovery.distance import DEFAULT_INTENT_DISTANCE, intent_distance
 from discovery.lexical import lexical_vectors
 from discovery.linkage import Linkage, average_linkage
 from discovery.metric import (
@@ -70,7 +70,7 @@ def measure(rows: TrainingRows, truth: np.ndarray, seed: int, method: str) -> di
     head = train_metric_head(rows, replace(settings, neighbours=stable.neighbours))
     space = head.transform(rows.vectors)
     tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
-    distance = agreed_distance(stable.neighbours, [], stable.distance)
+    distance = intent_distance(stable.neighbours, [], stable.distance)
     clusters = tree.cut(1 - distance.value)
     best = max(score(tree, truth, float(value)) for value in _GRID)
     return {

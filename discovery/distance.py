@@ -176,7 +176,7 @@ def held_out_folds(
     return [fold(held_out) for held_out in parts]
 
 
-def agreed_distance(
+def intent_distance(
     neighbours: int, learned: Sequence[Fold], stable: float | None = None
 ) -> IntentDistance:
     """Return the distance at which held-out intents come out best.

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from discovery.distance import IntentDistance, agreed_distance, held_out_folds
+from discovery.distance import IntentDistance, held_out_folds, intent_distance
 from discovery.metric import (
     DOUBTED,
     MetricHead,
@@ -71,7 +71,7 @@ def learn_intent_space(
     head = partial(train_metric_head, _doubted(rows, novelty), settings)
     pieces: list[Callable[[], Any]] = [head, *folds]
     trained, *learned = at_once(pieces)
-    return trained, agreed_distance(settings.neighbours, learned, stable)
+    return trained, intent_distance(settings.neighbours, learned, stable)
 
 
 def _doubted(rows: TrainingRows, novelty: NoveltyModel | None) -> TrainingRows:

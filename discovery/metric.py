@@ -183,7 +183,7 @@ def default_neighbours(vectors: np.ndarray, labels: np.ndarray) -> int:
     The rank, among all rows, within which an utterance finds that share of the other labelled
     utterances of its intent, averaged over intents. It follows the size of intents and how far
     they overlap, and depends neither on the share of rows that carry labels nor on how many
-    intents are known. Where labels do not suffice, a constant; `stable_neighbours` learns better.
+    intents are known. Where labels do not suffice, a constant; `stable_clusters` learns better.
     """
     largest = max(1, len(vectors) // 20)
     if not labels_suffice(labels):

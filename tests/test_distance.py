@@ -13,8 +13,8 @@ from discovery.distance import (
     DEFAULT_INTENT_DISTANCE,
     LEARNED,
     MIN_INTENTS,
-    agreed_distance,
     held_out_folds,
+    intent_distance,
     intent_f1,
 )
 from discovery.linkage import average_linkage
@@ -44,7 +44,7 @@ def intents(known=12, novel=6, per_intent=30, spread=0.7, seed=0):
 def learn_intent_distance(rows, settings, doubt=None):
     neighbours = default_neighbours(rows.vectors, rows.labels)
     settings = replace(settings, neighbours=neighbours)
-    return agreed_distance(neighbours, at_once(held_out_folds(rows, settings, doubt)))
+    return intent_distance(neighbours, at_once(held_out_folds(rows, settings, doubt)))
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ def test_too_few_intents_give_the_default(known):
 
 
 def test_without_held_out_intents_the_radius_follows_the_distance_that_heads_agree_on():
-    near, far = (agreed_distance(10, [], stable) for stable in (0.44, 0.72))
+    near, far = (intent_distance(10, [], stable) for stable in (0.44, 0.72))
     assert (near.value, near.origin) == (0.44, AGREED)
     assert near.radius / near.value == pytest.approx(far.radius / far.value)
     assert near.radius < near.value
