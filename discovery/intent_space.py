@@ -8,7 +8,6 @@ fitted anew to the intents that are not held out: those that are get the same do
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -68,7 +67,11 @@ def learn_intent_space(
     if not folds:
         found = stable_clusters(rows, settings)
         settings, stable = replace(settings, neighbours=found.neighbours), found.distance
-    head = partial(train_metric_head, _doubted(rows, novelty), settings)
+
+    def head() -> MetricHead:
+        # Doubted here, on one thread: the last bits of scores follow the number of threads.
+        return train_metric_head(_doubted(rows, novelty), settings)
+
     pieces: list[Callable[[], Any]] = [head, *folds]
     trained, *learned = at_once(pieces)
     return trained, intent_distance(settings.neighbours, learned, stable)

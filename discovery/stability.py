@@ -67,9 +67,7 @@ def stable_clusters(rows: TrainingRows, settings: MetricSettings) -> Stable:
     most = len(sample) // 20
     if most < _NUMBERS[0]:
         return Stable(settings.neighbours or max(1, most), None)
-    numbers = [number for number in _NUMBERS if number <= most]
-    if settings.neighbours:
-        numbers = [settings.neighbours]
+    numbers = [settings.neighbours] if settings.neighbours else [n for n in _NUMBERS if n <= most]
     settings = replace(
         settings,
         hidden=min(settings.hidden, FAST.hidden),
