@@ -11,6 +11,7 @@ labelled ones make up for it.
 """
 
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -18,7 +19,8 @@ import torch
 from torch.nn import functional
 
 from discovery.losses import LOSSES, same_label
-from discovery.precision import autocast, best_precision
+from discovery.precision import FP32, autocast, best_precision
+from discovery.processors import at_once
 
 # Labels of rows that have none: nothing is known of them, or they look like no labelled intent.
 UNLABELED, DOUBTED = -1, -2
@@ -261,7 +263,7 @@ def _train(rows: TrainingRows, weights, settings: MetricSettings, generator) -> 
         if step % settings.refresh == 0:
             with torch.no_grad(), autocast(precision):
                 searched = torch.cat([_embed(vectors, weights), lexical], dim=1)
-                neighbours = nearest_neighbours(searched, k)
+            neighbours = nearest_neighbours(searched, k, precision)
         if not len(order):
             order = torch.randperm(n, generator=generator)
         batch, order = order[: settings.batch].to(device), order[settings.batch :]
@@ -322,15 +324,19 @@ def _neighbour_positives(rows, neighbours, labels, place) -> torch.Tensor:
     return positives
 
 
-def nearest_neighbours(vectors: torch.Tensor, k: int) -> torch.Tensor:
+def nearest_neighbours(vectors: torch.Tensor, k: int, precision: str = FP32) -> torch.Tensor:
     """Return the k nearest other rows of every row by inner product: (n, k) int64."""
-    parts = []
-    for start in range(0, len(vectors), _SEARCH_ROWS):
-        scores = vectors[start : start + _SEARCH_ROWS] @ vectors.T
-        own = torch.arange(start, start + len(scores), device=vectors.device)
-        scores[own - start, own] = -torch.inf
-        parts.append(scores.topk(k, dim=1).indices)
-    return torch.cat(parts)
+
+    def search(start: int) -> torch.Tensor:
+        # Threads begin with gradients, and in float32.
+        with torch.no_grad(), autocast(precision):
+            scores = vectors[start : start + _SEARCH_ROWS] @ vectors.T
+            own = torch.arange(start, start + len(scores), device=vectors.device)
+            scores[own - start, own] = -torch.inf
+            return scores.topk(k, dim=1).indices
+
+    starts = range(0, len(vectors), _SEARCH_ROWS)
+    return torch.cat(at_once([partial(search, start) for start in starts]))
 
 
 def initial_weights(dimension: int, hidden: int, generator) -> list[torch.Tensor]:

@@ -8,6 +8,7 @@ Foundations and Trends in Machine Learning 2, 2010). So it is with the distance 
 are cut.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
@@ -31,8 +32,11 @@ _MOST_STEPS = 100
 _CUTS = np.round(np.arange(0.40, 0.801, 0.04), 2)
 _CUTS_FOR_NUMBER = 6
 # The least number is taken at which heads agree as well as at the best, but for chance: too few
-# neighbours cost little, too many a lot. Where they agree far less, more are not tried.
+# neighbours cost little, too many a lot. Where they agree far less, more are not looked at.
 _CHANCE, _FAR_LESS = 0.015, 0.03
+# Numbers whose heads are trained beside each other: more keep more processors busy, and may be one
+# too many.
+_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +78,12 @@ def stable_clusters(rows: TrainingRows, settings: MetricSettings) -> Stable:
         steps=min(settings.steps, _MOST_STEPS),
     )
     curves: list[np.ndarray] = []
-    for number in numbers:
-        curves.append(_agreement(sample, settings, number))
+    for start in range(0, len(numbers), _AT_ONCE):
+        curves += _agreement(sample, settings, numbers[start : start + _AT_ONCE])
         agreement = np.array([curve[:_CUTS_FOR_NUMBER].mean() for curve in curves])
-        if agreement[-1] < agreement.max() - _FAR_LESS:
+        far_less = agreement < np.maximum.accumulate(agreement) - _FAR_LESS
+        if far_less.any():
+            agreement = agreement[: np.argmax(far_less)]
             break
     chosen = int(np.argmax(agreement >= agreement.max() - _CHANCE))
     return Stable(numbers[chosen], _distance(curves[chosen]))
@@ -94,18 +100,30 @@ def _distance(agreement: np.ndarray) -> float:
     return float(as_good[np.argmin(np.abs(as_good - DEFAULT_INTENT_DISTANCE))])
 
 
-def _agreement(rows: TrainingRows, settings: MetricSettings, neighbours: int) -> np.ndarray:
-    """Return the (cuts,) adjusted Rand index of clusters of two heads, mean over pairs of them."""
-    seeds = range(settings.seed, settings.seed + _HEADS)
-    alike = [replace(settings, neighbours=neighbours, seed=seed) for seed in seeds]
+def _agreement(
+    rows: TrainingRows, settings: MetricSettings, numbers: Sequence[int]
+) -> list[np.ndarray]:
+    """Return the agreement of heads with each number of neighbours.
+
+    Returns:
+        for each number (cuts,) the adjusted Rand index of clusters of two heads, mean over pairs.
+    """
+    alike = [
+        replace(settings, neighbours=number, seed=settings.seed + head)
+        for number in numbers
+        for head in range(_HEADS)
+    ]
     clusters = at_once([partial(_clusters, rows, head) for head in alike])
-    return np.mean(
-        [
-            [ari(contingency(a, b)) for a, b in zip(one, other, strict=True)]
-            for one, other in combinations(clusters, 2)
-        ],
-        axis=0,
-    )
+    return [
+        np.mean(
+            [
+                [ari(contingency(a, b)) for a, b in zip(one, other, strict=True)]
+                for one, other in combinations(clusters[start : start + _HEADS], 2)
+            ],
+            axis=0,
+        )
+        for start in range(0, len(clusters), _HEADS)
+    ]
 
 
 def _clusters(rows: TrainingRows, settings: MetricSettings) -> list[np.ndarray]:

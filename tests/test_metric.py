@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from discovery import metric
 from discovery.metric import (
     MAX_DIMENSION,
     MetricHead,
@@ -191,7 +192,10 @@ def test_equal_rows_stay_finite():
     assert np.isfinite(head.transform(vectors)).all()
 
 
-def test_neighbours_are_the_nearest_other_rows():
+@pytest.mark.parametrize("processors", [1, 3])
+def test_neighbours_are_the_nearest_other_rows(processors, monkeypatch):
+    monkeypatch.setattr("discovery.processors.processors", lambda: processors)
+    monkeypatch.setattr(metric, "_SEARCH_ROWS", 50)
     vectors, _ = mixture()
     similarity = vectors @ vectors.T
     np.fill_diagonal(similarity, -np.inf)

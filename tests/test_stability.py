@@ -80,6 +80,16 @@ def test_the_default_distance_yields_to_a_hill_of_agreement(heights, distance):
     assert stability._distance(curve) == distance
 
 
+@pytest.mark.parametrize("size", [12, 120])
+def test_nothing_depends_on_how_many_numbers_are_tried_at_once(size, monkeypatch):
+    rows = unlabelled(1000 // size, size)[0]
+    stable = []
+    for at_once in (1, 2, 3):
+        monkeypatch.setattr(stability, "_AT_ONCE", at_once)
+        stable.append(stable_clusters(rows, FAST))
+    assert stable[0] == stable[1] == stable[2]
+
+
 @pytest.mark.parametrize(("rows", "neighbours"), [(1, 1), (10, 1), (60, 3), (160, 8)])
 def test_few_rows_are_not_asked(rows, neighbours):
     stable = stable_clusters(unlabelled(rows, 1)[0], FAST)
