@@ -55,13 +55,13 @@ def test_a_sample_tells_the_number_of_the_whole(monkeypatch):
     assert whole / 2 <= stable_clusters(rows, FAST).neighbours <= 2 * whole
 
 
-def test_the_distance_makes_up_for_a_number_that_does_not_fit():
+def test_the_distance_makes_up_in_part_for_a_number_that_does_not_fit():
     rows, truth = unlabelled(intents=60, per_intent=12, spread=0.7)
     fitting, too_many = (stable_clusters(rows, replace(FAST, neighbours=k)) for k in (8, 30))
     assert (fitting.neighbours, too_many.neighbours) == (8, 30)
     assert abs(fitting.distance - DEFAULT_INTENT_DISTANCE) < 0.05
     default = found(rows, truth, 30, DEFAULT_INTENT_DISTANCE)
-    assert found(rows, truth, 30, too_many.distance) > default + 0.3
+    assert found(rows, truth, 30, too_many.distance) > default + 0.1
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,9 @@ def test_the_distance_makes_up_for_a_number_that_does_not_fit():
     [
         ({}, DEFAULT_INTENT_DISTANCE),
         ({0.72: 0.9, 0.76: 0.9, 0.80: 0.9}, 0.76),
-        ({0.40: 0.9, 0.44: 0.9, 0.48: 0.9}, 0.44),
+        ({0.48: 0.9, 0.52: 0.9}, 0.52),
+        # No farther, whatever heads agree on there.
+        ({0.40: 0.9, 0.44: 0.9, 0.48: 0.9}, 0.52),
         # As high as chance may be; and so at a single cut.
         ({0.40: 0.81, 0.44: 0.81, 0.48: 0.81}, DEFAULT_INTENT_DISTANCE),
         ({0.76: 0.84}, DEFAULT_INTENT_DISTANCE),
