@@ -1,7 +1,8 @@
 """Reduced precision: bfloat16 where the processor multiplies it itself, float32 elsewhere.
 
-On such a processor a product of matrices takes a fifth to a half of the time in bfloat16; everything but the
-products stays float32 (automatic mixed precision, Micikevicius et al., arXiv 1710.03740).
+On such a processor a product of matrices takes a fifth to a half of the time in bfloat16;
+everything but the products stays float32 (automatic mixed precision, Micikevicius et al., arXiv
+1710.03740).
 """
 
 from contextlib import AbstractContextManager
