@@ -108,7 +108,7 @@ def _agreement(
     """Return the agreement of heads with each number of neighbours.
 
     Returns:
-        for each number (cuts,) the adjusted Rand index of clusters of two heads, mean over pairs.
+        for each number (cuts,), how alike the clusters of two heads are.
     """
     alike = [
         replace(settings, neighbours=number, seed=settings.seed + head)
@@ -116,16 +116,18 @@ def _agreement(
         for head in range(_HEADS)
     ]
     clusters = at_once([partial(_clusters, rows, head) for head in alike])
-    return [
-        np.mean(
-            [
-                [ari(contingency(a, b)) for a, b in zip(one, other, strict=True)]
-                for one, other in combinations(clusters[start : start + _HEADS], 2)
-            ],
-            axis=0,
-        )
-        for start in range(0, len(clusters), _HEADS)
-    ]
+    return [_mean_ari(clusters[start : start + _HEADS]) for start in range(0, len(alike), _HEADS)]
+
+
+def _mean_ari(clusters: Sequence[list[np.ndarray]]) -> np.ndarray:
+    """Return at each cut the adjusted Rand index of two heads' clusters, mean over the pairs."""
+    return np.mean(
+        [
+            [ari(contingency(a, b)) for a, b in zip(one, other, strict=True)]
+            for one, other in combinations(clusters, 2)
+        ],
+        axis=0,
+    )
 
 
 def _clusters(rows: TrainingRows, settings: MetricSettings) -> list[np.ndarray]:
