@@ -50,6 +50,7 @@ from benchmarks.common import (
     Utterances,
     encode,
     encoder_identity,
+    isolation_among,
     load_utterances,
     parse_options,
     view_encoder,
@@ -155,6 +156,7 @@ class Space:
         test: (m, d) those of the test split.
         distance: what was learned about distances in it.
         novelty: (n,) novelty scores of the train split; 1 without known intents.
+        isolation: (n,) of the train split, where the distance is scaled; else None.
         tree: how the train split is linked, a little beyond the learned distance.
         seconds: what learning took.
     """
@@ -163,6 +165,7 @@ class Space:
     test: np.ndarray
     distance: IntentDistance
     novelty: np.ndarray
+    isolation: np.ndarray | None
     tree: Linkage
     seconds: float
 
@@ -191,9 +194,10 @@ class Space:
             scores = novelty.score(task.train).score
         head, distance = learn_intent_space(rows, settings, novelty)
         train, test = head.transform(task.train), head.transform(task.test)
+        levels = isolation_among(train, task.labels) if distance.scaled else None
         floor = 1 - max(_SEED_CUTS) * distance.value
-        tree = average_linkage(train, np.ones(len(train)), floor=floor)
-        return cls(train, test, distance, scores, tree, time.perf_counter() - start)
+        tree = average_linkage(train, np.ones(len(train)), floor, levels)
+        return cls(train, test, distance, scores, levels, tree, time.perf_counter() - start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +340,7 @@ def _discover(task: Task) -> tuple[np.ndarray, dict[str, float]]:
         weights=np.ones(len(space.train)),
         labels=task.labels,
         novelty=space.novelty,
+        isolation=space.isolation,
     )
     intents = discover_intents(points, intent_rules(space.distance))
     # Every utterance has an intent here: none is too far from all.

@@ -1,6 +1,7 @@
 """Clusters of the log as files: single utterances first, fewer after each round of linkage."""
 
 import dataclasses
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Self
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from discovery.intents import repetition_weights
+from discovery.isolation import isolation, reference_rows
 from discovery.model import Model
 from discovery.partition import Clusters
 from pipelines import storage
@@ -57,7 +59,7 @@ class LogShards(ClusterSource):
         """Read a shard into the learned space."""
         folders = (self.utterances, self.vectors, self.novelty)
         texts, vectors, novelty = (storage.read_parquet(storage.join(f, name)) for f in folders)
-        return clusters_of(texts, vectors, novelty, load_model(self.model))
+        return clusters_of(texts, vectors, novelty, load_model(self.model), reference_of(self))
 
     def sample(self, rows: int) -> np.ndarray:
         """Take the first shards: as ids are hashes, these are a random sample."""
@@ -65,6 +67,23 @@ class LogShards(ClusterSource):
         head = load_model(self.model).head
         vectors = [head.transform(vectors_from_arrow(b.column("vector"))) for b in batches]
         return np.concatenate(vectors).astype(np.float16)
+
+
+@functools.lru_cache(maxsize=2)
+def reference_of(log: LogShards) -> np.ndarray:
+    """Return what utterances are held against for their isolation, once a process.
+
+    Returns:
+        (r, e) float32, in the learned space: of the log and of the labelled utterances that the
+        model brings along; none where similarities are not scaled.
+    """
+    model = load_model(log.model)
+    if not model.rules.scaled:
+        return np.zeros((0, len(model.head.bias_out)), np.float32)
+    known = np.flatnonzero(model.anchor_labels >= 0)
+    rows, most = reference_rows(model.anchor_labels[known])
+    anchors = model.head.transform(model.anchors[known[rows]]).astype(np.float16)
+    return np.concatenate([log.sample(most), anchors]).astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,31 +157,38 @@ def _largest(parts: Sequence[Clusters], at_most: int) -> Clusters:
     return everything.take(np.sort(order[:at_most]))
 
 
-def clusters_of(texts: pa.Table, vectors: pa.Table, novelty: pa.Table, model: Model) -> Clusters:
+def clusters_of(
+    texts: pa.Table, vectors: pa.Table, novelty: pa.Table, model: Model, reference: np.ndarray
+) -> Clusters:
     """Take the utterances of a shard as clusters of one."""
     score = novelty["novelty_score"].to_numpy(zero_copy_only=False)
     # Without labels there are no scores, and everything is new.
     score = np.nan_to_num(score.astype(np.float64), nan=1.0)
+    means = model.head.transform(vectors_from_arrow(vectors["vector"])).astype(np.float16)
+    weights = repetition_weights(texts["count"].to_numpy())
     return Clusters(
         ids=ids_from_arrow(texts["utterance_id"]),
-        means=model.head.transform(vectors_from_arrow(vectors["vector"])).astype(np.float16),
-        weights=repetition_weights(texts["count"].to_numpy()),
+        means=means,
+        weights=weights,
         sizes=np.ones(len(texts), np.int64),
         novelty=score,
         kept=(score <= 0).astype(np.int64),
+        isolation=weights * isolation(means, reference),
     )
 
 
-def anchors_of(model: Model) -> Clusters:
+def anchors_of(model: Model, reference: np.ndarray) -> Clusters:
     """Take the labelled and out-of-domain utterances that a model brings along as clusters."""
     n = len(model.anchors)
+    means = model.head.transform(model.anchors).astype(np.float16)
     return Clusters(
         ids=np.array([f"{i:032x}" for i in range(n)], "S32"),
-        means=model.head.transform(model.anchors).astype(np.float16),
+        means=means,
         weights=np.ones(n, np.int64),
         sizes=np.ones(n, np.int64),
         novelty=np.zeros(n),
         kept=np.zeros(n, np.int64),
+        isolation=isolation(means, reference),
     )
 
 

@@ -19,7 +19,13 @@ from discovery.intents import (
 from discovery.metric import UNLABELED
 from discovery.model import Model
 from pipelines import storage
-from pipelines.clusters import ClusterSource, anchors_of, read_largest
+from pipelines.clusters import (
+    ClusterSource,
+    LogShards,
+    anchors_of,
+    read_largest,
+    reference_of,
+)
 from pipelines.models import load_model
 from pipelines.shards import Shard, read_shard, write_shard
 from schemas import tables
@@ -35,13 +41,13 @@ class DiscoverIntents(beam.PTransform):
     Attributes:
         clusters: where they are.
         at_most: how many are taken, the largest first.
-        model: its folder.
+        log: whose clusters they are, with the model's folder.
         target: folder for the centroids.
     """
 
     clusters: list[ClusterSource]
     at_most: int
-    model: str
+    log: LogShards
     target: str
 
     def expand(self, pipeline):
@@ -49,17 +55,17 @@ class DiscoverIntents(beam.PTransform):
         return (
             pipeline
             | "Clusters" >> beam.Create([self.clusters], reshuffle=False)
-            | "Cluster" >> beam.ParDo(_Cluster(self.at_most, self.model, self.target))
+            | "Cluster" >> beam.ParDo(_Cluster(self.at_most, self.log, self.target))
         )
 
 
 class _Cluster(beam.DoFn):
-    def __init__(self, at_most: int, model: str, target: str):
-        self._at_most, self._model, self._target = at_most, model, target
+    def __init__(self, at_most: int, log: LogShards, target: str):
+        self._at_most, self._log, self._target = at_most, log, target
 
     def process(self, sources: list[ClusterSource]) -> Iterator[str]:
-        model = load_model(self._model)
-        points = read_points(sources, self._at_most, model)
+        model = load_model(self._log.model)
+        points = read_points(sources, self._at_most, model, reference_of(self._log))
         intents = discover_intents(points, model.rules)
         Metrics.counter("clusters", "clustered").inc(len(points.vectors))
         for name, count in (
@@ -73,9 +79,11 @@ class _Cluster(beam.DoFn):
         yield path
 
 
-def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) -> Points:
+def read_points(
+    sources: Sequence[ClusterSource], at_most: int, model: Model, reference: np.ndarray
+) -> Points:
     """Read what is clustered together: the largest clusters, so many, and the anchors."""
-    anchors = anchors_of(model)
+    anchors = anchors_of(model, reference)
     clusters, left_out = read_largest(sources, at_most, none=anchors.take(np.arange(0)))
     if left_out:
         Metrics.counter("clusters", "utterances_left_out").inc(left_out)
@@ -86,6 +94,7 @@ def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) ->
         novelty=np.concatenate([clusters.novelty / clusters.sizes, anchors.novelty]),
         sizes=np.concatenate([clusters.sizes, anchors.sizes]),
         kept=np.concatenate([clusters.kept, anchors.kept]),
+        isolation=np.concatenate([clusters.levels(), anchors.levels()]),
     )
 
 

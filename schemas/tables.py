@@ -177,6 +177,7 @@ def clusters_schema(dimension: int) -> pa.Schema:
         _field("size", pa.int64(), "Distinct utterances."),
         _field("novelty", pa.float64(), "Sum of their novelty scores."),
         _field("kept", pa.int64(), "How many of them are not flagged as novel."),
+        _field("isolation", pa.float64(), "Sum of their isolations, by the weights."),
     )
 
 
@@ -197,13 +198,14 @@ def visitors_schema(dimension: int) -> pa.Schema:
         _field("home", pa.int64(), "Number of the part where it lives."),
         _field("codes", pa.binary(dimension), "Mean vector, as int8."),
         _field("scale", pa.float32(), "What the codes are to be multiplied by."),
+        _field("isolation", pa.float64(), "Mean isolation of its utterances."),
     )
 
 
 NEAREST = _schema(
     "Stages linkage_…: how near the nearest cluster elsewhere is; one row for each visit.",
     _field("id", pa.string(), "As of the cluster."),
-    _field("similarity", pa.float32(), "Mean cosine."),
+    _field("similarity", pa.float32(), "Mean cosine, scaled by isolation."),
 )
 
 
