@@ -1,7 +1,6 @@
 """Clusters of the log as files: single utterances first, fewer after each round of linkage."""
 
 import dataclasses
-import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Self
@@ -10,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from discovery.intents import repetition_weights
-from discovery.isolation import isolation, reference_rows
+from discovery.isolation import isolation
 from discovery.model import Model
 from discovery.partition import Clusters
 from pipelines import storage
 from pipelines.models import load_model
-from pipelines.shards import Shard, read_first_rows
+from pipelines.reference import sample_log
+from pipelines.shards import Shard
 from pipelines.stages import Stage
 from schemas import tables
 from schemas.batches import vectors_from_arrow, vectors_to_arrow
@@ -59,31 +59,11 @@ class LogShards(ClusterSource):
         """Read a shard into the learned space."""
         folders = (self.utterances, self.vectors, self.novelty)
         texts, vectors, novelty = (storage.read_parquet(storage.join(f, name)) for f in folders)
-        return clusters_of(texts, vectors, novelty, load_model(self.model), reference_of(self))
+        return clusters_of(texts, vectors, novelty, load_model(self.model))
 
     def sample(self, rows: int) -> np.ndarray:
         """Take the first shards: as ids are hashes, these are a random sample."""
-        batches = read_first_rows(self.vectors, self.shards, rows, ["vector"])
-        head = load_model(self.model).head
-        vectors = [head.transform(vectors_from_arrow(b.column("vector"))) for b in batches]
-        return np.concatenate(vectors).astype(np.float16)
-
-
-@functools.lru_cache(maxsize=2)
-def reference_of(log: LogShards) -> np.ndarray:
-    """Return what utterances are held against for their isolation, once a process.
-
-    Returns:
-        (r, e) float32, in the learned space: of the log and of the labelled utterances that the
-        model brings along; none where similarities are not scaled.
-    """
-    model = load_model(log.model)
-    if not model.rules.scaled:
-        return np.zeros((0, len(model.head.bias_out)), np.float32)
-    known = np.flatnonzero(model.anchor_labels >= 0)
-    rows, most = reference_rows(model.anchor_labels[known])
-    anchors = model.head.transform(model.anchors[known[rows]]).astype(np.float16)
-    return np.concatenate([log.sample(most), anchors]).astype(np.float32)
+        return sample_log(self.vectors, self.shards, rows, load_model(self.model))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,23 +137,20 @@ def _largest(parts: Sequence[Clusters], at_most: int) -> Clusters:
     return everything.take(np.sort(order[:at_most]))
 
 
-def clusters_of(
-    texts: pa.Table, vectors: pa.Table, novelty: pa.Table, model: Model, reference: np.ndarray
-) -> Clusters:
+def clusters_of(texts: pa.Table, vectors: pa.Table, novelty: pa.Table, model: Model) -> Clusters:
     """Take the utterances of a shard as clusters of one."""
     score = novelty["novelty_score"].to_numpy(zero_copy_only=False)
     # Without labels there are no scores, and everything is new.
     score = np.nan_to_num(score.astype(np.float64), nan=1.0)
-    means = model.head.transform(vectors_from_arrow(vectors["vector"])).astype(np.float16)
     weights = repetition_weights(texts["count"].to_numpy())
     return Clusters(
         ids=ids_from_arrow(texts["utterance_id"]),
-        means=means,
+        means=model.head.transform(vectors_from_arrow(vectors["vector"])).astype(np.float16),
         weights=weights,
         sizes=np.ones(len(texts), np.int64),
         novelty=score,
         kept=(score <= 0).astype(np.int64),
-        isolation=weights * isolation(means, reference),
+        isolation=weights * novelty["isolation"].to_numpy(),
     )
 
 

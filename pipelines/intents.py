@@ -19,14 +19,9 @@ from discovery.intents import (
 from discovery.metric import UNLABELED
 from discovery.model import Model
 from pipelines import storage
-from pipelines.clusters import (
-    ClusterSource,
-    LogShards,
-    anchors_of,
-    read_largest,
-    reference_of,
-)
+from pipelines.clusters import ClusterSource, LogShards, anchors_of, read_largest
 from pipelines.models import load_model
+from pipelines.reference import load_reference
 from pipelines.shards import Shard, read_shard, write_shard
 from schemas import tables
 from schemas.batches import content_id, vectors_from_arrow, vectors_to_arrow
@@ -65,7 +60,8 @@ class _Cluster(beam.DoFn):
 
     def process(self, sources: list[ClusterSource]) -> Iterator[str]:
         model = load_model(self._log.model)
-        points = read_points(sources, self._at_most, model, reference_of(self._log))
+        reference = load_reference(self._log.vectors, self._log.shards, self._log.model)
+        points = read_points(sources, self._at_most, model, reference)
         intents = discover_intents(points, model.rules)
         Metrics.counter("clusters", "clustered").inc(len(points.vectors))
         for name, count in (

@@ -154,9 +154,10 @@ def vectors_schema(dimension: int) -> pa.Schema:
 
 
 NOVELTY = _schema(
-    "Stage novelty: each utterance held against the known intents.",
+    "Stage novelty: each utterance held against the known intents, and against others of the log.",
     _UTTERANCE_ID,
     *(ASSIGNMENTS.field(n) for n in ("known_intent", "known_intent_probability", "novelty_score")),
+    _field("isolation", pa.float64(), "How far it is from its nearest; 0 where that has no part."),
 )
 
 MEMBERSHIP = _schema(

@@ -14,7 +14,6 @@ from benchmarks.mixtures import draw_mixture
 from benchmarks.scale import follow, merges
 from discovery import partition
 from discovery.intents import IntentRules
-from discovery.isolation import isolation
 from discovery.linkage import average_linkage
 from discovery.metric import UNLABELED, TrainingRows, train_metric_head
 from discovery.model import EncoderIdentity, Model
@@ -81,16 +80,14 @@ def test_a_text_that_is_repeated_counts_for_more_but_not_for_all():
     clusters = clusters_of(
         pa.table(texts),
         pa.table({"vector": vectors_to_arrow(vectors)}),
-        pa.table({"novelty_score": [-1.0, 0.0, 1.0, None, None]}),
+        pa.table({"novelty_score": [-1.0, 0, 1, None, None], "isolation": np.arange(5) / 1024}),
         model,
-        reference=vectors[1:].astype(np.float32),
     )
     assert clusters.weights.tolist() == [1, 2, 3, 4, 20]
     assert clusters.sizes.tolist() == [1, 1, 1, 1, 1]
     assert clusters.kept.tolist() == [1, 1, 0, 0, 0]
     np.testing.assert_allclose(clusters.means, vectors, atol=2e-3)
-    levels = isolation(clusters.means, vectors[1:].astype(np.float32))
-    assert (levels > 0).all() and (clusters.isolation == levels * clusters.weights).all()
+    assert (clusters.levels() == np.arange(5) / 1024).all()
 
 
 def write(folder: Path, log: Clusters, files: int, order=None) -> CondensedClusters:

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import adjusted_rand_score
 
 from discovery.isolation import MAX_REFERENCE, isolation, lifted, mirrored, reference_rows
+from discovery.linkage import average_linkage
 
 
 def drawn(n: int, dimension: int = 12, seed: int = 0) -> np.ndarray:
@@ -66,3 +68,22 @@ def test_the_reference_holds_every_intent_and_most_of_it_is_the_log():
     assert counts[2] == 30 and abs(counts[0] - counts[1]) <= 1
     rows, log = reference_rows(labels[:0])
     assert len(rows) == 0 and log == MAX_REFERENCE
+
+
+def test_dense_and_loose_intents_separate_at_one_distance():
+    rng = np.random.default_rng(0)
+    loose, dense = rng.normal(size=(6, 128)), rng.normal(size=(6, 128))
+    # Every dense intent has another beside it, nearer than what a loose one holds.
+    centres = np.concatenate([loose, dense, dense + 0.5 * rng.normal(size=(6, 128))])
+    truth = np.repeat(np.arange(18), 40)
+    spread = np.where(truth < 6, 0.6, 0.05)[:, None]
+    x = centres[truth] + spread * rng.normal(size=(len(truth), 128))
+    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+
+    def best(levels) -> float:
+        tree = average_linkage(x, np.ones(len(x)), -2, levels)
+        cuts = [tree.cut(1 - cut) for cut in np.arange(0, 0.6, 0.01)]
+        return max(adjusted_rand_score(truth, cut) for cut in cuts)
+
+    assert best(None) < 0.9
+    assert best(isolation(x, x)) > 0.97
