@@ -19,6 +19,7 @@ smaller clusters count, if they look novel. All three, like `head_k_given`, hand
 to the nearest centre.
 
 Not run unless named: `pipeline_vectors`, where the head's positives are searched by vectors alone;
+`pipeline_cosine`, whose distance is not less the isolation of what it is between;
 `pipeline_sentence`, learned from the sentence vectors without the middle layer;
 `linkage`, all clusters that are large enough as they come, without anchors; `margin_k_means`,
 ADVIN's pairwise margin loss; and what users would take instead, on the encoder's vectors of the
@@ -181,6 +182,7 @@ class Space:
         settings: MetricSettings,
         views: np.ndarray | None = None,
         by_words: bool = True,
+        scaled: bool = True,
     ) -> "Space":
         """Fit stage I, learn the space and the distance, and link up to it."""
         start = time.perf_counter()
@@ -192,7 +194,7 @@ class Space:
             names, given = np.unique(task.labels[labelled], return_inverse=True)
             novelty = fit_novelty(task.train[labelled], given, len(names), seed=task.seed)
             scores = novelty.score(task.train).score
-        head, distance = learn_intent_space(rows, settings, novelty)
+        head, distance = learn_intent_space(rows, settings, novelty, scaled=scaled)
         train, test = head.transform(task.train), head.transform(task.test)
         levels = isolation_among(train, task.labels) if distance.scaled else None
         floor = 1 - max(_SEED_CUTS) * distance.value
@@ -322,6 +324,11 @@ def _pipeline_vectors(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     return _pipeline(space, task.labels)
 
 
+def _pipeline_cosine(task: Task) -> tuple[np.ndarray, dict[str, float]]:
+    settings = MetricSettings(seed=task.seed)
+    return _pipeline(Space.learn(task, settings, task.views, scaled=False), task.labels)
+
+
 def _pipeline_sentence(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     part = task.encoder.sentence_part
     views = None if task.views is None else np.stack([part(view) for view in task.views])
@@ -364,6 +371,7 @@ _RUNS = {
     "pipeline_fast": lambda task: _pipeline(task.fast, task.labels),
     "discover": _discover,
     "pipeline_vectors": _pipeline_vectors,
+    "pipeline_cosine": _pipeline_cosine,
     "pipeline_sentence": _pipeline_sentence,
     "linkage": _linkage,
     "margin_k_means": _margin_k_means,
