@@ -2,8 +2,8 @@
 
     python -m benchmarks.exactness --seeds 3 --out RESULT.json
 
-Of all sets together, 20,000 drawn by seed, in a space that is learned from them without labels, with
-distances less the isolation of what they are between.
+Of all sets together, 20,000 drawn by seed, in a space that is learned from them without labels,
+with distances less the isolation of what they are between.
 """
 
 import sys
