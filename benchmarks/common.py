@@ -23,8 +23,6 @@ import pyarrow.parquet as pq
 
 from discovery.encoder import Encoder, batches_by_length, load_encoder
 from discovery.fit import EmbeddedTexts
-from discovery.isolation import isolation, reference_rows
-from discovery.metric import UNLABELED
 from discovery.model import EncoderIdentity
 from discovery.precision import BF16, FP32, best_precision
 from discovery.text import normalise
@@ -312,19 +310,6 @@ class Results:
             "results": self.rows(),
         }
         out.write_text(json.dumps(result, indent=1) + "\n")
-
-
-def isolation_among(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the isolation (n,) of rows as `advin discover` has it, of the log and labelled ones.
-
-    Args:
-        vectors: (n, d) float32 in the learned space.
-        labels: (n,) of known intents; UNLABELED is the log.
-    """
-    labelled, log = np.flatnonzero(labels >= 0), np.flatnonzero(labels == UNLABELED)
-    rows, most = reference_rows(labels[labelled])
-    drawn = np.random.default_rng(0).permutation(log)[:most]
-    return isolation(vectors, vectors[np.concatenate([drawn, labelled[rows]])])
 
 
 def table(rows: Sequence[Mapping]) -> str:

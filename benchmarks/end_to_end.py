@@ -34,7 +34,6 @@ from benchmarks.common import (
     encode,
     encode_out_of_domain,
     encoder_identity,
-    isolation_among,
     load_utterances,
     parse_options,
     view_encoder,
@@ -214,14 +213,11 @@ def reach(task: Task, model: Model) -> dict[str, float]:
 def _points(task: Task, model: Model, score: np.ndarray) -> Points:
     """Return what is linked: the log with its novelty scores (n,), then the anchors."""
     anchors = len(model.anchors)
-    vectors = model.head.transform(np.concatenate([task.log_vectors, model.anchors]))
-    labels = np.concatenate([np.full(len(score), UNLABELED), model.anchor_labels])
     return Points(
-        vectors=vectors,
+        vectors=model.head.transform(np.concatenate([task.log_vectors, model.anchors])),
         weights=np.concatenate([repetition_weights(task.counts), np.ones(anchors)]),
-        labels=labels,
+        labels=np.concatenate([np.full(len(score), UNLABELED), model.anchor_labels]),
         novelty=np.concatenate([score, np.zeros(anchors, np.float32)]),
-        isolation=isolation_among(vectors, labels) if model.rules.scaled else None,
     )
 
 
@@ -238,7 +234,7 @@ def in_one_cluster(points: Points, truth: np.ndarray, intents: list[str]) -> np.
         than half are of the intent, and more than half of the intent's are in it.
     """
     sums = points.vectors * points.weights[:, None]
-    tree = average_linkage(sums, points.weights, 1 - _FARTHEST, points.isolation)
+    tree = average_linkage(sums, points.weights, floor=1 - _FARTHEST)
     is_of = np.array([truth == intent for intent in intents], np.int64).reshape(-1, len(truth)).T
     held = np.zeros((tree.n_leaves + len(tree.children), 1 + len(intents)), np.int64)
     held[: len(truth)] = np.column_stack([np.ones(len(truth), np.int64), is_of])

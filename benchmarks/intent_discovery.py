@@ -19,7 +19,6 @@ smaller clusters count, if they look novel. All three, like `head_k_given`, hand
 to the nearest centre.
 
 Not run unless named: `pipeline_vectors`, where the head's positives are searched by vectors alone;
-`pipeline_cosine`, whose distance is not less the isolation of what it is between;
 `pipeline_sentence`, learned from the sentence vectors without the middle layer;
 `linkage`, all clusters that are large enough as they come, without anchors; `margin_k_means`,
 ADVIN's pairwise margin loss; and what users would take instead, on the encoder's vectors of the
@@ -51,7 +50,6 @@ from benchmarks.common import (
     Utterances,
     encode,
     encoder_identity,
-    isolation_among,
     load_utterances,
     parse_options,
     view_encoder,
@@ -157,7 +155,6 @@ class Space:
         test: (m, d) those of the test split.
         distance: what was learned about distances in it.
         novelty: (n,) novelty scores of the train split; 1 without known intents.
-        isolation: (n,) of the train split, where the distance is scaled; else None.
         tree: how the train split is linked, a little beyond the learned distance.
         seconds: what learning took.
     """
@@ -166,7 +163,6 @@ class Space:
     test: np.ndarray
     distance: IntentDistance
     novelty: np.ndarray
-    isolation: np.ndarray | None
     tree: Linkage
     seconds: float
 
@@ -182,7 +178,6 @@ class Space:
         settings: MetricSettings,
         views: np.ndarray | None = None,
         by_words: bool = True,
-        scaled: bool = True,
     ) -> "Space":
         """Fit stage I, learn the space and the distance, and link up to it."""
         start = time.perf_counter()
@@ -194,12 +189,11 @@ class Space:
             names, given = np.unique(task.labels[labelled], return_inverse=True)
             novelty = fit_novelty(task.train[labelled], given, len(names), seed=task.seed)
             scores = novelty.score(task.train).score
-        head, distance = learn_intent_space(rows, settings, novelty, scaled=scaled)
+        head, distance = learn_intent_space(rows, settings, novelty)
         train, test = head.transform(task.train), head.transform(task.test)
-        levels = isolation_among(train, task.labels) if distance.scaled else None
         floor = 1 - max(_SEED_CUTS) * distance.value
-        tree = average_linkage(train, np.ones(len(train)), floor, levels)
-        return cls(train, test, distance, scores, levels, tree, time.perf_counter() - start)
+        tree = average_linkage(train, np.ones(len(train)), floor=floor)
+        return cls(train, test, distance, scores, tree, time.perf_counter() - start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,11 +318,6 @@ def _pipeline_vectors(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     return _pipeline(space, task.labels)
 
 
-def _pipeline_cosine(task: Task) -> tuple[np.ndarray, dict[str, float]]:
-    settings = MetricSettings(seed=task.seed)
-    return _pipeline(Space.learn(task, settings, task.views, scaled=False), task.labels)
-
-
 def _pipeline_sentence(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     part = task.encoder.sentence_part
     views = None if task.views is None else np.stack([part(view) for view in task.views])
@@ -347,7 +336,6 @@ def _discover(task: Task) -> tuple[np.ndarray, dict[str, float]]:
         weights=np.ones(len(space.train)),
         labels=task.labels,
         novelty=space.novelty,
-        isolation=space.isolation,
     )
     intents = discover_intents(points, intent_rules(space.distance))
     # Every utterance has an intent here: none is too far from all.
@@ -371,7 +359,6 @@ _RUNS = {
     "pipeline_fast": lambda task: _pipeline(task.fast, task.labels),
     "discover": _discover,
     "pipeline_vectors": _pipeline_vectors,
-    "pipeline_cosine": _pipeline_cosine,
     "pipeline_sentence": _pipeline_sentence,
     "linkage": _linkage,
     "margin_k_means": _margin_k_means,

@@ -54,23 +54,13 @@ _MOST |= {"evoc": 100_000, "fast_hdbscan": 10_000, "faiss_flat": 100_000}
 _FIFTH = 5
 
 
-def write_log(
-    folder: Path, vectors: np.ndarray, intents: np.ndarray, levels: np.ndarray | None = None
-) -> None:
-    """Write vectors as the stages before linkage would, and what intent each is of.
-
-    Args:
-        folder: where to.
-        vectors: (n, d) unit vectors.
-        intents: (n,) of each.
-        levels: (n,) isolation of each; None: similarities are not scaled.
-    """
+def write_log(folder: Path, vectors: np.ndarray, intents: np.ndarray) -> None:
+    """Write vectors as the stages before linkage would, and what intent each is of."""
     rows = len(vectors)
     rng = np.random.default_rng(0)
     ids = np.sort(np.array([rng.bytes(16).hex() for _ in range(rows)], "S32"))
     ones = np.ones(rows, np.int64)
-    levels = np.zeros(rows) if levels is None else levels
-    log = Clusters(ids, vectors.astype(np.float16), ones, ones, np.ones(rows), 0 * ones, levels)
+    log = Clusters(ids, vectors.astype(np.float16), ones, ones, np.ones(rows), 0 * ones)
     for start in range(0, rows, SHARD_ROWS):
         part = log.take(np.arange(start, min(start + SHARD_ROWS, rows)))
         name = f"part-{start // SHARD_ROWS:05d}.parquet"
@@ -119,8 +109,7 @@ def link_all(source: ClusterSource, floor: float) -> np.ndarray:
 
 def link(clusters: Clusters, floor: float) -> np.ndarray:
     """Link clusters on one worker."""
-    levels = clusters.levels()
-    return average_linkage(clusters.sums(), clusters.weights, floor, levels).cut(floor)
+    return average_linkage(clusters.sums(), clusters.weights, floor).cut(floor)
 
 
 def exact(folder: Path, rows: int, one_worker: int) -> dict[str, float]:

@@ -6,9 +6,6 @@ everything is linked, and the cut is the one that groups the held-out intents be
 themselves and apart from the other known ones. What is held out is made like what is new: a new
 intent has no labelled utterances, and where labels are many and the log is short, it is far smaller
 beside its neighbours than a known one with all of its labelled utterances.
-
-What is learned is how much farther two intents are apart than utterances are from their nearest
-(`discovery/isolation.py`): dense intents and loose ones separate at one such distance.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +16,6 @@ import numpy as np
 
 from discovery.agreement import plateau_centre
 from discovery.classes import nearest_centroids, sample_evenly
-from discovery.isolation import isolation
 from discovery.linkage import Linkage, average_linkage
 from discovery.metric import (
     UNLABELED,
@@ -52,16 +48,11 @@ SMALLEST_INTENT = 5
 MIN_INTENTS = 6
 
 _GRID = np.round(np.arange(0.05, 0.951, 0.01), 2)
-# Cuts whose agreement is within this share of the best one count, better ones for more. The centre
-# is about the same at 0.03 and 0.06.
-_PLATEAU = 0.1
+# Cuts whose agreement is within this share of the best one count as equally good.
+_PLATEAU = 0.03
 # A left-over cluster is smaller than this share of a neighbourhood (30 % of an intent is found in
-# one). On five train splits the ARI is the same from 0.3 to 0.7, and K is nearest at 0.5 to 0.6. At
-# scaled distances left-overs are fewer and larger: of 77 and 150 intents 85 and 156 are found at
-# 0.6, 79 and 153 at 0.8, 75 and 150 at 1, and ARI is the same.
-_SMALL_SHARE, _SMALL_SHARE_SCALED = 0.6, 0.8
-# And in a log this share of a neighbourhood makes an intent.
-_LEAST_SHARE = 0.2
+# one). On five train splits the ARI is the same from 0.3 to 0.7, and K is nearest at 0.5 to 0.6.
+_SMALL_SHARE = 0.6
 # Share of held-out utterances that the radius takes in. On end-to-end logs of clinc150 (fast, five
 # seeds, 5 % of the known flagged) ARI is 80.1 at 0.95 and 83.2 at 1.1 times that radius, novel
 # utterances found are 82 and 83 %, and of the junk 35 and 42 % are in novel intents.
@@ -74,20 +65,16 @@ class IntentDistance:
 
     Attributes:
         value: average cosine distance up to which clusters are merged.
-        scaled: whether it is less the isolation of what it is between.
         radius: largest 1 - cosine to its centroid at which an intent takes an utterance.
         small: clusters of fewer rows are left-overs.
-        least: distinct utterances of a log that make an intent.
         origin: LEARNED from labels, AGREED on by heads without them, or the DEFAULT.
         grid: (g,) cuts that were tried.
         agreement: (folds, g) `intent_f1` of each held-out fold at each cut.
     """
 
     value: float
-    scaled: bool
     radius: float
     small: int
-    least: int
     origin: str
     grid: np.ndarray
     agreement: np.ndarray
@@ -101,7 +88,6 @@ class Fold:
         labels: (n,) of the rows, those held out among them.
         held: (n,) whether a row's intent is held out.
         space: (n, d) the rows in the space of the head.
-        scaled: whether similarities are scaled by isolation.
         tree: how they are linked.
         agreement: (g,) `intent_f1` at each cut of the grid.
     """
@@ -109,7 +95,6 @@ class Fold:
     labels: np.ndarray
     held: np.ndarray
     space: np.ndarray
-    scaled: bool
     tree: Linkage
     agreement: list[float]
 
@@ -120,26 +105,24 @@ class Fold:
         held_out: np.ndarray,
         settings: MetricSettings,
         doubt: Callable[[TrainingRows], TrainingRows] | None,
-        scaled: bool,
     ) -> "Fold":
         """Hold some intents out, train a head without them, and link all rows."""
         labels, held = rows.labels, np.isin(rows.labels, held_out)
         told = replace(rows, labels=np.where(held, UNLABELED, labels))
         head = train_metric_head(told if doubt is None else doubt(told), settings)
         space = head.transform(rows.vectors)
-        levels = isolation(space, space) if scaled else None
-        tree = average_linkage(space, np.ones(len(space)), 1 - float(_GRID[-1]), levels)
+        tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
         known = labels >= 0
         agreement = [
             intent_f1(tree.cut(1 - float(cut))[known], labels[known], held[known]) for cut in _GRID
         ]
-        return cls(labels, held, space, scaled, tree, agreement)
+        return cls(labels, held, space, tree, agreement)
 
     def reach(self, distance: float) -> float:
         """Return the distance to the nearest large cluster that covers the held-out rows."""
         clusters = self.tree.cut(1 - distance)
         told = np.where(self.held, UNLABELED, self.labels)
-        small = _smallest(default_neighbours(self.space, told), self.scaled)
+        small = _smallest(default_neighbours(self.space, told))
         _, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
         large = counts[index] >= small
         large = large if large.any() else np.ones_like(large)
@@ -152,7 +135,6 @@ def held_out_folds(
     rows: TrainingRows,
     settings: MetricSettings,
     doubt: Callable[[TrainingRows], TrainingRows] | None = None,
-    scaled: bool = True,
 ) -> list[Callable[[], Fold]]:
     """Return what there is to learn a distance from, to be run `at_once` with what else there is.
 
@@ -161,7 +143,6 @@ def held_out_folds(
         settings: of the head that the distance is for, its number of neighbours among them.
         doubt: given rows, the labels of some of which are hidden, it marks what looks like none of
             those left as DOUBTED, as the rows of that head are marked.
-        scaled: whether similarities are scaled by isolation.
 
     Returns:
         none with fewer than `MIN_INTENTS` intents of two labelled utterances.
@@ -190,7 +171,7 @@ def held_out_folds(
 
     def fold(held_out: np.ndarray) -> Callable[[], Fold]:
         kept = _thinned(sample.labels, {intent: most[intent] for intent in held_out}, random)
-        return partial(Fold.learn, sample.take(kept), held_out, settings, doubt, scaled)
+        return partial(Fold.learn, sample.take(kept), held_out, settings, doubt)
 
     return [fold(held_out) for held_out in parts]
 
@@ -212,18 +193,7 @@ def intent_distance(
     else:
         origin, value = (DEFAULT, DEFAULT_INTENT_DISTANCE) if stable is None else (AGREED, stable)
         radius = _RADIUS_SHARE * value
-    # Without folds the distance is one of the cosine alone: nothing says how to scale it.
-    scaled = bool(learned) and learned[0].scaled
-    return IntentDistance(
-        value=value,
-        scaled=scaled,
-        radius=radius,
-        small=_smallest(neighbours, scaled),
-        least=max(SMALLEST_INTENT, int(_LEAST_SHARE * neighbours)),
-        origin=origin,
-        grid=_GRID,
-        agreement=agreement,
-    )
+    return IntentDistance(value, radius, _smallest(neighbours), origin, _GRID, agreement)
 
 
 def intent_f1(clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:
@@ -270,5 +240,5 @@ def _pairs(groups: np.ndarray, weights: np.ndarray, held: np.ndarray) -> float:
     return float((out * (out + 2 * rest) - own).sum() / 2)
 
 
-def _smallest(neighbours: int, scaled: bool) -> int:
-    return max(2, round((_SMALL_SHARE_SCALED if scaled else _SMALL_SHARE) * neighbours))
+def _smallest(neighbours: int) -> int:
+    return max(2, round(_SMALL_SHARE * neighbours))

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from discovery.classes import class_means
-from discovery.distance import DEFAULT, LEARNED, IntentDistance
+from discovery.distance import DEFAULT, LEARNED, SMALLEST_INTENT, IntentDistance
 from discovery.domains import learn_domain_distance
 from discovery.intent_space import learn_intent_space
 from discovery.intents import OUT_OF_DOMAIN, IntentRules
@@ -129,8 +129,7 @@ def intent_rules(
     return IntentRules(
         distance=distance.value,
         radius=distance.radius,
-        scaled=distance.scaled,
-        min_size=distance.least,
+        min_size=max(SMALLEST_INTENT, distance.small // 3),
         clustering=clustering,
     )
 
@@ -153,9 +152,7 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, choices: FitSettings
     novelty = None
     if known:
         novelty = fit_novelty(labeled, data.labels, known, ood_vectors=ood, seed=seed)
-    # HDBSCAN merges by the cosine alone.
-    scaled = choices.clustering == "linkage"
-    head, distance = learn_intent_space(data.rows(), choices.metric, novelty, ood, scaled)
+    head, distance = learn_intent_space(data.rows(), choices.metric, novelty, ood)
     means = encoder.sentence_part(class_means(labeled, data.labels, known))
     domain_distance = learn_domain_distance(means, data.domains, seed)
     return Model(

@@ -37,7 +37,6 @@ def learn_intent_space(
     settings: MetricSettings,
     novelty: NoveltyModel | None,
     ood: np.ndarray | None = None,
-    scaled: bool = True,
 ) -> tuple[MetricHead, IntentDistance]:
     """Learn the metric head, and the distance at which intents separate in its space.
 
@@ -49,7 +48,6 @@ def learn_intent_space(
         settings: of the head.
         novelty: stage I, fitted to the labelled rows; None without known intents.
         ood: (o, d) vectors of texts that belong to no intent, if stage I was given any.
-        scaled: whether a distance learned from labels may be scaled by isolation.
     """
     neighbours = settings.neighbours
     if not neighbours and labels_suffice(rows.labels):
@@ -64,7 +62,7 @@ def learn_intent_space(
         refitted = novelty.refitted(told.vectors[given], compact, ood, settings.seed)
         return _doubted(told, refitted)
 
-    folds = held_out_folds(rows, settings, doubt, scaled)
+    folds = held_out_folds(rows, settings, doubt)
     stable = None
     if not folds:
         found = stable_clusters(rows, settings)

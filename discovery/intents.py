@@ -59,7 +59,6 @@ class Points:
         novelty: (n,) novelty scores, above 0 flagged; only those of the log are looked at.
         sizes: (n,) distinct utterances in each; None: one.
         kept: (n,) how many of them are not flagged; None: by their novelty.
-        isolation: (n,) mean isolations, where the rules are `scaled`; else None.
     """
 
     vectors: np.ndarray
@@ -68,7 +67,6 @@ class Points:
     novelty: np.ndarray
     sizes: np.ndarray | None = None
     kept: np.ndarray | None = None
-    isolation: np.ndarray | None = None
 
     def log_counts(self, clusters: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return what of the log is in each of n clusters.
@@ -94,8 +92,6 @@ class IntentRules:
     Attributes:
         distance: average cosine distance up to which clusters are merged: the learned one.
         radius: largest 1 - cosine to its centroid at which an intent takes an utterance.
-        scaled: whether the distance is less the isolation of what it is between
-            (`discovery/isolation.py`).
         min_size: distinct utterances of the log that make a novel intent.
         clustering: exact average linkage, or HDBSCAN.
         junk_odds: a cluster is junk when the odds that an out-of-domain example is in it are at
@@ -108,7 +104,6 @@ class IntentRules:
 
     distance: float
     radius: float
-    scaled: bool = False
     min_size: int = 5
     clustering: Literal["linkage", "density"] = "linkage"
     junk_odds: float = 2.0
@@ -221,7 +216,7 @@ def _clusters(points: Points, rules: IntentRules) -> np.ndarray:
     if rules.clustering == "density":
         return _numbered(density_clusters(points.vectors, rules.distance, rules.min_size))
     sums = points.vectors * points.weights[:, None]
-    tree = average_linkage(sums, points.weights, 1 - rules.distance, points.isolation)
+    tree = average_linkage(sums, points.weights, floor=1 - rules.distance)
     clusters = _numbered(tree.cut(1 - rules.distance))
     held = _held(points, clusters)
     usual = _usual(held, rules)

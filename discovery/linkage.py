@@ -11,9 +11,6 @@ bounds, which merges only lower, and few similarities are ever computed exactly.
 
 Of a part of all clusters, those merges can be made that are certain (TeraHAC, arXiv 2308.03578): it
 is enough to know for each how near the nearest cluster elsewhere is. That, too, merges only lower.
-
-The similarity may be locally scaled (`discovery/isolation.py`): still a mean over pairs, so all of
-this holds.
 """
 
 from collections.abc import Iterator
@@ -21,8 +18,6 @@ from dataclasses import dataclass
 
 import faiss
 import numpy as np
-
-from discovery.isolation import lifted, mirrored
 
 # Neighbours remembered for each cluster. More cost memory, fewer cost searches.
 _NEIGHBOURS = 16
@@ -81,9 +76,7 @@ class Linkage:
         return int(np.searchsorted(-self.similarities, -similarity, side="right"))
 
 
-def average_linkage(
-    sums: np.ndarray, weights: np.ndarray, floor: float, levels: np.ndarray | None = None
-) -> Linkage:
+def average_linkage(sums: np.ndarray, weights: np.ndarray, floor: float) -> Linkage:
     """Link clusters given as sums (n, d) of unit vectors and their numbers (n,).
 
     Merges are found down to a mean similarity of `floor`. Ties break by the smaller leaf, but equal
@@ -94,21 +87,15 @@ def average_linkage(
         sums: (n, d) of any float type.
         weights: (n,) positive.
         floor: the least similarity of a merge.
-        levels: (n,) mean isolation of each, by which similarities are scaled; None: they are not.
 
     Raises:
         ValueError: if there is not one positive weight for each sum.
     """
-    outside = np.full(np.shape(sums)[:1], -np.inf)
-    return certain_linkage(sums, weights, floor, outside, levels)[0]
+    return certain_linkage(sums, weights, floor, np.full(np.shape(sums)[:1], -np.inf))[0]
 
 
 def certain_linkage(
-    sums: np.ndarray,
-    weights: np.ndarray,
-    floor: float,
-    outside: np.ndarray,
-    levels: np.ndarray | None = None,
+    sums: np.ndarray, weights: np.ndarray, floor: float, outside: np.ndarray
 ) -> tuple[Linkage, np.ndarray]:
     """Make those merges of `average_linkage` that would be made with all others at hand, too.
 
@@ -117,7 +104,6 @@ def certain_linkage(
         weights: (n,) positive.
         floor: the least similarity of a merge.
         outside: (n,) how similar each is at most to a cluster that is not among these, to 5e-4.
-        levels: (n,) mean isolation of each, by which similarities are scaled; None: they are not.
 
     Returns:
         the tree; and the smallest leaves of clusters that have a partner, here or elsewhere, down
@@ -132,8 +118,7 @@ def certain_linkage(
             f"sums of shape {sums.shape}, but weights of shape {weights.shape}, the smallest "
             f"{weights.min(initial=np.inf)}: give each cluster one positive weight"
         )
-    levels = np.zeros(len(sums)) if levels is None else np.asarray(levels, np.float64)
-    forest = _Forest(_Sums(sums, weights, levels * weights), floor, outside)
+    forest = _Forest(_Sums(sums, weights), floor, outside)
     forest.merge_equal()
     while forest.merge_round():
         pass
@@ -141,13 +126,10 @@ def certain_linkage(
 
 
 class _Sums:
-    """Sums, weights, and sums of isolation by slot.
+    """Sums and weights by slot. Leaves stay where they are; only merged sums take new room."""
 
-    Leaves stay where they are; only merged sums take new room.
-    """
-
-    def __init__(self, leaves: np.ndarray, weights: np.ndarray, isolation: np.ndarray):
-        self.leaves, self.weights, self.isolation = leaves, weights, isolation
+    def __init__(self, leaves: np.ndarray, weights: np.ndarray):
+        self.leaves, self.weights = leaves, weights
         # Half as many rows as leaves are enough, and the system hands out only those in use.
         self.merged = np.empty((len(leaves) // 2, leaves.shape[1]))
         self.at = np.full(len(leaves), -1)
@@ -167,10 +149,6 @@ class _Sums:
             means[part] = self.of(slots[part]) / self.weights[slots[part], None]
         return means
 
-    def levels(self, slots: np.ndarray) -> np.ndarray:
-        """Return (len(slots),) float64 mean isolations."""
-        return self.isolation[slots] / self.weights[slots]
-
     def similarity(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Return the exact similarities of pairs of slots.
 
@@ -181,7 +159,7 @@ class _Sums:
         for part in _chunks(len(one)):
             product = np.einsum("ij,ij->i", self.of(one[part]), self.of(other[part]))
             result[part] = product / (self.weights[one[part]] * self.weights[other[part]])
-        return result + (self.levels(one) + self.levels(other)) / 2
+        return result
 
     def add(self, keep: np.ndarray, drop: np.ndarray) -> None:
         """Add the slots `drop` to the slots `keep`."""
@@ -195,7 +173,6 @@ class _Sums:
             self.merged[at] = self.of(a) + self.of(b)
             self.at[a], self.at[b] = at, -1
             self.weights[a] += self.weights[b]
-            self.isolation[a] += self.isolation[b]
 
 
 class _Forest:
@@ -303,12 +280,13 @@ class _Forest:
 
     def _search(self, rows: np.ndarray) -> None:
         """Find the nearest living clusters of some rows anew."""
-        everything = lifted(self.sums.means(self.living), self.sums.levels(self.living))
+        everything = self.sums.means(self.living)
         k = min(_NEIGHBOURS + 1, len(self.living))
         queries = np.searchsorted(self.living, rows)
         for part in _chunks(len(rows), 8 * _CHUNK):
-            asking = mirrored(everything[queries[part]])
-            found, at = faiss.knn(asking, everything, k, metric=faiss.METRIC_INNER_PRODUCT)
+            found, at = faiss.knn(
+                everything[queries[part]], everything, k, metric=faiss.METRIC_INNER_PRODUCT
+            )
             self._remember(rows[part], self.living[at], found.astype(np.float64) + _SEARCH_ERROR)
 
     def _search_double(self, rows: np.ndarray) -> None:
@@ -320,8 +298,6 @@ class _Forest:
             for other in _chunks(len(self.living)):
                 slots = self.living[other]
                 found[:, other] = means @ self.sums.of(slots).T / self.sums.weights[slots]
-                found[:, other] += self.sums.levels(slots) / 2
-            found += self.sums.levels(rows[part])[:, None] / 2
             at = np.argpartition(-found, k - 1, axis=1)[:, :k]
             at = np.take_along_axis(
                 at, np.argsort(-np.take_along_axis(found, at, axis=1), axis=1), axis=1

@@ -11,13 +11,12 @@ visited.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import faiss
 import numpy as np
 import torch
 
-from discovery.isolation import lifted, mirrored
 from discovery.linkage import certain_linkage
 
 # Clusters that a cell should hold; and in the last rounds, when what still waits is near to those
@@ -48,8 +47,6 @@ class Clusters:
         sizes: (n,) int64, distinct utterances.
         novelty: (n,) float64, sum of their novelty scores.
         kept: (n,) int64, how many of them are not flagged.
-        isolation: (n,) float64, sum of their isolations, by the weights; 0 where similarities are
-            not scaled.
     """
 
     ids: np.ndarray
@@ -58,19 +55,10 @@ class Clusters:
     sizes: np.ndarray
     novelty: np.ndarray
     kept: np.ndarray
-    isolation: np.ndarray
 
     def columns(self) -> tuple[np.ndarray, ...]:
         """Return the attributes in their order."""
-        return tuple(getattr(self, field.name) for field in fields(self))
-
-    def levels(self) -> np.ndarray:
-        """Return (n,) float64, mean isolations."""
-        return self.isolation / self.weights
-
-    def lifted(self) -> np.ndarray:
-        """Return (n, d + 2) float32, the means for inner products that are scaled similarities."""
-        return lifted(self.means.astype(np.float32), self.levels())
+        return self.ids, self.means, self.weights, self.sizes, self.novelty, self.kept
 
     def sums(self) -> np.ndarray:
         """Return (n, d) float32, the sums that the means are of."""
@@ -190,20 +178,19 @@ def best_outside(residents: np.ndarray, visitors: np.ndarray) -> tuple[np.ndarra
     """Return how similar each resident's nearest visitor is, and each visitor's nearest resident.
 
     Args:
-        residents: (r, d + 2) float32 mean vectors, `lifted`.
-        visitors: (v, d + 2) float32 mean vectors, `lifted`.
+        residents: (r, d) float32 mean vectors.
+        visitors: (v, d) float32 mean vectors.
 
     Returns:
         (r,) and (v,) float32; -inf where there is none.
     """
     of_residents = np.full(len(residents), -np.inf, np.float32)
     of_visitors = np.full(len(visitors), -np.inf, np.float32)
-    asking = mirrored(visitors)
     for i in range(0, len(residents), _BLOCK):
         # Here torch is nearly twice as fast as numpy.
         here = torch.from_numpy(residents[i : i + _BLOCK])
         for j in range(0, len(visitors), _BLOCK):
-            similarity = here @ torch.from_numpy(asking[j : j + _BLOCK]).T
+            similarity = here @ torch.from_numpy(visitors[j : j + _BLOCK]).T
             for best, axis in ((of_residents[i : i + _BLOCK], 1), (of_visitors[j : j + _BLOCK], 0)):
                 np.maximum(best, similarity.amax(dim=axis).numpy(), out=best)
     return of_residents, of_visitors
@@ -225,7 +212,7 @@ def merge_certain(
     """
     weights = clusters.weights.astype(np.float64)
     sums = clusters.sums()
-    tree, waiting = certain_linkage(sums, weights, floor, outside, clusters.levels())
+    tree, waiting = certain_linkage(sums, weights, floor, outside)
     # A label is the smallest row of a cluster, and rows are sorted by id.
     first, into = np.unique(tree.cut(-np.inf), return_inverse=True)
     order = np.argsort(into, kind="stable")
@@ -242,6 +229,5 @@ def merge_certain(
         sizes=total(clusters.sizes),
         novelty=total(clusters.novelty),
         kept=total(clusters.kept),
-        isolation=total(clusters.isolation),
     )
     return merged, into, np.isin(first, waiting)

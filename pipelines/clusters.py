@@ -9,13 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from discovery.intents import repetition_weights
-from discovery.isolation import isolation
 from discovery.model import Model
 from discovery.partition import Clusters
 from pipelines import storage
 from pipelines.models import load_model
-from pipelines.reference import sample_log
-from pipelines.shards import Shard
+from pipelines.shards import Shard, read_first_rows
 from pipelines.stages import Stage
 from schemas import tables
 from schemas.batches import vectors_from_arrow, vectors_to_arrow
@@ -63,7 +61,10 @@ class LogShards(ClusterSource):
 
     def sample(self, rows: int) -> np.ndarray:
         """Take the first shards: as ids are hashes, these are a random sample."""
-        return sample_log(self.vectors, self.shards, rows, load_model(self.model))
+        batches = read_first_rows(self.vectors, self.shards, rows, ["vector"])
+        head = load_model(self.model).head
+        vectors = [head.transform(vectors_from_arrow(b.column("vector"))) for b in batches]
+        return np.concatenate(vectors).astype(np.float16)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,30 +143,26 @@ def clusters_of(texts: pa.Table, vectors: pa.Table, novelty: pa.Table, model: Mo
     score = novelty["novelty_score"].to_numpy(zero_copy_only=False)
     # Without labels there are no scores, and everything is new.
     score = np.nan_to_num(score.astype(np.float64), nan=1.0)
-    weights = repetition_weights(texts["count"].to_numpy())
     return Clusters(
         ids=ids_from_arrow(texts["utterance_id"]),
         means=model.head.transform(vectors_from_arrow(vectors["vector"])).astype(np.float16),
-        weights=weights,
+        weights=repetition_weights(texts["count"].to_numpy()),
         sizes=np.ones(len(texts), np.int64),
         novelty=score,
         kept=(score <= 0).astype(np.int64),
-        isolation=weights * novelty["isolation"].to_numpy(),
     )
 
 
-def anchors_of(model: Model, reference: np.ndarray) -> Clusters:
+def anchors_of(model: Model) -> Clusters:
     """Take the labelled and out-of-domain utterances that a model brings along as clusters."""
     n = len(model.anchors)
-    means = model.head.transform(model.anchors).astype(np.float16)
     return Clusters(
         ids=np.array([f"{i:032x}" for i in range(n)], "S32"),
-        means=means,
+        means=model.head.transform(model.anchors).astype(np.float16),
         weights=np.ones(n, np.int64),
         sizes=np.ones(n, np.int64),
         novelty=np.zeros(n),
         kept=np.zeros(n, np.int64),
-        isolation=isolation(means, reference),
     )
 
 

@@ -297,10 +297,10 @@ def _run_discovery(workspace: Workspace, log: Embedded, model: str, max_linked: 
     )
 
     def score(pipeline, stage: Stage) -> None:
-        pipeline | Shards(log.shards) | ScoreNovelty(log, stage.path(), model)
+        pipeline | Shards(log.shards) | ScoreNovelty(log.vectors, stage.path(), model)
 
     def cluster(pipeline, stage: Stage) -> None:
-        pipeline | DiscoverIntents(condensed, max_linked, shards, stage.path())
+        pipeline | DiscoverIntents(condensed, max_linked, model, stage.path())
 
     def assign(pipeline, stage: Stage) -> None:
         sources = AssignSources(log.vectors, clusters.path(), model)

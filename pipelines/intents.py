@@ -19,9 +19,8 @@ from discovery.intents import (
 from discovery.metric import UNLABELED
 from discovery.model import Model
 from pipelines import storage
-from pipelines.clusters import ClusterSource, LogShards, anchors_of, read_largest
+from pipelines.clusters import ClusterSource, anchors_of, read_largest
 from pipelines.models import load_model
-from pipelines.reference import load_reference
 from pipelines.shards import Shard, read_shard, write_shard
 from schemas import tables
 from schemas.batches import content_id, vectors_from_arrow, vectors_to_arrow
@@ -36,13 +35,13 @@ class DiscoverIntents(beam.PTransform):
     Attributes:
         clusters: where they are.
         at_most: how many are taken, the largest first.
-        log: whose clusters they are, with the model's folder.
+        model: its folder.
         target: folder for the centroids.
     """
 
     clusters: list[ClusterSource]
     at_most: int
-    log: LogShards
+    model: str
     target: str
 
     def expand(self, pipeline):
@@ -50,18 +49,17 @@ class DiscoverIntents(beam.PTransform):
         return (
             pipeline
             | "Clusters" >> beam.Create([self.clusters], reshuffle=False)
-            | "Cluster" >> beam.ParDo(_Cluster(self.at_most, self.log, self.target))
+            | "Cluster" >> beam.ParDo(_Cluster(self.at_most, self.model, self.target))
         )
 
 
 class _Cluster(beam.DoFn):
-    def __init__(self, at_most: int, log: LogShards, target: str):
-        self._at_most, self._log, self._target = at_most, log, target
+    def __init__(self, at_most: int, model: str, target: str):
+        self._at_most, self._model, self._target = at_most, model, target
 
     def process(self, sources: list[ClusterSource]) -> Iterator[str]:
-        model = load_model(self._log.model)
-        reference = load_reference(self._log.vectors, self._log.shards, self._log.model)
-        points = read_points(sources, self._at_most, model, reference)
+        model = load_model(self._model)
+        points = read_points(sources, self._at_most, model)
         intents = discover_intents(points, model.rules)
         Metrics.counter("clusters", "clustered").inc(len(points.vectors))
         for name, count in (
@@ -75,11 +73,9 @@ class _Cluster(beam.DoFn):
         yield path
 
 
-def read_points(
-    sources: Sequence[ClusterSource], at_most: int, model: Model, reference: np.ndarray
-) -> Points:
+def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) -> Points:
     """Read what is clustered together: the largest clusters, so many, and the anchors."""
-    anchors = anchors_of(model, reference)
+    anchors = anchors_of(model)
     clusters, left_out = read_largest(sources, at_most, none=anchors.take(np.arange(0)))
     if left_out:
         Metrics.counter("clusters", "utterances_left_out").inc(left_out)
@@ -90,7 +86,6 @@ def read_points(
         novelty=np.concatenate([clusters.novelty / clusters.sizes, anchors.novelty]),
         sizes=np.concatenate([clusters.sizes, anchors.sizes]),
         kept=np.concatenate([clusters.kept, anchors.kept]),
-        isolation=np.concatenate([clusters.levels(), anchors.levels()]),
     )
 
 

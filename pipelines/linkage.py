@@ -20,7 +20,6 @@ from apache_beam.pvalue import AsSingleton
 
 from discovery import partition
 from discovery.intents import IntentRules, condensing_floors
-from discovery.isolation import lifted
 from discovery.partition import (
     Clusters,
     Coarse,
@@ -254,11 +253,11 @@ class _Search(beam.DoFn):
             return
         residents = Clusters.joined(living)
         storage.write_parquet(_cell(self._cells, part), clusters_to_arrow(residents))
-        here = residents.lifted()
-        best = np.full(len(here), -np.inf, np.float32)
+        means = residents.means.astype(np.float32)
+        best = np.full(len(means), -np.inf, np.float32)
         told: list[pa.Table] = []
         for visitors in _in_blocks(b for b in batches if _visits(b)):
-            of_residents, of_visitors = best_outside(here, _lifted(visitors))
+            of_residents, of_visitors = best_outside(means, _coarse(visitors).vectors())
             np.maximum(best, of_residents, out=best)
             told.append(
                 visitors.select(["id", "home"]).append_column("near", pa.array(of_visitors))
@@ -319,15 +318,13 @@ def _visitors(clusters: Clusters, home: np.ndarray) -> pa.Table:
     kind = schema.field("codes").type
     codes = pa.FixedSizeBinaryArray.from_buffers(kind, len(home), buffers)
     ids = ids_to_arrow(clusters.ids)
-    numbers = (coarse.scales, clusters.levels())
-    return pa.table([ids, pa.array(home), codes, *map(pa.array, numbers)], schema=schema)
+    return pa.table([ids, pa.array(home), codes, pa.array(coarse.scales)], schema=schema)
 
 
-def _lifted(visitors: pa.Table) -> np.ndarray:
+def _coarse(visitors: pa.Table) -> Coarse:
     codes = visitors["codes"].combine_chunks()
     values = np.frombuffer(codes.buffers()[1], np.int8).reshape(-1, codes.type.byte_width)
-    coarse = Coarse(values[codes.offset :][: len(codes)], visitors["scale"].to_numpy())
-    return lifted(coarse.vectors(), visitors["isolation"].to_numpy())
+    return Coarse(values[codes.offset :][: len(codes)], visitors["scale"].to_numpy())
 
 
 def _groups(keys: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -154,10 +154,9 @@ def vectors_schema(dimension: int) -> pa.Schema:
 
 
 NOVELTY = _schema(
-    "Stage novelty: each utterance held against the known intents, and against others of the log.",
+    "Stage novelty: each utterance held against the known intents.",
     _UTTERANCE_ID,
     *(ASSIGNMENTS.field(n) for n in ("known_intent", "known_intent_probability", "novelty_score")),
-    _field("isolation", pa.float64(), "How far it is from its nearest; 0 where that has no part."),
 )
 
 MEMBERSHIP = _schema(
@@ -178,7 +177,6 @@ def clusters_schema(dimension: int) -> pa.Schema:
         _field("size", pa.int64(), "Distinct utterances."),
         _field("novelty", pa.float64(), "Sum of their novelty scores."),
         _field("kept", pa.int64(), "How many of them are not flagged as novel."),
-        _field("isolation", pa.float64(), "Sum of their isolations, by the weights."),
     )
 
 
@@ -199,14 +197,13 @@ def visitors_schema(dimension: int) -> pa.Schema:
         _field("home", pa.int64(), "Number of the part where it lives."),
         _field("codes", pa.binary(dimension), "Mean vector, as int8."),
         _field("scale", pa.float32(), "What the codes are to be multiplied by."),
-        _field("isolation", pa.float64(), "Mean isolation of its utterances."),
     )
 
 
 NEAREST = _schema(
     "Stages linkage_…: how near the nearest cluster elsewhere is; one row for each visit.",
     _field("id", pa.string(), "As of the cluster."),
-    _field("similarity", pa.float32(), "Mean cosine, scaled by isolation."),
+    _field("similarity", pa.float32(), "Mean cosine."),
 )
 
 

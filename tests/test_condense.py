@@ -49,7 +49,6 @@ def log() -> Clusters:
                 sizes=np.ones(ROWS, np.int64),
                 novelty=rng.normal(size=ROWS),
                 kept=rng.integers(0, 2, ROWS),
-                isolation=rng.integers(0, 100, ROWS) / 1024,
             )
         ]
     )
@@ -80,14 +79,13 @@ def test_a_text_that_is_repeated_counts_for_more_but_not_for_all():
     clusters = clusters_of(
         pa.table(texts),
         pa.table({"vector": vectors_to_arrow(vectors)}),
-        pa.table({"novelty_score": [-1.0, 0, 1, None, None], "isolation": np.arange(5) / 1024}),
+        pa.table({"novelty_score": [-1.0, 0.0, 1.0, None, None]}),
         model,
     )
     assert clusters.weights.tolist() == [1, 2, 3, 4, 20]
     assert clusters.sizes.tolist() == [1, 1, 1, 1, 1]
     assert clusters.kept.tolist() == [1, 1, 0, 0, 0]
     np.testing.assert_allclose(clusters.means, vectors, atol=2e-3)
-    assert (clusters.levels() == np.arange(5) / 1024).all()
 
 
 def write(folder: Path, log: Clusters, files: int, order=None) -> CondensedClusters:
@@ -122,8 +120,7 @@ def test_it_is_exact_linkage_but_for_cells_that_were_not_visited(log, tmp_path):
     assert len(rounds(workspace)) >= 2 and len(left.ids) <= 1500
     floor = 1 - RULES.distance
     weights = left.weights.astype(float)
-    sums = left.means.astype(float) * weights[:, None]
-    cut = average_linkage(sums, weights, floor, left.levels()).cut(floor)
+    cut = average_linkage(left.means.astype(float) * weights[:, None], weights, floor).cut(floor)
     cluster_of = dict(zip(left.ids.tolist(), cut.tolist(), strict=True))
     into: dict[bytes, bytes] = {}
     for gone, kept in merges(workspace):
@@ -132,7 +129,7 @@ def test_it_is_exact_linkage_but_for_cells_that_were_not_visited(log, tmp_path):
     found = follow(log.ids.tolist(), into, cluster_of)
     weights = log.weights.astype(float)
     sums = log.means.astype(float) * weights[:, None]
-    exact = average_linkage(sums, weights, floor, log.levels()).cut(floor)
+    exact = average_linkage(sums, weights, floor).cut(floor)
     assert adjusted_rand_score(exact, found) >= 0.99
 
 

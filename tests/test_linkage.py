@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster
 from scipy.cluster.hierarchy import linkage as scipy_linkage
-from scipy.spatial.distance import squareform
 from sklearn.metrics import adjusted_rand_score
 
 from discovery.linkage import average_linkage
@@ -28,12 +27,6 @@ def scipy_labels(x: np.ndarray, cut: float) -> np.ndarray:
     return fcluster(tree, cut, "distance")
 
 
-def scipy_scaled(x: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """The tree at scaled distances; as scipy takes none below 0, all are larger by 1."""
-    distances = 2 - x @ x.T - (levels[:, None] + levels) / 2
-    return scipy_linkage(squareform(distances, checks=False), "average")
-
-
 @settings(deadline=None, max_examples=60)
 @given(st.integers(2, 80), st.integers(2, 12), st.integers(0, 10_000))
 def test_it_is_scipys_average_linkage(n, dimension, seed):
@@ -47,31 +40,12 @@ def test_it_is_scipys_average_linkage(n, dimension, seed):
         assert adjusted_rand_score(tree.cut(1 - cut), scipy_labels(x, cut)) == 1
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.integers(2, 80), st.integers(2, 12), st.integers(0, 10_000))
-def test_scaled_by_isolation_it_is_scipys_of_scaled_distances(n, dimension, seed):
-    x, levels = mixture(n, dimension, seed=seed), np.random.default_rng(seed).random(n)
-    tree = average_linkage(x, np.ones(n), -2, levels)
-    expected = scipy_scaled(x, levels)
-    np.testing.assert_allclose(2 - tree.similarities, expected[:, 2], atol=1e-9)
-    for cut in (0, *CUTS):
-        found = tree.cut(1 - cut)
-        assert adjusted_rand_score(found, fcluster(expected, 1 + cut, "distance")) == 1
-    # All alike, they only move the cut.
-    plain, alike = (average_linkage(x, np.ones(n), -2, level) for level in (None, np.ones(n) / 4))
-    np.testing.assert_array_equal(plain.children, alike.children)
-    np.testing.assert_allclose(plain.similarities + 0.25, alike.similarities, atol=1e-12)
-
-
 def test_searches_that_the_lists_cannot_answer():
     # Many more points than a list holds, so that lists run dry and are searched anew.
     x = mixture(1500, dimension=24, groups=3)
     tree = average_linkage(x, np.ones(len(x)), floor=-2)
     for cut in CUTS:
         assert adjusted_rand_score(tree.cut(1 - cut), scipy_labels(x, cut)) == 1
-    levels = np.repeat([0.0, 0.3, 0.05], 500)
-    tree = average_linkage(x, np.ones(len(x)), -2, levels)
-    np.testing.assert_allclose(2 - tree.similarities, scipy_scaled(x, levels)[:, 2], atol=1e-9)
 
 
 def test_weights_are_repeated_rows():

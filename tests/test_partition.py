@@ -1,7 +1,5 @@
 """discovery/partition.py against brute force and against exact linkage of everything."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -34,15 +32,13 @@ def drawn(n: int, dimension: int = 8, groups: int = 6, seed: int = 0) -> Cluster
         sizes=np.ones(n, np.int64),
         novelty=rng.normal(size=n),
         kept=rng.integers(0, 2, n),
-        isolation=rng.integers(0, 300, n) / 1024.0,
     )
 
 
 def whole_tree(clusters: Clusters) -> set[frozenset[int]]:
     """All clusters that exact average linkage ever makes, as sets of rows."""
     weights = clusters.weights.astype(float)
-    sums = clusters.means.astype(float) * weights[:, None]
-    tree = average_linkage(sums, weights, -2, clusters.levels())
+    tree = average_linkage(clusters.means.astype(float) * weights[:, None], weights, floor=-2)
     nodes = [frozenset([row]) for row in range(tree.n_leaves)]
     for a, b in tree.children:
         nodes.append(nodes[a] | nodes[b])
@@ -55,14 +51,13 @@ def test_what_is_merged_in_a_part_is_merged_in_the_whole(n, dimension, parts, se
     clusters = drawn(n, dimension, seed=seed)
     nodes = whole_tree(clusters)
     part = np.random.default_rng(seed).integers(0, parts, n)
-    x, levels = clusters.means.astype(float), clusters.levels()
-    similarity = x @ x.T + (levels[:, None] + levels) / 2
+    x = clusters.means.astype(float)
     for one in range(parts):
         here, there = np.flatnonzero(part == one), np.flatnonzero(part != one)
         here = here[np.argsort(clusters.ids[here])]
         if not len(here):
             continue
-        outside = similarity[np.ix_(here, there)].max(axis=1, initial=-np.inf)
+        outside = (x[here] @ x[there].T).max(axis=1, initial=-np.inf)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(linkage, "_TIED", 0)
             _, into, _ = merge_certain(clusters.take(here), outside, floor=-2)
@@ -75,7 +70,7 @@ def test_a_part_that_is_all_there_is_gives_the_exact_answer():
     merged, into, waits = merge_certain(clusters, np.full(300, -np.inf), floor=0.5)
     weights = clusters.weights.astype(float)
     sums = clusters.means.astype(float) * weights[:, None]
-    label = average_linkage(sums, weights, 0.5, clusters.levels()).cut(0.5)
+    label = average_linkage(sums, weights, 0.5).cut(0.5)
     np.testing.assert_array_equal(clusters.ids[label], merged.ids[into])
     for row in range(len(merged.ids)):
         rows = into == row
@@ -90,9 +85,7 @@ def test_a_part_that_is_all_there_is_gives_the_exact_answer():
 def test_one_with_a_nearer_one_elsewhere_waits():
     means = np.array([[1, 0], [0.8, 0.6]], np.float16)
     ones = np.ones(2, np.int64)
-    two = Clusters(
-        np.array(["0" * 32, "1" * 32], "S32"), means, ones, ones, ones * 0.0, ones, ones * 0.0
-    )
+    two = Clusters(np.array(["0" * 32, "1" * 32], "S32"), means, ones, ones, ones * 0.0, ones)
     alone, _, _ = merge_certain(two, np.array([0.7, 0.7]), floor=0.5)
     assert len(alone.ids) == 1
     both, into, waits = merge_certain(two, np.array([0.7, 0.9]), floor=0.5)
@@ -103,25 +96,22 @@ def test_one_waits_while_another_is_as_near_as_the_floor():
     means = np.eye(3, dtype=np.float16)
     ones = np.ones(3, np.int64)
     ids = np.array([f"{i:032x}" for i in range(3)], "S32")
-    three = Clusters(ids, means, ones, ones, ones * 0.0, ones, ones * 0.0)
+    three = Clusters(ids, means, ones, ones, ones * 0.0, ones)
     _, into, waits = merge_certain(three, np.array([0.3, 0.6, -np.inf]), floor=0.5)
     assert into.tolist() == [0, 1, 2] and waits.tolist() == [False, True, False]
 
 
 def test_equal_vectors_on_two_workers_do_not_wait_for_each_other():
     same = drawn(40, 8, seed=1)
-    same = same.take(np.zeros(40, int))
-    same = replace(same, ids=drawn(40, 8, seed=1).ids, isolation=0 * same.isolation)
+    same = Clusters.joined([Clusters(same.ids, same.means[[0] * 40], *same.columns()[2:])])
     merged, _, _ = merge_certain(same, np.full(40, 1 + 1e-6), floor=0.5)
     assert len(merged.ids) == 1
 
 
 def test_nearest_of_residents_and_visitors(monkeypatch):
     monkeypatch.setattr(module, "_BLOCK", 7)
-    drawn_here, drawn_there = drawn(40, seed=40), drawn(23, seed=23)
-    residents, visitors = drawn_here.lifted(), drawn_there.lifted()
-    similarity = drawn_here.means.astype(np.float32) @ drawn_there.means.astype(np.float32).T
-    similarity += (drawn_here.levels()[:, None] + drawn_there.levels()) / 2
+    residents, visitors = (drawn(n, seed=n).means.astype(np.float32) for n in (40, 23))
+    similarity = residents @ visitors.T
     here, there = best_outside(residents, visitors)
     np.testing.assert_allclose(here, similarity.max(axis=1), atol=1e-6)
     np.testing.assert_allclose(there, similarity.max(axis=0), atol=1e-6)

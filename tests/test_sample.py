@@ -12,22 +12,14 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from run_tables import read_tables
 from stage_names import STAGES
 
-from discovery.distance import LEARNED
-from discovery.isolation import MAX_REFERENCE, isolation
-from discovery.partition import Clusters
-from pipelines.clusters import LogShards
 from pipelines.evaluate import evaluate
 from pipelines.fit import Embedded, FitInputs, read_training_data
 from pipelines.inputs import Columns
-from pipelines.intents import read_points
-from pipelines.models import load_model
-from pipelines.reference import load_reference
 from pipelines.report import read_run
 from pipelines.stages import Stage
 from runners.cli import main
@@ -145,25 +137,6 @@ def test_the_fit_reads_each_text_beside_its_vector_and_label(sample, encoder):
     intent_of = {row["text"]: row["intent"] for row in csv_rows(EXAMPLES / "known.csv")}
     found = dict(zip(data.labeled.texts, (data.intents[i] for i in data.labels), strict=True))
     assert found.items() <= intent_of.items() and len(found) > 500
-
-
-def test_utterances_are_held_against_the_log_and_the_labels(sample):
-    ingest, embed, novelty = (
-        Stage(str(sample / "stages" / name)) for name in ("ingest", "embed", "novelty")
-    )
-    paths = (ingest.path(), embed.path(), novelty.path())
-    log = LogShards(*paths, ingest.shards, str(sample / "model"))
-    model = load_model(log.model)
-    assert model.rules.scaled and model.origins["intent_distance"] == LEARNED
-    clusters = Clusters.joined([log.read(name) for name in log.names()])
-    reference = load_reference(log.vectors, log.shards, log.model)
-    labelled = np.count_nonzero(model.anchor_labels >= 0)
-    # All of a log that is small.
-    assert len(reference) == len(clusters.ids) + labelled < MAX_REFERENCE
-    points = read_points([log], len(clusters.ids), model, reference)
-    np.testing.assert_array_equal(points.isolation, isolation(points.vectors, reference))
-    anchors = points.isolation[len(clusters.ids) :]
-    assert 0 < np.median(anchors) < np.median(clusters.levels()) < 0.3
 
 
 def test_counts_add_up(sample):
