@@ -18,11 +18,13 @@ from discovery.agreement import plateau_centre
 from discovery.classes import nearest_centroids, sample_evenly
 from discovery.linkage import Linkage, average_linkage
 from discovery.metric import (
+    DOUBTED,
     UNLABELED,
     MetricSettings,
     TrainingRows,
     default_neighbours,
     labelled_weight,
+    labels_suffice,
     train_metric_head,
 )
 
@@ -44,8 +46,6 @@ _MAX_LABELLED_ROWS = 4_000
 _FOLDS = 3
 # Fewer distinct utterances than this are never a novel intent, and none that is held out has fewer.
 SMALLEST_INTENT = 5
-# Fewer intents with two labelled utterances than this say too little about a distance.
-MIN_INTENTS = 6
 
 _GRID = np.round(np.arange(0.05, 0.951, 0.01), 2)
 # Cuts whose agreement is within this share of the best one count as equally good.
@@ -85,7 +85,8 @@ class Fold:
     """Rows linked in the space of a head that has not seen the labels of some intents.
 
     Attributes:
-        labels: (n,) of the rows, those held out among them.
+        labels: (n,) of the rows, those held out among them; DOUBTED where stage I, told of all
+            labels, takes a row for none of theirs.
         held: (n,) whether a row's intent is held out.
         space: (n, d) the rows in the space of the head.
         tree: how they are linked.
@@ -108,13 +109,15 @@ class Fold:
     ) -> "Fold":
         """Hold some intents out, train a head without them, and link all rows."""
         labels, held = rows.labels, np.isin(rows.labels, held_out)
-        told = replace(rows, labels=np.where(held, UNLABELED, labels))
+        told = replace(rows, labels=np.where(held | (labels < 0), UNLABELED, labels))
         head = train_metric_head(told if doubt is None else doubt(told), settings)
         space = head.transform(rows.vectors)
         tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
-        known = labels >= 0
+        sure = labels != UNLABELED
+        shares = _shares(labels, held)[sure]
         agreement = [
-            intent_f1(tree.cut(1 - float(cut))[known], labels[known], held[known]) for cut in _GRID
+            intent_f1(tree.cut(1 - float(cut))[sure], labels[sure], held[sure], shares)
+            for cut in _GRID
         ]
         return cls(labels, held, space, tree, agreement)
 
@@ -139,18 +142,18 @@ def held_out_folds(
     """Return what there is to learn a distance from, to be run `at_once` with what else there is.
 
     Args:
-        rows: what the metric head learns from.
+        rows: what the metric head learns from, what looks like no known intent DOUBTED.
         settings: of the head that the distance is for, its number of neighbours among them.
         doubt: given rows, the labels of some of which are hidden, it marks what looks like none of
             those left as DOUBTED, as the rows of that head are marked.
 
     Returns:
-        none with fewer than `MIN_INTENTS` intents of two labelled utterances.
+        none where `labels_suffice` says no.
     """
+    if not labels_suffice(rows.labels):
+        return []
     intents, counts = np.unique(rows.labels[rows.labels >= 0], return_counts=True)
     usable = intents[counts >= 2]
-    if len(usable) < MIN_INTENTS:
-        return []
     random = np.random.default_rng(settings.seed)
     sample = rows.take(_sample(rows.labels, random))
     parts = np.array_split(random.permutation(usable), _FOLDS)
@@ -196,18 +199,36 @@ def intent_distance(
     return IntentDistance(value, radius, _smallest(neighbours), origin, _GRID, agreement)
 
 
-def intent_f1(clusters: np.ndarray, labels: np.ndarray, held: np.ndarray) -> float:
+def intent_f1(
+    clusters: np.ndarray, labels: np.ndarray, held: np.ndarray, shares: np.ndarray
+) -> float:
     """Return the F1 of clusters over the pairs of rows of which at least one is held out.
 
     A pair counts for the product of its rows' shares of their intents, so that a large intent
     counts for no more than a small one. Pairs of two other rows are left out: the head has seen
-    their labels.
+    their labels, or nobody knows them.
+
+    Args:
+        clusters: (n,) of the rows.
+        labels: (n,) of the rows; those that are DOUBTED are of none of the held-out intents.
+        held: (n,) bool, whether a row's intent is held out.
+        shares: (n,) float64, what a row is of its intent.
+    """
+    groupings = (np.stack([clusters, labels]), clusters, labels)
+    together, clustered, alike = (_pairs(of, shares, held) for of in groupings)
+    return 2 * together / (clustered + alike) if clustered + alike else 1.0
+
+
+def _shares(labels: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """Return what each row (n,) is of its intent: a labelled one of those that have its label.
+
+    A doubted one is of a new intent, which has as many as one that is held out: labelled ones, and
+    those of the log, which are what the known intents have there, on average.
     """
     _, intent, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    share = 1 / sizes[intent]
-    groupings = (np.stack([clusters, intent]), clusters, intent)
-    together, clustered, alike = (_pairs(of, share, held) for of in groupings)
-    return 2 * together / (clustered + alike) if clustered + alike else 1.0
+    known, held_out = (len(np.unique(labels[rows])) for rows in (labels >= 0, held))
+    new = np.count_nonzero(labels == UNLABELED) / known + np.count_nonzero(held) / held_out
+    return np.where(labels == DOUBTED, 1 / new, 1 / sizes[intent])
 
 
 def _sample(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:

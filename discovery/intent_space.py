@@ -3,11 +3,13 @@
 The metric head takes near utterances for one intent. Beside a known intent that draws new ones into
 it: where labels are many, most neighbours of a new intent's utterance are labelled ones. So what
 stage I doubts is not pulled towards labelled utterances. When the distance is learned, stage I is
-fitted anew to the intents that are not held out: those that are get the same doubt as new ones.
+fitted anew to the intents that are not held out: those that are get the same doubt as new ones; and
+what it doubts, told of all intents, is what those that are held out are not to be merged with.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,17 +64,15 @@ def learn_intent_space(
         refitted = novelty.refitted(told.vectors[given], compact, ood, settings.seed)
         return _doubted(told, refitted)
 
-    folds = held_out_folds(rows, settings, doubt)
+    # Doubted at once, so on one thread: the last bits of scores follow the number of threads.
+    [marked] = at_once([partial(_doubted, rows, novelty)])
+    folds = held_out_folds(marked, settings, doubt)
     stable = None
     if not folds:
         found = stable_clusters(rows, settings)
         settings, stable = replace(settings, neighbours=found.neighbours), found.distance
 
-    def head() -> MetricHead:
-        # Doubted here, on one thread: the last bits of scores follow the number of threads.
-        return train_metric_head(_doubted(rows, novelty), settings)
-
-    pieces: list[Callable[[], Any]] = [head, *folds]
+    pieces: list[Callable[[], Any]] = [partial(train_metric_head, marked, settings), *folds]
     trained, *learned = at_once(pieces)
     return trained, intent_distance(settings.neighbours, learned, stable)
 

@@ -7,24 +7,27 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from discovery import distance
+from discovery.agreement import ari, contingency
 from discovery.distance import (
     AGREED,
     DEFAULT,
     DEFAULT_INTENT_DISTANCE,
     LEARNED,
-    MIN_INTENTS,
     held_out_folds,
     intent_distance,
     intent_f1,
 )
+from discovery.intent_space import learn_intent_space
 from discovery.linkage import average_linkage
 from discovery.metric import (
     DOUBTED,
+    UNLABELED,
     MetricSettings,
     TrainingRows,
     default_neighbours,
     train_metric_head,
 )
+from discovery.novelty import fit_novelty
 from discovery.processors import at_once
 
 FAST = MetricSettings(hidden=64, steps=40, refresh=20, batch=128)
@@ -65,6 +68,11 @@ rows = st.lists(
 )
 
 
+def f1(clusters, labels, held):
+    """`intent_f1` with each row's share of its intent."""
+    return intent_f1(clusters, labels, held, 1 / np.bincount(labels)[labels])
+
+
 @given(rows)
 # Where no pair counts, sums of thirds must not leave a little over.
 @example([(0, 0, False), (0, 0, False), (0, 0, False), (0, 1, False), (1, 2, True)])
@@ -79,14 +87,14 @@ def test_intent_f1_weighs_the_pairs_that_touch_a_held_out_row(given_rows):
             clustered, alike = clustered + pair * one, alike + pair * same
             both += pair * (one and same)
     expected = 2 * both / (clustered + alike) if clustered + alike else 1.0
-    assert intent_f1(clusters, labels, held) == pytest.approx(expected)
+    assert f1(clusters, labels, held) == pytest.approx(expected)
 
 
 def test_intent_f1_sees_a_held_out_intent_merged_into_a_known_one():
     labels = np.array([0, 0, 1, 1])
     held = labels == 1
-    assert intent_f1(labels, labels, held) == 1
-    assert intent_f1(np.zeros(4, int), labels, held) < 0.6
+    assert f1(labels, labels, held) == 1
+    assert f1(np.zeros(4, int), labels, held) < 0.6
 
 
 def test_intent_f1_does_not_depend_on_how_large_an_intent_is():
@@ -94,10 +102,18 @@ def test_intent_f1_does_not_depend_on_how_large_an_intent_is():
     held = np.ones(48, bool)
     merged = np.where(labels == 2, 1, labels)
     larger = np.repeat(np.arange(48), np.where(labels == 0, 10, 1))
-    assert intent_f1(merged, labels, held) < 0.8
-    assert intent_f1(merged[larger], labels[larger], held[larger]) == pytest.approx(
-        intent_f1(merged, labels, held), abs=0.01
+    assert f1(merged, labels, held) < 0.8
+    assert f1(merged[larger], labels[larger], held[larger]) == pytest.approx(
+        f1(merged, labels, held), abs=0.01
     )
+
+
+def test_a_doubted_row_is_of_an_intent_as_large_as_one_held_out():
+    # Two known intents with two labelled rows each, one of them held out, and six in the log.
+    labels = np.array([0, 0, 1, 1] + 6 * [UNLABELED] + 10 * [DOUBTED])
+    shares = distance._shares(labels, labels == 1)
+    assert (shares[:4] == 1 / 2).all()
+    assert shares[labels == DOUBTED] == pytest.approx(1 / (6 / 2 + 2))
 
 
 def test_learned_distance_finds_the_number_of_intents():
@@ -196,7 +212,26 @@ def test_large_data_are_sampled_with_every_intent(monkeypatch):
     assert counts.sum() == 60 and counts.min() >= 3
 
 
-@pytest.mark.parametrize("known", [0, 1, MIN_INTENTS - 1])
+def test_new_intents_beside_each_known_one_are_not_merged_with_it():
+    """Known intents lie far apart, each among four new ones: only stage I knows of those."""
+    random = np.random.default_rng(1)
+    centres = np.repeat(random.normal(size=(5, 24)), 5, axis=0) + random.normal(size=(25, 24))
+    truth = np.tile(np.arange(25), 30)
+    vectors = centres[truth] + 0.6 * random.normal(size=(len(truth), 24))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    labelled = (truth % 5 == 0) & (np.arange(len(truth)) // 25 % 3 == 0)
+    rows = TrainingRows(vectors, np.where(labelled, truth // 5, UNLABELED))
+    settings = replace(FAST, neighbours=20)
+    novelty = fit_novelty(vectors[labelled], truth[labelled] // 5, 5)
+    head, learned = learn_intent_space(rows, settings, novelty)
+    by_labels = intent_distance(20, at_once(held_out_folds(rows, settings)))
+    tree = average_linkage(head.transform(vectors), np.ones(len(vectors)), 0.0)
+    found, merged = (ari(contingency(truth, tree.cut(1 - by.value))) for by in (learned, by_labels))
+    assert learned.origin == by_labels.origin == LEARNED
+    assert found > merged + 0.2
+
+
+@pytest.mark.parametrize("known", [0, 1, 3])
 def test_too_few_intents_give_the_default(known):
     vectors, _, labels = intents()
     labels = np.where(labels < known, labels, -1)
