@@ -2,10 +2,11 @@
 
 A head pulls the labelled utterances it has seen together far more than those of an intent it
 knows nothing of. So known intents are held out in turn: a head is trained without their labels,
-everything is linked, and the cut is the one that groups the held-out intents best, both among
-themselves and apart from the other known ones. What is held out is made like what is new: a new
-intent has no labelled utterances, and where labels are many and the log is short, it is far smaller
-beside its neighbours than a known one with all of its labelled utterances.
+everything is linked, and the cut is the one that groups the held-out intents best: each in one,
+apart from the other known ones, and apart from what stage I takes for new. Where few intents are
+known, most of what they may be merged with has no label. What is held out is made like what is new:
+a new intent has no labelled utterances, and where labels are many and the log is short, it is far
+smaller beside its neighbours than a known one with all of its labelled utterances.
 """
 
 from collections.abc import Callable, Mapping, Sequence
