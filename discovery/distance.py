@@ -224,12 +224,15 @@ def _shares(labels: np.ndarray, held: np.ndarray) -> np.ndarray:
     """Return what each row (n,) is of its intent: a labelled one of those that have its label.
 
     A doubted one is of a new intent, which has as many as one that is held out: labelled ones, and
-    those of the log, which are what the known intents have there, on average.
+    those of the log, which are what the known intents have there, on average. But stage I is less
+    sure than labels are: new intents count by the share of all intents that they are, fully where
+    hardly any is known, little where most are.
     """
     _, intent, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     known, held_out = (len(np.unique(labels[rows])) for rows in (labels >= 0, held))
-    new = np.count_nonzero(labels == UNLABELED) / known + np.count_nonzero(held) / held_out
-    return np.where(labels == DOUBTED, 1 / new, 1 / sizes[intent])
+    size = np.count_nonzero(labels == UNLABELED) / known + np.count_nonzero(held) / held_out
+    new = np.count_nonzero(labels == DOUBTED) / size
+    return np.where(labels == DOUBTED, new / (new + known) / size, 1 / sizes[intent])
 
 
 def _sample(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -4,7 +4,7 @@ The metric head takes near utterances for one intent. Beside a known intent that
 it: where labels are many, most neighbours of a new intent's utterance are labelled ones. So what
 stage I doubts is not pulled towards labelled utterances. When the distance is learned, stage I is
 fitted anew to the intents that are not held out: those that are get the same doubt as new ones; and
-what it doubts, told of all intents, is what those that are held out are not to be merged with.
+what it flags, told of all intents, is what those that are held out are not to be merged with.
 """
 
 from collections.abc import Callable
@@ -65,8 +65,10 @@ def learn_intent_space(
         return _doubted(told, refitted)
 
     # Doubted at once, so on one thread: the last bits of scores follow the number of threads.
-    [marked] = at_once([partial(_doubted, rows, novelty)])
-    folds = held_out_folds(marked, settings, doubt)
+    marked, flagged = at_once(
+        [partial(_doubted, rows, novelty), partial(_doubted, rows, novelty, above=0.0)]
+    )
+    folds = held_out_folds(flagged, settings, doubt)
     stable = None
     if not folds:
         found = stable_clusters(rows, settings)
@@ -77,11 +79,13 @@ def learn_intent_space(
     return trained, intent_distance(settings.neighbours, learned, stable)
 
 
-def _doubted(rows: TrainingRows, novelty: NoveltyModel | None) -> TrainingRows:
-    """Mark as DOUBTED what looks like no known intent; nothing where none is known."""
+def _doubted(
+    rows: TrainingRows, novelty: NoveltyModel | None, above: float = _DOUBT
+) -> TrainingRows:
+    """Mark as DOUBTED what scores above this, so looks like no known intent; if any is known."""
     if novelty is None:
         return rows
     marked = rows.labels.copy()
     rest = np.flatnonzero(rows.labels < 0)
-    marked[rest[novelty.score(rows.vectors[rest]).score > _DOUBT]] = DOUBTED
+    marked[rest[novelty.score(rows.vectors[rest]).score > above]] = DOUBTED
     return replace(rows, labels=marked)
