@@ -38,6 +38,7 @@ from benchmarks.common import (
     parse_options,
     view_encoder,
 )
+from discovery.coherence import incoherent, least_coherence
 from discovery.domains import link_domains
 from discovery.evaluation import Found, Truth, evaluate_discovery, recovery
 from discovery.fit import (
@@ -50,10 +51,18 @@ from discovery.fit import (
     fit_model,
     needs_views,
 )
-from discovery.intents import NOVEL, Points, assign, discover_intents, repetition_weights
+from discovery.intents import (
+    NOVEL,
+    Intents,
+    Points,
+    assign,
+    discover_intents,
+    repetition_weights,
+)
 from discovery.linkage import average_linkage
 from discovery.metric import UNLABELED
 from discovery.model import EncoderIdentity, Model
+from pipelines.describe import DOCUMENTS
 
 SETS = ("clinc150", "massive_en")
 NOISE = DATA / "irc_chat" / "utterances.parquet"
@@ -172,7 +181,7 @@ def run(task: Task, model: Model, flagged: float | None) -> dict[str, float]:
         score = score - np.quantile(np.repeat(score[is_known], task.counts[is_known]), 1 - flagged)
     points = _points(task, model, score)
     intents = discover_intents(points, model.rules)
-    assigned, _ = assign(points.vectors[: len(score)], intents)
+    assigned = _coherent(task, model, intents, assign(points.vectors[: len(score)], intents)[0])
     domains = _domains(task, model, intents.kinds, assigned)
     in_one = assigned >= 0
     truth = Truth(
@@ -219,6 +228,22 @@ def _points(task: Task, model: Model, score: np.ndarray) -> Points:
         labels=np.concatenate([np.full(len(score), UNLABELED), model.anchor_labels]),
         novelty=np.concatenate([score, np.zeros(anchors, np.float32)]),
     )
+
+
+def _coherent(task: Task, model: Model, intents: Intents, assigned: np.ndarray) -> np.ndarray:
+    """Return (n,) the assigned intents, -1 where one is no intent, as stage taxonomy decides."""
+    assert model.novelty is not None
+    anchors = model.encoder.sentence_part(model.anchors)
+    order = np.random.default_rng(0).permutation(len(assigned))
+    rows = [order[assigned[order] == i][:DOCUMENTS] for i in range(len(intents.kinds))]
+    scored = model.novelty.strangeness(task.log_vectors)
+    junk = incoherent(
+        [model.encoder.sentence_part(task.log_vectors[r]) for r in rows],
+        intents.kinds == NOVEL,
+        np.array([scored[r].mean() if len(r) else 0.0 for r in rows]),
+        least_coherence(anchors, model.anchor_labels),
+    )
+    return np.where((assigned >= 0) & junk[assigned], -1, assigned)
 
 
 def in_one_cluster(points: Points, truth: np.ndarray, intents: list[str]) -> np.ndarray:

@@ -89,6 +89,16 @@ class NoveltyModel:
         probability = 1 / (1 + np.exp(-np.clip(slope * score + intercept, -30, 30)))
         return NoveltyScores(score.astype(np.float32), best, probability.astype(np.float32))
 
+    def strangeness(self, vectors: np.ndarray) -> np.ndarray:
+        """Return how far vectors (n, d) are from all intents, in spreads of known utterances (n,).
+
+        By the relative Mahalanobis distance alone: nothing else tells text that was not meant for
+        the system from a new intent.
+        """
+        distance = self.scorers.mahalanobis.distances(vectors.astype(np.float32)).min(axis=1)
+        middle, spread = self.scales[:, SCORES.index("mahalanobis")]
+        return (distance - middle) / spread
+
     def refitted(
         self, vectors: np.ndarray, labels: np.ndarray, ood: np.ndarray | None, seed: int
     ) -> "NoveltyModel":

@@ -1,4 +1,4 @@
-"""Stage taxonomy: link the intents into domains, name both, and write the two tables."""
+"""Stage taxonomy: drop what is no intent, link the others into domains, name and write both."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
+from discovery.coherence import incoherent, least_coherence
 from discovery.domains import MAX_INTENTS, link_domains
-from discovery.model import EncoderIdentity, Model
+from discovery.model import Model
 from discovery.naming import Documents, IntentName, exemplars, name_domains, name_intents
 from pipelines import storage
 from pipelines.describe import mean_distance
@@ -67,8 +68,9 @@ class _Build(beam.DoFn):
 
     def process(self, described: Described) -> Iterator[int]:
         model = load_model(self._model)
-        found = read_found(described, model.encoder)
-        intents, domains = build_taxonomy(found, model)
+        found = read_found(described, model)
+        junk = are_junk(found, model)
+        intents, domains = build_taxonomy(found.take(np.flatnonzero(~junk)), model)
         only = Shard(0, 1)
         write_shard(self._intents, only, intents)
         write_shard(self._domains, only, domains)
@@ -76,6 +78,7 @@ class _Build(beam.DoFn):
             novel = sum(table.column("is_novel").to_pylist())
             Metrics.counter("taxonomy", f"known_{name}_named").inc(table.num_rows - novel)
             Metrics.counter("taxonomy", f"novel_{name}_named").inc(novel)
+        Metrics.counter("taxonomy", "incoherent_intents").inc(int(np.count_nonzero(junk)))
         yield intents.num_rows
 
 
@@ -90,6 +93,7 @@ class Found:
         radii: (k,) float32.
         sizes: (k, 3) int64: distinct utterances, rows, summed distance.
         documents: of each, its sample; vectors are the sentence vectors.
+        strangeness: (k,) mean `NoveltyModel.strangeness` of the sample; 0 without labels or sample.
     """
 
     ids: list[str]
@@ -98,9 +102,17 @@ class Found:
     radii: np.ndarray
     sizes: np.ndarray
     documents: list[Documents]
+    strangeness: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "Found":
+        """Return some of the intents."""
+        columns = (getattr(self, field.name) for field in dataclasses.fields(self))
+        return Found(
+            *(c[rows] if isinstance(c, np.ndarray) else [c[i] for i in rows] for c in columns)
+        )
 
 
-def read_found(described: Described, encoder: EncoderIdentity) -> Found:
+def read_found(described: Described, model: Model) -> Found:
     """Read what the stages before left.
 
     Raises:
@@ -119,8 +131,10 @@ def read_found(described: Described, encoder: EncoderIdentity) -> Found:
             f"{len(keep)} intents were found, but at most {MAX_INTENTS} can be linked and named: "
             "the learned distance does not suit this log; give labelled intents with --labeled"
         )
-    documents = _read_documents(described, encoder)
-    none = Documents([], np.zeros(0), np.zeros((0, encoder.sentence_dimension), np.float32))
+    samples = _read_samples(described, model)
+    length = model.encoder.sentence_dimension
+    none = _Sample(Documents([], np.zeros(0), np.zeros((0, length), np.float32)), 0.0)
+    kept_samples = [samples.get(int(i), none) for i in keep]
     kept = table.take(pa.array(keep))
     return Found(
         ids=kept["intent_id"].to_pylist(),
@@ -128,12 +142,19 @@ def read_found(described: Described, encoder: EncoderIdentity) -> Found:
         centroids=vectors_from_arrow(kept["centroid"]),
         radii=kept["radius"].to_numpy(),
         sizes=sizes[keep],
-        documents=[documents.get(int(i), none) for i in keep],
+        documents=[sample.documents for sample in kept_samples],
+        strangeness=np.array([sample.strangeness for sample in kept_samples]),
     )
 
 
-def _read_documents(described: Described, encoder: EncoderIdentity) -> dict[int, Documents]:
-    documents: dict[int, Documents] = {}
+@dataclasses.dataclass(frozen=True)
+class _Sample:
+    documents: Documents
+    strangeness: float
+
+
+def _read_samples(described: Described, model: Model) -> dict[int, _Sample]:
+    samples: dict[int, _Sample] = {}
     for number in range(described.document_shards):
         batch = read_shard(described.documents, Shard(number, described.document_shards))
         intents = batch.column("intent").to_numpy()
@@ -141,12 +162,24 @@ def _read_documents(described: Described, encoder: EncoderIdentity) -> dict[int,
         for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
             rows = batch.slice(start, stop - start)
             vectors = np.frombuffer(b"".join(rows.column("vector").to_pylist()), np.float16)
-            documents[int(intents[start])] = Documents(
+            vectors = vectors.reshape(-1, model.encoder.dimension)
+            documents = Documents(
                 texts=rows.column("text").to_pylist(),
                 weights=rows.column("count").to_numpy(),
-                vectors=encoder.sentence_part(vectors.reshape(-1, encoder.dimension)),
+                vectors=model.encoder.sentence_part(vectors),
             )
-    return documents
+            scored = None if model.novelty is None else model.novelty.strangeness(vectors)
+            strangeness = 0.0 if scored is None else float(scored.mean())
+            samples[int(intents[start])] = _Sample(documents, strangeness)
+    return samples
+
+
+def are_junk(found: Found, model: Model) -> np.ndarray:
+    """Tell which novel intents (k,) hang together in the learned space only."""
+    least = least_coherence(model.encoder.sentence_part(model.anchors), model.anchor_labels)
+    novel = np.array([label is None for label in found.known], bool)
+    samples = [documents.vectors for documents in found.documents]
+    return incoherent(samples, novel, found.strangeness, least)
 
 
 def build_taxonomy(found: Found, model: Model) -> tuple[pa.RecordBatch, pa.RecordBatch]:

@@ -113,9 +113,7 @@ def test_a_doubted_row_is_of_an_intent_as_large_as_one_held_out():
     labels = np.array([0, 0, 1, 1] + 6 * [UNLABELED] + 10 * [DOUBTED])
     shares = distance._shares(labels, labels == 1)
     assert (shares[:4] == 1 / 2).all()
-    size = 6 / 2 + 2
-    # Ten rows make two new intents, so half of the four.
-    assert shares[labels == DOUBTED] == pytest.approx(1 / 2 / size)
+    assert shares[labels == DOUBTED] == pytest.approx(1 / (6 / 2 + 2))
 
 
 def test_learned_distance_finds_the_number_of_intents():

@@ -12,14 +12,18 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from run_tables import read_tables
 from stage_names import STAGES
 
+from discovery.coherence import incoherent, least_coherence
+from discovery.intents import OUT_OF_DOMAIN
 from pipelines.evaluate import evaluate
 from pipelines.fit import Embedded, FitInputs, read_training_data
 from pipelines.inputs import Columns
+from pipelines.models import load_model
 from pipelines.report import read_run
 from pipelines.stages import Stage
 from runners.cli import main
@@ -89,6 +93,22 @@ def test_known_intents_and_junk_are_not_reported_as_novel(evaluation, sample):
     assert evaluation.metrics["junk_in_novel"] < 0.05
     labels = {r["name"] for r in read(sample, "intents") if not r["is_novel"]}
     assert len(labels) == 16
+
+
+def test_what_is_no_intent_is_told_from_what_nobody_has_named(sample):
+    """Lines of chat that came out as one cluster; and each known intent, had it no label."""
+    model = load_model(str(sample / "model"))
+    labels = model.anchor_labels
+    groups = [np.flatnonzero(labels == intent) for intent in range(len(model.intents))]
+    groups += np.array_split(np.flatnonzero(labels == OUT_OF_DOMAIN), 4)
+    vectors = model.encoder.sentence_part(model.anchors)
+    found = incoherent(
+        [vectors[rows] for rows in groups],
+        np.ones(len(groups), bool),
+        np.array([model.novelty.strangeness(model.anchors[rows]).mean() for rows in groups]),
+        least_coherence(vectors, labels),
+    )
+    assert found.tolist() == 16 * [False] + 4 * [True]
 
 
 def test_planted_domains_are_separated(sample):
