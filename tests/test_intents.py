@@ -101,6 +101,8 @@ def test_a_cluster_that_looks_known_is_not_novel_though_it_holds_no_label():
         (-0.5, 0, 10, True),  # less like known ones than they are, and where are its labels?
         (-1.5, 0, 10, False),  # as well known as they are
         (-0.5, 5, 10, False),  # half as many labels as others have
+        (-0.5, 0, 4, True),  # four at least are expected, and chance rarely leaves none
+        (-0.5, 1, 4, False),  # but one more often
         (-0.5, 0, 1, False),  # no more than chance: others have few, too
     ],
 )
