@@ -42,6 +42,8 @@ class _Assemble(beam.DoFn):
         self._sources, self._target = sources, target
         self._novel = Metrics.counter("assignments", "novel_utterances")
         self._rows = Metrics.counter("assignments", "rows_accounted")
+        self._assigned = Metrics.counter("assignments", "in_an_intent")
+        self._unassigned = Metrics.counter("assignments", "in_no_intent")
 
     def setup(self) -> None:
         path = storage.join(self._sources.centroids, CENTROIDS)
@@ -49,7 +51,7 @@ class _Assemble(beam.DoFn):
         columns = ["intent_id", "is_novel", "domain_id"]
         rows = read_shard(self._sources.intents, Shard(0, 1), columns).to_pylist()
         found = {row["intent_id"]: row for row in rows}
-        # In the order of the centroids, which membership counts by.
+        # In the order of the centroids, which membership counts by; some turned out to be none.
         self._intents = [found.get(i, dict.fromkeys(columns)) for i in ids]
 
     def process(self, shard: Shard) -> Iterator[str]:
@@ -62,6 +64,9 @@ class _Assemble(beam.DoFn):
         write_shard(self._target, shard, table)
         self._rows.inc(int(table.column("count").to_numpy().sum()))
         self._novel.inc(table.column("is_novel").to_pylist().count(True))
+        unassigned = table.column("intent_id").null_count
+        self._unassigned.inc(unassigned)
+        self._assigned.inc(table.num_rows - unassigned)
         yield shard.name
 
 

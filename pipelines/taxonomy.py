@@ -106,9 +106,14 @@ class Found:
 
     def take(self, rows: np.ndarray) -> "Found":
         """Return some of the intents."""
-        columns = (getattr(self, field.name) for field in dataclasses.fields(self))
         return Found(
-            *(c[rows] if isinstance(c, np.ndarray) else [c[i] for i in rows] for c in columns)
+            ids=[self.ids[i] for i in rows],
+            known=[self.known[i] for i in rows],
+            centroids=self.centroids[rows],
+            radii=self.radii[rows],
+            sizes=self.sizes[rows],
+            documents=[self.documents[i] for i in rows],
+            strangeness=self.strangeness[rows],
         )
 
 

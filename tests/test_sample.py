@@ -175,6 +175,13 @@ def test_counts_add_up(sample):
     assert sum(d["size"] for d in read(sample, "domains")) == sum(
         i["size"] for i in read(sample, "intents") if i["domain_id"]
     )
+    funnel = dict(map(tuple, manifest.funnel))
+    of_an_intent = [a["intent_id"] is not None for a in read(sample, "assignments")]
+    assert funnel["assigned to an intent"] == of_an_intent.count(True)
+    assert funnel["in no intent"] == of_an_intent.count(False)
+    # A centroid may be nearest to nothing.
+    found = manifest.stages["clusters"]["counters"]["novel_intents"]
+    assert funnel["novel intents"] + funnel["dropped as no intent"] <= found
 
 
 def test_tables_have_their_schemas_and_refer_to_each_other(sample):
