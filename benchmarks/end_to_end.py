@@ -233,15 +233,20 @@ def _points(task: Task, model: Model, score: np.ndarray) -> Points:
 def _coherent(task: Task, model: Model, intents: Intents, assigned: np.ndarray) -> np.ndarray:
     """Return (n,) the assigned intents, -1 where one is no intent, as stage taxonomy decides."""
     assert model.novelty is not None
-    anchors = model.encoder.sentence_part(model.anchors)
+    part = model.encoder.sentence_part
     order = np.random.default_rng(0).permutation(len(assigned))
     rows = [order[assigned[order] == i][:DOCUMENTS] for i in range(len(intents.kinds))]
+    samples = [part(task.log_vectors[r]) for r in rows]
     scored = model.novelty.strangeness(task.log_vectors)
+    known = np.flatnonzero(intents.kinds >= 0)
     junk = incoherent(
-        [model.encoder.sentence_part(task.log_vectors[r]) for r in rows],
+        samples,
         intents.kinds == NOVEL,
         np.array([scored[r].mean() if len(r) else 0.0 for r in rows]),
-        least_coherence(anchors, model.anchor_labels),
+        least_coherence(
+            [samples[i] for i in known],
+            [part(model.anchors[model.anchor_labels == intents.kinds[i]]) for i in known],
+        ),
     )
     return np.where((assigned >= 0) & junk[assigned], -1, assigned)
 

@@ -14,7 +14,7 @@ import numpy as np
 # Nine of ten known intents are more coherent than the tenth; a novel intent is to be at least this
 # share of that. What these and the next two do is in benchmarks/history.md, *What is no intent*.
 _RARELY_LESS = 0.1
-_LESS_COHERENT = 0.6
+_LESS_COHERENT = 0.65
 # Beyond so many spreads of known utterances is what is far from all of them.
 _FAR = 3.0
 # Of what is left over, fewer than this share are nearest to one another.
@@ -34,19 +34,22 @@ def coherence(vectors: np.ndarray) -> float:
     return float((total @ total - (wide**2).sum()) / (n * (n - 1)))
 
 
-def least_coherence(vectors: np.ndarray, labels: np.ndarray) -> float:
+def least_coherence(said: Sequence[np.ndarray], labelled: Sequence[np.ndarray]) -> float:
     """Return how coherent an intent is at least, by those that are known.
 
+    Labels may be written by one hand, alike as templates are: the looser of both counts.
+
     Args:
-        vectors: (n, d) labelled utterances in the encoder's space, unit norm.
-        labels: (n,) int64 index of the intent; below 0: none.
+        said: of each known intent, (n, d) utterances of the log in the encoder's space, unit norm.
+        labelled: of each, (m, d) labelled ones.
 
     Returns:
-        -1 to 1; -1, which everything exceeds, if no intent has two utterances.
+        -1 to 1; -1, which everything exceeds, if no intent has two utterances of either.
     """
-    known = [coherence(vectors[labels == intent]) for intent in np.unique(labels[labels >= 0])]
-    known = [value for value in known if not np.isnan(value)]
-    return _LESS_COHERENT * float(np.quantile(known, _RARELY_LESS)) if known else -1.0
+    both = ([coherence(vectors) for vectors in kind] for kind in (said, labelled))
+    known = np.fmin(*map(np.array, both))
+    known = known[~np.isnan(known)]
+    return _LESS_COHERENT * float(np.quantile(known, _RARELY_LESS)) if len(known) else -1.0
 
 
 def incoherent(

@@ -181,9 +181,11 @@ def _read_samples(described: Described, model: Model) -> dict[int, _Sample]:
 
 def are_junk(found: Found, model: Model) -> np.ndarray:
     """Tell which novel intents (k,) hang together in the learned space only."""
-    least = least_coherence(model.encoder.sentence_part(model.anchors), model.anchor_labels)
-    novel = np.array([label is None for label in found.known], bool)
     samples = [documents.vectors for documents in found.documents]
+    labelled = _labelled(found, model)
+    known = [i for i, label in enumerate(found.known) if label is not None]
+    least = least_coherence([samples[i] for i in known], [labelled[i] for i in known])
+    novel = np.array([label is None for label in found.known], bool)
     return incoherent(samples, novel, found.strangeness, least)
 
 
@@ -238,15 +240,17 @@ def build_taxonomy(found: Found, model: Model) -> tuple[pa.RecordBatch, pa.Recor
 
 def _encoder_centroids(found: Found, model: Model) -> np.ndarray:
     """Return (k, d) means in the encoder's own space: the learned one pulls known intents apart."""
-    position = {label: i for i, label in enumerate(model.intents)}
-    anchors = model.encoder.sentence_part(model.anchors)
-    means = []
-    for label, documents in zip(found.known, found.documents, strict=True):
-        rows = [documents.vectors]
-        if label is not None:
-            rows.append(anchors[model.anchor_labels == position[label]])
-        means.append(np.concatenate(rows).astype(np.float64).mean(axis=0))
+    rows = zip(found.documents, _labelled(found, model), strict=True)
+    means = [np.concatenate([d.vectors, x]).astype(np.float64).mean(axis=0) for d, x in rows]
     return np.stack(means) if means else np.zeros((0, model.encoder.sentence_dimension))
+
+
+def _labelled(found: Found, model: Model) -> list[np.ndarray]:
+    """Return the sentence vectors of the labelled utterances of each intent; none of novel ones."""
+    anchors = model.encoder.sentence_part(model.anchors)
+    index = {label: i for i, label in enumerate(model.intents)}
+    rows = [index[label] if label is not None else len(index) for label in found.known]
+    return [anchors[model.anchor_labels == row] for row in rows]
 
 
 def _intent_names(found: Found) -> list[IntentName]:

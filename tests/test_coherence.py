@@ -9,15 +9,18 @@ FAR, NEAR = 5.0, 0.5
 
 @pytest.fixture
 def intents():
-    """Samples of eight intents of forty utterances each, and their labels."""
+    """Samples of eight intents of forty utterances each."""
     x, labels = draw(8, 40)
     return [x[labels == intent] for intent in range(8)]
 
 
 @pytest.fixture
 def least(intents):
-    labels = np.repeat(np.arange(8), 40)
-    return least_coherence(np.concatenate(intents), labels)
+    return least_coherence(intents, nothing(8))
+
+
+def nothing(intents):
+    return intents * [np.zeros((0, 24), np.float16)]
 
 
 def judged(samples, suspect, strangeness, least):
@@ -52,15 +55,20 @@ def test_fewer_than_two_utterances_have_no_coherence(rows):
 def test_nearly_all_known_intents_are_as_coherent_as_an_intent_has_to_be(intents, least):
     values = [coherence(x) for x in intents]
     assert 0 < least < min(values)
-    # What has no intent, and an intent of one utterance, tell nothing.
-    x = np.concatenate([*intents, loose(), loose(1)])
-    labels = np.concatenate([np.repeat(np.arange(8), 40), np.full(40, -2), [8]])
-    assert least_coherence(x, labels) == least
+    # It tells nothing that an intent has a single utterance; labels are as good as the log.
+    assert least_coherence([*intents, loose(1)], nothing(9)) == least
+    assert least_coherence(nothing(8), intents) == least
 
 
-def test_without_labels_nothing_is_too_loose(intents):
-    none = least_coherence(np.zeros((0, 24)), np.zeros(0, np.int64))
-    assert not judged([*intents, loose()], 8, FAR, none)
+def test_labels_written_by_one_hand_ask_no_more_of_an_intent_than_the_log_does(intents, least):
+    templates = [np.repeat(x[:1], 10, axis=0) for x in intents]
+    assert least_coherence(nothing(8), templates) > least
+    assert least_coherence(intents, templates) == least
+
+
+@pytest.mark.parametrize("known", [[], nothing(2)])
+def test_without_known_utterances_nothing_is_too_loose(intents, known):
+    assert not judged([*intents, loose()], 8, FAR, least_coherence(known, known))
 
 
 def test_an_intent_that_is_as_coherent_as_others_is_one_however_strange(intents, least):
