@@ -92,8 +92,8 @@ class NoveltyModel:
     def strangeness(self, vectors: np.ndarray) -> np.ndarray:
         """Return how far vectors (n, d) are from all intents, in spreads of known utterances (n,).
 
-        By the relative Mahalanobis distance alone: nothing else tells text that was not meant for
-        the system from a new intent.
+        By the relative Mahalanobis distance alone: of the scores it is what tells text that was not
+        meant for the system from a new intent (`discovery/coherence.py`).
         """
         distance = self.scorers.mahalanobis.distances(vectors.astype(np.float32)).min(axis=1)
         middle, spread = self.scales[:, SCORES.index("mahalanobis")]

@@ -93,7 +93,8 @@ class Found:
         radii: (k,) float32.
         sizes: (k, 3) int64: distinct utterances, rows, summed distance.
         documents: of each, its sample; vectors are the sentence vectors.
-        strangeness: (k,) mean `NoveltyModel.strangeness` of the sample; 0 without labels or sample.
+        labelled: of each, the sentence vectors of its labelled utterances; none of a novel one.
+        strangeness: (k,) mean `NoveltyModel.strangeness` of a novel one's sample; else 0.
     """
 
     ids: list[str]
@@ -102,6 +103,7 @@ class Found:
     radii: np.ndarray
     sizes: np.ndarray
     documents: list[Documents]
+    labelled: list[np.ndarray]
     strangeness: np.ndarray
 
     def take(self, rows: np.ndarray) -> "Found":
@@ -113,6 +115,7 @@ class Found:
             radii=self.radii[rows],
             sizes=self.sizes[rows],
             documents=[self.documents[i] for i in rows],
+            labelled=[self.labelled[i] for i in rows],
             strangeness=self.strangeness[rows],
         )
 
@@ -136,7 +139,7 @@ def read_found(described: Described, model: Model) -> Found:
             f"{len(keep)} intents were found, but at most {MAX_INTENTS} can be linked and named: "
             "the learned distance does not suit this log; give labelled intents with --labeled"
         )
-    samples = _read_samples(described, model)
+    samples = _read_samples(described, model, kinds < 0)
     length = model.encoder.sentence_dimension
     none = _Sample(Documents([], np.zeros(0), np.zeros((0, length), np.float32)), 0.0)
     kept_samples = [samples.get(int(i), none) for i in keep]
@@ -148,6 +151,7 @@ def read_found(described: Described, model: Model) -> Found:
         radii=kept["radius"].to_numpy(),
         sizes=sizes[keep],
         documents=[sample.documents for sample in kept_samples],
+        labelled=_labelled(kinds[keep], model),
         strangeness=np.array([sample.strangeness for sample in kept_samples]),
     )
 
@@ -158,7 +162,7 @@ class _Sample:
     strangeness: float
 
 
-def _read_samples(described: Described, model: Model) -> dict[int, _Sample]:
+def _read_samples(described: Described, model: Model, novel: np.ndarray) -> dict[int, _Sample]:
     samples: dict[int, _Sample] = {}
     for number in range(described.document_shards):
         batch = read_shard(described.documents, Shard(number, described.document_shards))
@@ -173,19 +177,24 @@ def _read_samples(described: Described, model: Model) -> dict[int, _Sample]:
                 weights=rows.column("count").to_numpy(),
                 vectors=model.encoder.sentence_part(vectors),
             )
-            scored = None if model.novelty is None else model.novelty.strangeness(vectors)
-            strangeness = 0.0 if scored is None else float(scored.mean())
-            samples[int(intents[start])] = _Sample(documents, strangeness)
+            intent, strangeness = int(intents[start]), 0.0
+            if novel[intent] and model.novelty is not None:
+                strangeness = float(model.novelty.strangeness(vectors).mean())
+            samples[intent] = _Sample(documents, strangeness)
     return samples
+
+
+def _labelled(kinds: np.ndarray, model: Model) -> list[np.ndarray]:
+    anchors = model.encoder.sentence_part(model.anchors)
+    return [anchors[model.anchor_labels == kind] if kind >= 0 else anchors[:0] for kind in kinds]
 
 
 def are_junk(found: Found, model: Model) -> np.ndarray:
     """Tell which novel intents (k,) hang together in the learned space only."""
     samples = [documents.vectors for documents in found.documents]
-    labelled = _labelled(found, model)
-    known = [i for i, label in enumerate(found.known) if label is not None]
-    least = least_coherence([samples[i] for i in known], [labelled[i] for i in known])
     novel = np.array([label is None for label in found.known], bool)
+    known = np.flatnonzero(~novel)
+    least = least_coherence([samples[i] for i in known], [found.labelled[i] for i in known])
     return incoherent(samples, novel, found.strangeness, least)
 
 
@@ -240,17 +249,9 @@ def build_taxonomy(found: Found, model: Model) -> tuple[pa.RecordBatch, pa.Recor
 
 def _encoder_centroids(found: Found, model: Model) -> np.ndarray:
     """Return (k, d) means in the encoder's own space: the learned one pulls known intents apart."""
-    rows = zip(found.documents, _labelled(found, model), strict=True)
+    rows = zip(found.documents, found.labelled, strict=True)
     means = [np.concatenate([d.vectors, x]).astype(np.float64).mean(axis=0) for d, x in rows]
     return np.stack(means) if means else np.zeros((0, model.encoder.sentence_dimension))
-
-
-def _labelled(found: Found, model: Model) -> list[np.ndarray]:
-    """Return the sentence vectors of the labelled utterances of each intent; none of novel ones."""
-    anchors = model.encoder.sentence_part(model.anchors)
-    index = {label: i for i, label in enumerate(model.intents)}
-    rows = [index[label] if label is not None else len(index) for label in found.known]
-    return [anchors[model.anchor_labels == row] for row in rows]
 
 
 def _intent_names(found: Found) -> list[IntentName]:
