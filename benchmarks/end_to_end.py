@@ -106,7 +106,8 @@ def known_intents(utterances: Utterances, share: float, random: np.random.Genera
     domains = sorted({d for d in domain_of.values() if d})
     for domain in random.permutation(domains):
         whole = {i for i in known if domain_of[i] == domain}
-        if len(utterances.names) - len(known) + len(whole) <= max(remove / 2, len(whole)):
+        gone = len(utterances.names) - len(known) + len(whole)
+        if gone <= min(remove, max(remove / 2, len(whole))):
             known -= whole
     rest = max(0, remove - (len(utterances.names) - len(known)))
     return known - set(random.choice(sorted(known), rest, replace=False))

@@ -20,8 +20,10 @@ from discovery.metric import UNLABELED
 OUT_OF_DOMAIN = -2
 NOVEL = -1
 
-# Clusters of known intents are looked through at these shares of the distance.
-_CLOSER = (0.7, 0.5, 0.35)
+# Clusters of known intents are looked through at these shares of the distance: what is set apart
+# should be whole. On end-to-end logs of clinc150 (0 to 3) 83 and 86 % of the large novel intents
+# are recovered without and with the first; on seven others it changes nothing, nor do more.
+_CLOSER = (0.85, 0.7, 0.5, 0.35)
 # A cluster, or a part of one, lacks labelled utterances if it holds less than this share of those
 # expected, and chance leaves as few (Poisson) in no more than so many cases: of many parts, some
 # hold few. On end-to-end logs of clinc150 and massive_en (seed 0) novel utterances found in parts
@@ -42,9 +44,9 @@ _ENOUGH_KNOWN = 4
 _TELLING = 10
 _RARELY_FEWER = 0.1
 
-# Above the first of these shares of the distance nothing smaller is looked at; a log may be linked
-# down to each beforehand, at the price of the parts that are set apart above it.
-CONDENSING_SHARES = (*sorted(_CLOSER), 1.0)
+# A log may be linked down to these shares of the distance beforehand, at the price of the parts
+# that are set apart at smaller ones. The largest part is not worth a round of its own.
+CONDENSING_SHARES = (*sorted(_CLOSER)[:-1], 1.0)
 
 # More points than this are not linked on one worker; callers link parts of a larger log first.
 MAX_POINTS = 150_000

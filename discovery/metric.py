@@ -7,7 +7,8 @@ the space and by their words; ADVIN's pairwise margin loss (arXiv 2006.01208) is
 What stage I doubts is not pulled towards labelled utterances: a new intent beside a known one would
 be learned to be a part of it. Labels make known intents tight, and draw new ones into them: where
 many utterances are labelled, those that random batches hold are enough, where few are, batches of
-labelled ones make up for it.
+labelled ones make up for it. And where many are, an intent without labels is far smaller than one
+with: fewer neighbours of a row without a label are positives.
 """
 
 from dataclasses import dataclass, fields
@@ -105,6 +106,8 @@ class MetricSettings:
         refresh: steps after which the neighbours are searched anew.
         temperature: of the contrastive loss.
         neighbours: nearest neighbours that count as positives; 0 takes `default_neighbours`.
+        unlabelled_neighbours: the same of a row without a label; 0 takes those that
+            `unlabelled_neighbours` returns.
         dropout: share of input features dropped in training.
         seed: of the weights, the batches and the dropout.
     """
@@ -118,6 +121,7 @@ class MetricSettings:
     learning_rate: float = 3e-3
     temperature: float = 0.07
     neighbours: int = 0
+    unlabelled_neighbours: int = 0
     refresh: int = 40
     dropout: float = 0.2
     seed: int = 0
@@ -209,6 +213,21 @@ def default_neighbours(vectors: np.ndarray, labels: np.ndarray) -> int:
     return int(np.clip(rank[order[reached]], min(_FEWEST_NEIGHBOURS, largest), min(100, largest)))
 
 
+def unlabelled_neighbours(neighbours: int, labels: np.ndarray) -> int:
+    """Choose how many neighbours of a row without a label count as positives.
+
+    `neighbours` are as many as find 30 % of a known intent, labelled rows among them. Of an intent
+    without labels there is what the log holds, and of that no more than 60 % are asked for: which
+    are fewer only where most rows are labelled (`benchmarks/history.md`, *Small beside labels*).
+
+    Args:
+        neighbours: by `default_neighbours`.
+        labels: (n,) of all rows, 0 or above where labelled.
+    """
+    share = np.count_nonzero(labels < 0) / max(1, len(labels))
+    return max(min(_FEWEST_NEIGHBOURS, neighbours), round(neighbours * min(1, 2 * share)))
+
+
 def labelled_weight(labels: np.ndarray, settings: MetricSettings) -> float:
     """Return what labelled batches count for: the settings' weight, or what random ones lack.
 
@@ -251,8 +270,9 @@ def _train(rows: TrainingRows, weights, settings: MetricSettings, generator) -> 
     views = None if rows.views is None else torch.from_numpy(rows.views).to(device)
     weights = [weight.requires_grad_() for weight in weights]
     optimiser = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=1e-2, fused=True)
-    labelled = torch.nonzero(labels >= 0).flatten()
+    labelled, unlabelled = (torch.nonzero(of).flatten() for of in (labels >= 0, labels < 0))
     k = min(settings.neighbours or default_neighbours(rows.vectors, rows.labels), n - 1)
+    few = settings.unlabelled_neighbours or unlabelled_neighbours(k, rows.labels)
     loss_of = LOSSES[settings.loss]
     weight = labelled_weight(rows.labels, settings)
     place = torch.full((n,), -1, device=device)
@@ -264,6 +284,8 @@ def _train(rows: TrainingRows, weights, settings: MetricSettings, generator) -> 
             with torch.no_grad(), autocast(precision):
                 searched = torch.cat([_embed(vectors, weights), lexical], dim=1)
             neighbours = nearest_neighbours(searched, k, precision)
+            # No row is a positive of its own.
+            neighbours[unlabelled, few:] = unlabelled[:, None]
         if not len(order):
             order = torch.randperm(n, generator=generator)
         batch, order = order[: settings.batch].to(device), order[settings.batch :]

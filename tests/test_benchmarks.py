@@ -36,6 +36,11 @@ def test_whole_domains_and_single_intents_are_unknown(share):
     assert any(sum(i.startswith(d) for i in known) < 6 for d in left)
 
 
+def test_a_domain_that_is_all_there_is_stays_known():
+    known = known_intents(utterances_of(1, 8), 0.75, np.random.default_rng(0))
+    assert len(known) == 6
+
+
 def test_without_domains_single_intents_are_unknown():
     utterances = utterances_of()
     bare = Utterances("bare", utterances.texts, utterances.intents, np.full(1200, "", object), None)

@@ -13,6 +13,7 @@ from discovery.distance import (
     DEFAULT,
     DEFAULT_INTENT_DISTANCE,
     LEARNED,
+    SMALLEST_INTENT,
     held_out_folds,
     intent_distance,
     intent_f1,
@@ -26,6 +27,7 @@ from discovery.metric import (
     TrainingRows,
     default_neighbours,
     train_metric_head,
+    unlabelled_neighbours,
 )
 from discovery.novelty import fit_novelty
 from discovery.processors import at_once
@@ -161,13 +163,16 @@ def learn_folds(labels, neighbours):
 def test_held_out_intents_are_as_small_as_new_ones_of_a_short_log(trained):
     _, truth, _ = intents()
     # Of the 30 rows of each of 18 intents, 25 are labelled and 5 are in the log.
-    learn_folds(np.where(np.arange(len(truth)) < 25 * 18, truth, -1), neighbours=10)
+    labels = np.where(np.arange(len(truth)) < 25 * 18, truth, -1)
+    learn_folds(labels, neighbours=20)
     assert len(trained) == 3
     for told, settings in trained:
         assert len(np.unique(told.labels[told.labels >= 0])) == 12
         assert np.count_nonzero(told.labels >= 0) == 12 * 25
         assert np.count_nonzero(told.labels < 0) == 18 * 5 + 6 * 5
-        assert settings.neighbours == 10
+        assert settings.neighbours == 20
+        # As many as the head will have, whose rows are labelled to five sixths; not as a fold has.
+        assert settings.unlabelled_neighbours == unlabelled_neighbours(20, labels) == 7
 
 
 def test_held_out_intents_are_whole_where_the_log_is_long(trained):
@@ -182,6 +187,8 @@ def test_folds_of_a_part_of_the_log_take_that_part_of_a_neighbourhood(monkeypatc
     learn_folds(labels, neighbours=20)
     share = 100 / np.count_nonzero(labels < 0)
     assert [settings.neighbours for _, settings in trained] == [round(20 * share)] * 3
+    few = round(unlabelled_neighbours(20, labels) * share)
+    assert [settings.unlabelled_neighbours for _, settings in trained] == [few] * 3
     assert all(np.count_nonzero(told.labels < 0) >= 100 for told, _ in trained)
 
 
@@ -210,6 +217,15 @@ def test_large_data_are_sampled_with_every_intent(monkeypatch):
     assert len(rows) == len(np.unique(rows)) == 200
     counts = np.bincount(labels[rows][labels[rows] >= 0])
     assert counts.sum() == 60 and counts.min() >= 3
+
+
+def test_of_many_intents_enough_of_each_are_sampled(monkeypatch):
+    _, _, labels = intents()
+    monkeypatch.setattr(distance, "_MAX_LABELLED_ROWS", 10)
+    rows = distance._sample(labels, np.random.default_rng(0))
+    have, kept = (np.bincount(of[of >= 0]) for of in (labels, labels[rows]))
+    assert (kept >= np.minimum(have, SMALLEST_INTENT)).all()
+    assert kept.sum() == SMALLEST_INTENT * 12 < have.sum()
 
 
 def test_new_intents_beside_each_known_one_are_not_merged_with_it():

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from discovery import metric
+from discovery.losses import contrastive_loss
 from discovery.metric import (
     MAX_DIMENSION,
     MetricHead,
@@ -14,6 +15,7 @@ from discovery.metric import (
     labelled_weight,
     nearest_neighbours,
     train_metric_head,
+    unlabelled_neighbours,
 )
 
 FAST = MetricSettings(hidden=128, steps=100, refresh=20, batch=256)
@@ -127,6 +129,32 @@ def test_labelled_rows_are_drawn_besides_only_where_random_batches_hold_few():
     assert weights[0] == 1 > weights[1] > weights[2]
     assert np.array_equal(trained(truth, 100), trained(truth, 200))
     assert not np.array_equal(trained(few, 100), trained(few, 200))
+
+
+def test_a_row_without_a_label_has_fewer_positives_where_most_are_labelled(monkeypatch):
+    vectors, truth = mixture()
+    unlabelled = np.arange(len(truth)) < 0.2 * len(truth)
+    seen = []
+
+    def watched(vectors, positives, temperature):
+        seen.append(positives)
+        return contrastive_loss(vectors, positives, temperature)
+
+    monkeypatch.setitem(metric.LOSSES, "contrastive", watched)
+    settings = replace(FAST, batch=len(truth), steps=1, neighbours=40, labelled_weight=0)
+    train_metric_head(TrainingRows(vectors, np.where(unlabelled, -1, truth)), settings)
+    [positives] = seen
+    of_a_row = np.sort((positives > 0).sum(dim=1).numpy())
+    without, labelled = np.split(of_a_row, [np.count_nonzero(unlabelled)])
+    # Each of 12 intents has 32 labelled rows.
+    assert (without == 40 * 0.4).all() and (labelled >= 31).all()
+
+
+def test_positives_without_a_label_are_fewer_only_where_most_is_labelled_and_never_too_few():
+    labels = np.arange(200)
+    numbers = [unlabelled_neighbours(60, np.where(labels < n, 0, -1)) for n in range(0, 201, 50)]
+    assert numbers == [60, 60, 60, 30, 5]
+    assert unlabelled_neighbours(3, labels) == 3
 
 
 def test_transform_gives_float32_unit_vectors_also_for_half_precision():
