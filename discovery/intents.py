@@ -46,7 +46,7 @@ _RARELY_FEWER = 0.1
 
 # A log may be linked down to these shares of the distance beforehand, at the price of the parts
 # that are set apart at smaller ones. The largest part is not worth a round of its own.
-CONDENSING_SHARES = (*sorted(_CLOSER)[:-1], 1.0)
+CONDENSING_SHARES = (*reversed(_CLOSER[1:]), 1.0)
 
 # More points than this are not linked on one worker; callers link parts of a larger log first.
 MAX_POINTS = 150_000

@@ -284,7 +284,7 @@ def _train(rows: TrainingRows, weights, settings: MetricSettings, generator) -> 
             with torch.no_grad(), autocast(precision):
                 searched = torch.cat([_embed(vectors, weights), lexical], dim=1)
             neighbours = nearest_neighbours(searched, k, precision)
-            # No row is a positive of its own.
+            # No row is a positive of its own: in place of a neighbour it leaves that out.
             neighbours[unlabelled, few:] = unlabelled[:, None]
         if not len(order):
             order = torch.randperm(n, generator=generator)
