@@ -137,8 +137,10 @@ class MetricSettings:
             raise ValueError(f"temperature is {self.temperature}, but must be above 0")
 
 
-# Two thirds of the time, for a little quality: `python -m benchmarks.intent_discovery` has both.
-FAST = MetricSettings(hidden=512, steps=200, refresh=50)
+# Two thirds of the time, for a little quality: `python -m benchmarks.intent_discovery` has both. A
+# hidden layer of half the size would spare a tenth of that, and recover less of small intents
+# (`benchmarks/history.md`, *The fast setting*).
+FAST = MetricSettings(steps=200, refresh=50)
 
 
 @dataclass(frozen=True, slots=True)

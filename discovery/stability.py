@@ -18,15 +18,15 @@ import numpy as np
 from discovery.agreement import ari, contingency
 from discovery.distance import DEFAULT_INTENT_DISTANCE
 from discovery.linkage import average_linkage
-from discovery.metric import FAST, MetricSettings, TrainingRows, train_metric_head
+from discovery.metric import MetricSettings, TrainingRows, train_metric_head
 from discovery.processors import at_once
 
 # More rows are sampled: intents are smaller in the sample than in the whole, so the number is, too.
 MAX_ROWS = 10_000
 _NUMBERS = (8, 16, 32, 64, 128)
 _HEADS = 3
-# Clusters agree or not long before a head is as good as it gets.
-_MOST_STEPS = 100
+# Clusters agree or not long before a head is as good as it gets, and for smaller ones, too.
+_MOST_STEPS, _MOST_HIDDEN = 100, 512
 # Distances at which clusters are compared. The number is told by the first of them: beyond, few
 # clusters are left of any, and heads agree on those by chance.
 _CUTS = np.round(np.arange(0.40, 0.801, 0.04), 2)
@@ -76,7 +76,7 @@ def stable_clusters(rows: TrainingRows, settings: MetricSettings) -> Stable:
     numbers = [settings.neighbours] if settings.neighbours else [n for n in _NUMBERS if n <= most]
     settings = replace(
         settings,
-        hidden=min(settings.hidden, FAST.hidden),
+        hidden=min(settings.hidden, _MOST_HIDDEN),
         steps=min(settings.steps, _MOST_STEPS),
     )
     curves: list[np.ndarray] = []
