@@ -9,6 +9,7 @@ from benchmarks import convert, tables
 from benchmarks.anchors import anchored, novel_clusters, seeded_k_means, tightness
 from benchmarks.common import DEV, TEST, TRAIN, Utterances, load_utterances
 from benchmarks.end_to_end import draw_task, in_one_cluster, known_intents
+from benchmarks.fit_cost import draw
 from benchmarks.removed_labels import remove_labels
 from discovery.intents import Points
 
@@ -94,6 +95,17 @@ def test_every_row_is_labelled_or_in_the_log_when_labels_are_removed():
     assert len(known) == 18 and set(labeled.splits) == {TRAIN}
     assert sorted([*labeled.texts, *log.texts]) == sorted(utterances.texts)
     assert set(log.intents[log.splits == TRAIN]) == set(utterances.names) - known
+
+
+@pytest.mark.parametrize(("most", "labelled"), [(False, 60), (True, 600)])
+def test_a_fit_is_measured_on_a_log_none_of_which_is_labelled(most, labelled):
+    utterances = utterances_of()
+    known, log = draw(utterances, 0.5, 2, most)
+    assert len(known.texts) == labelled
+    assert set(known.intents) <= set(utterances.known_intents(0.5, 2))
+    assert sorted([*known.texts, *log.texts]) == sorted(utterances.texts)
+    nothing, whole = draw(utterances, 0.0, 2, most=False)
+    assert len(nothing.texts) == 0 and len(whole.texts) == 1200
 
 
 def test_clusters_that_lack_labels_are_novel_and_small_ones_are_absorbed():
