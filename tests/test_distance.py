@@ -212,7 +212,7 @@ def test_same_seed_same_distance():
 def test_large_data_are_sampled_with_every_intent(monkeypatch):
     vectors, _, labels = intents()
     monkeypatch.setattr(distance, "MAX_FOLD_ROWS", 200)
-    monkeypatch.setattr(distance, "_MAX_LABELLED_ROWS", 60)
+    monkeypatch.setattr(distance, "_LABELLED_ROWS", 60)
     rows = distance._sample(labels, np.random.default_rng(0))
     assert len(rows) == len(np.unique(rows)) == 200
     counts = np.bincount(labels[rows][labels[rows] >= 0])
@@ -221,7 +221,7 @@ def test_large_data_are_sampled_with_every_intent(monkeypatch):
 
 def test_of_many_intents_enough_of_each_are_sampled(monkeypatch):
     _, _, labels = intents()
-    monkeypatch.setattr(distance, "_MAX_LABELLED_ROWS", 10)
+    monkeypatch.setattr(distance, "_LABELLED_ROWS", 10)
     rows = distance._sample(labels, np.random.default_rng(0))
     have, kept = (np.bincount(of[of >= 0]) for of in (labels, labels[rows]))
     assert (kept >= np.minimum(have, SMALLEST_INTENT)).all()
