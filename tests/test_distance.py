@@ -210,7 +210,8 @@ def test_same_seed_same_distance():
 
 
 def test_large_data_are_sampled_with_every_intent(monkeypatch):
-    vectors, _, labels = intents()
+    _, _, labels = intents()
+    labels[labels < 0] = DOUBTED
     monkeypatch.setattr(distance, "MAX_FOLD_ROWS", 200)
     monkeypatch.setattr(distance, "_LABELLED_ROWS", 60)
     rows = distance._sample(labels, np.random.default_rng(0))
@@ -221,11 +222,24 @@ def test_large_data_are_sampled_with_every_intent(monkeypatch):
 
 def test_of_many_intents_enough_of_each_are_sampled(monkeypatch):
     _, _, labels = intents()
+    labels[labels < 0] = DOUBTED
     monkeypatch.setattr(distance, "_LABELLED_ROWS", 10)
     rows = distance._sample(labels, np.random.default_rng(0))
     have, kept = (np.bincount(of[of >= 0]) for of in (labels, labels[rows]))
     assert (kept >= np.minimum(have, SMALLEST_INTENT)).all()
     assert kept.sum() == SMALLEST_INTENT * 12 < have.sum()
+
+
+@pytest.mark.parametrize(("look_known", "labelled"), [(30, 60), (75, 75), (160, 90)])
+def test_as_many_labelled_rows_are_sampled_as_the_log_has_that_look_known(
+    monkeypatch, look_known, labelled
+):
+    _, _, labels = intents()
+    labels[np.flatnonzero(labels < 0)[look_known:]] = DOUBTED
+    monkeypatch.setattr(distance, "MAX_FOLD_ROWS", 180)
+    monkeypatch.setattr(distance, "_LABELLED_ROWS", 60)
+    rows = distance._sample(labels, np.random.default_rng(0))
+    assert len(rows) == 180 and np.count_nonzero(labels[rows] >= 0) == labelled
 
 
 def test_new_intents_beside_each_known_one_are_not_merged_with_it():
