@@ -248,7 +248,7 @@ def _sample(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Choose the rows a fold is learned on: labelled ones evenly over intents, then the others."""
     labelled = np.flatnonzero(labels >= 0)
     fewest = SMALLEST_INTENT * len(np.unique(labels[labelled]))
-    look_known = min(MAX_FOLD_ROWS // 2, np.count_nonzero(labels == UNLABELED))
+    look_known = min(MAX_FOLD_ROWS // 2, int(np.count_nonzero(labels == UNLABELED)))
     most = min(MAX_FOLD_ROWS, max(_LABELLED_ROWS, look_known, fewest))
     chosen = labelled[sample_evenly(labels[labelled], most, random)]
     others = random.permutation(np.flatnonzero(labels < 0))[: MAX_FOLD_ROWS - len(chosen)]
