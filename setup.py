@@ -7,12 +7,12 @@ from setuptools import find_packages, setup
 setup(
     name="advin",
     version="0.1.0",
-    description="Finds novel intents and domains in huge unlabelled utterance logs, on Apache Beam",
+    description="Finds novel intents and domains in huge unlabeled utterance logs, on Apache Beam",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=find_packages(include=["schemas*", "discovery*", "pipelines*", "runners*"]),
+    packages=find_packages(include=["advin", "advin.*"]),
     install_requires=[
         "apache-beam>=2.72,<3",
         "faiss-cpu>=1.9",
@@ -45,5 +45,5 @@ setup(
         # What the benchmarks compare with.
         "bench": ["bertopic>=0.17", "evoc>=0.3", "fast_hdbscan>=0.3", "umap-learn>=0.5"],
     },
-    entry_points={"console_scripts": ["advin=runners.cli:program"]},
+    entry_points={"console_scripts": ["advin=advin.runners.cli:program"]},
 )

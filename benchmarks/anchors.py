@@ -1,14 +1,14 @@
-"""Clusters of a split some of whose rows are labelled: known intents are what their labels say.
+"""Clusters of a split some of whose rows are labeled: known intents are what their labels say.
 
 Average linkage draws near intents together; where both are known, their labels tell them apart.
-So the labelled rows of each known intent are one cluster, and of the clusters of linkage those
-that are mostly of no known intent, by the labelled rows that they lack, are the novel ones.
+So the labeled rows of each known intent are one cluster, and of the clusters of linkage those
+that are mostly of no known intent, by the labeled rows that they lack, are the novel ones.
 """
 
 import numpy as np
 
-from discovery.classes import class_centroids, nearest_centroids
-from discovery.metric import UNLABELED
+from advin.discovery.compute.classes import class_centroids, nearest_centroids
+from advin.discovery.metric.training import UNLABELED
 
 _MOST_ROUNDS = 100
 
@@ -16,7 +16,7 @@ _MOST_ROUNDS = 100
 def novel_clusters(clusters: np.ndarray, labels: np.ndarray, small: int = 1) -> np.ndarray:
     """Return the clusters of `small` rows or more that are mostly novel, largest first.
 
-    That is, they hold less than half of the labelled rows that their size lets expect by the
+    That is, they hold less than half of the labeled rows that their size lets expect by the
     clusters that hold any. Without labels and with none that is large enough, all are returned.
 
     Args:
@@ -25,11 +25,11 @@ def novel_clusters(clusters: np.ndarray, labels: np.ndarray, small: int = 1) -> 
         small: smallest size that stands for itself.
     """
     names, index, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
-    labelled = np.bincount(index[labels >= 0], minlength=len(names))
-    rate = labelled.sum() / max(1, sizes[labelled > 0].sum())
-    mostly = (labelled == 0) | (labelled < 0.5 * rate * sizes)
+    labeled = np.bincount(index[labels >= 0], minlength=len(names))
+    rate = labeled.sum() / max(1, sizes[labeled > 0].sum())
+    mostly = (labeled == 0) | (labeled < 0.5 * rate * sizes)
     novel = np.flatnonzero(mostly & (sizes >= small))
-    if not len(novel) and not labelled.any():
+    if not len(novel) and not labeled.any():
         novel = np.arange(len(names))
     return names[novel[np.argsort(-sizes[novel], kind="stable")]]
 
@@ -39,7 +39,7 @@ def anchored(
 ) -> np.ndarray:
     """Return (n,) classes 0, 1, …: the known intents, then the novel ones, of all rows.
 
-    Labelled rows (label 0 … k - 1) and those of novel clusters stay; all others go to the nearest
+    Labeled rows (label 0 … k - 1) and those of novel clusters stay; all others go to the nearest
     centroid of these.
 
     Args:
@@ -58,10 +58,10 @@ def anchored(
 
 
 def seeded_k_means(vectors: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Return (n,) classes after k-means from these, where labelled rows stay in theirs.
+    """Return (n,) classes after k-means from these, where labeled rows stay in theirs.
 
     Constrained k-means (Basu et al., Semi-supervised clustering by seeding, ICML 2002), with cosine
-    similarity, as generalised category discovery is scored (Vaze et al., arXiv 2201.02609).
+    similarity, as generalized category discovery is scored (Vaze et al., arXiv 2201.02609).
     """
     free = labels < 0
     for _ in range(_MOST_ROUNDS):

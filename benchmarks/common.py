@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from discovery.encoder import Encoder, batches_by_length, load_encoder
-from discovery.fit import EmbeddedTexts
-from discovery.model import EncoderIdentity
-from discovery.precision import BF16, FP32, best_precision
-from discovery.text import normalise
+from advin.discovery.compute.precision import BF16, FP32, best_precision
+from advin.discovery.encoding.encoder import Encoder, batches_by_length, load_encoder
+from advin.discovery.encoding.text import normalize
+from advin.discovery.fit import EmbeddedTexts
+from advin.discovery.model import EncoderIdentity
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _OUT_OF_DOMAIN = Path(__file__).resolve().parents[1] / "examples" / "ood.txt"
@@ -47,7 +47,7 @@ class Options:
         cache: folder for vectors, or None.
         encoder: hub id or folder; None for the default encoder.
         precision: of the encoder; None for the best here.
-        distinct: keep one row of each normalised text, a test row before others.
+        distinct: keep one row of each normalized text, a test row before others.
         methods: names of the methods to run; empty for all.
     """
 
@@ -203,7 +203,7 @@ def _split(name: str) -> str:
 
 
 def _hashed_split(text: str) -> str:
-    number = int.from_bytes(hashlib.sha256(normalise(text).encode()).digest()[:8])
+    number = int.from_bytes(hashlib.sha256(normalize(text).encode()).digest()[:8])
     return TEST if number % 100 < _TEST_PER_CENT else TRAIN
 
 
@@ -212,7 +212,7 @@ def _distinct_rows(utterances: Utterances) -> np.ndarray:
     order = np.argsort([rank[s] for s in utterances.splits], kind="stable")
     first: dict[str, int] = {}
     for row in order:
-        first.setdefault(normalise(str(utterances.texts[row])), int(row))
+        first.setdefault(normalize(str(utterances.texts[row])), int(row))
     return np.array(sorted(first.values()), np.int64)
 
 

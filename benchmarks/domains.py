@@ -13,6 +13,13 @@ from bisect import bisect_left
 
 import numpy as np
 
+from advin.discovery.compute.classes import class_means
+from advin.discovery.domains.linking import (
+    DEFAULT_DOMAIN_DISTANCE,
+    learn_domain_distance,
+    link_domains,
+)
+from advin.discovery.evaluation.agreement import ari, contingency, nmi
 from benchmarks.common import (
     Results,
     encode,
@@ -20,9 +27,6 @@ from benchmarks.common import (
     load_utterances,
     parse_options,
 )
-from discovery.agreement import ari, contingency, nmi
-from discovery.classes import class_means
-from discovery.domains import DEFAULT_DOMAIN_DISTANCE, learn_domain_distance, link_domains
 
 SETS = ("clinc150", "massive_en")
 _GRID = np.round(np.arange(0.6, 1.61, 0.02), 2)

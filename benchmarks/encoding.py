@@ -16,15 +16,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from advin.discovery.compute.precision import BF16, FP32
+from advin.discovery.encoding.encoder import load_encoder
+from advin.discovery.encoding.text import normalize
+from advin.pipelines.embed import Embed, EncoderSettings
+from advin.pipelines.shards import Shard, Shards, WriteShards, read_shard, shards_for
+from advin.schemas.batches import utterance_id
+from advin.schemas.tables import UTTERANCES
 from benchmarks.common import Options, Results, load_utterances
 from benchmarks.processes import measured
-from discovery.encoder import load_encoder
-from discovery.precision import BF16, FP32
-from discovery.text import normalise
-from pipelines.embed import Embed, EncoderSettings
-from pipelines.shards import Shard, Shards, WriteShards, read_shard, shards_for
-from schemas.batches import utterance_id
-from schemas.tables import UTTERANCES
 
 _THREADS = 2
 
@@ -89,7 +89,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, metavar="RESULT.json")
     given = parser.parse_args()
-    texts = sorted({normalise(str(t)) for t in load_utterances(given.data).texts} - {""})
+    texts = sorted({normalize(str(t)) for t in load_utterances(given.data).texts} - {""})
     texts = list(np.random.default_rng(0).permutation(texts)[: given.rows].tolist())
     results = Results(Options(data=(), known=(), seeds=given.repeats, out=given.out))
     name = f"{given.data.parent.name}, {len(texts):,} texts"

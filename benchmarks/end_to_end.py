@@ -1,7 +1,7 @@
 """All three stages on a log as it comes: skewed, repeated, with noise and with labels removed.
 
 The labels of whole domains and of single other intents are removed, until the given share of the
-intents is known. Of the known ones the train split is labelled. All that is left makes the log:
+intents is known. Of the known ones the train split is labeled. All that is left makes the log:
 sizes of intents fall with their rank to the power -0.5, utterances are said several times (Pareto
 with exponent 1.5), and a fifth as many lines of IRC chat and of what the set has out of scope are
 mixed in.
@@ -25,6 +25,31 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow.parquet as pq
 
+from advin.discovery.clustering.linkage import average_linkage
+from advin.discovery.domains.linking import link_domains
+from advin.discovery.evaluation.measures import Found, Truth, evaluate_discovery, recovery
+from advin.discovery.fit import (
+    MAX_LABELED,
+    MAX_LOG,
+    Effort,
+    EmbeddedTexts,
+    FitSettings,
+    TrainingData,
+    fit_model,
+    needs_views,
+)
+from advin.discovery.intents.coherence import incoherent, least_coherence
+from advin.discovery.intents.decision import (
+    NOVEL,
+    Intents,
+    Points,
+    assign,
+    discover_intents,
+    repetition_weights,
+)
+from advin.discovery.metric.training import UNLABELED
+from advin.discovery.model import EncoderIdentity, Model
+from advin.pipelines.describe import DOCUMENTS
 from benchmarks.common import (
     DATA,
     TRAIN,
@@ -38,31 +63,6 @@ from benchmarks.common import (
     parse_options,
     view_encoder,
 )
-from discovery.coherence import incoherent, least_coherence
-from discovery.domains import link_domains
-from discovery.evaluation import Found, Truth, evaluate_discovery, recovery
-from discovery.fit import (
-    MAX_LABELED,
-    MAX_LOG,
-    Effort,
-    EmbeddedTexts,
-    FitSettings,
-    TrainingData,
-    fit_model,
-    needs_views,
-)
-from discovery.intents import (
-    NOVEL,
-    Intents,
-    Points,
-    assign,
-    discover_intents,
-    repetition_weights,
-)
-from discovery.linkage import average_linkage
-from discovery.metric import UNLABELED
-from discovery.model import EncoderIdentity, Model
-from pipelines.describe import DOCUMENTS
 
 SETS = ("clinc150", "massive_en")
 NOISE = DATA / "irc_chat" / "utterances.parquet"
@@ -83,10 +83,10 @@ _NUMBERS = ("novel_intents_true", "novel_intents_found", "junk_intents")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A labelled set and a log; domains and intents are "" where there is none.
+    """A labeled set and a log; domains and intents are "" where there is none.
 
     Attributes:
-        labeled: labelled utterances, and `labeled_vectors` (m, d) theirs.
+        labeled: labeled utterances, and `labeled_vectors` (m, d) theirs.
         log: distinct utterances of the log, and `log_vectors` (n, d) theirs.
         counts: (n,) how often each was said.
     """

@@ -26,16 +26,16 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from advin.runners.processes import free_port, server
+from advin.runners.workers import pool_command
+from advin.schemas.tables import TABLES
 from benchmarks.common import DATA, Results, parse_options
-from runners.processes import free_port, server
-from runners.workers import pool_command
-from schemas.tables import TABLES
 from tests.engines import programs
 from tests.engines.cluster import FlinkCluster
 from tests.process_tree import children
 
 LABELS = DATA / "massive_en" / "utterances.parquet"
-# By name: parallelism on Flink, or None in process, and the encoder's threads in each worker.
+# By name: parallelizm on Flink, or None in process, and the encoder's threads in each worker.
 METHODS = {
     "in process, 2 threads": (None, 2),
     "Flink, 1 worker of 2 threads": (1, 2),
@@ -54,7 +54,7 @@ class Run:
     tables: str
 
 
-def run(log: Path, model: Path, parallelism: int | None, threads: int) -> Run:
+def run(log: Path, model: Path, parallelizm: int | None, threads: int) -> Run:
     """Look through a log in a process of its own, on a cluster of its own if it is to be Flink."""
     with tempfile.TemporaryDirectory(prefix="advin-engines-") as name:
         folder, command = Path(name), advin("discover", log, model)
@@ -62,9 +62,9 @@ def run(log: Path, model: Path, parallelism: int | None, threads: int) -> Run:
         command += ["--output", str(output), "--encoder-threads", str(threads)]
         with contextlib.ExitStack() as stack:
             owners = {}
-            if parallelism is not None:
+            if parallelizm is not None:
                 flags, owners = stack.enter_context(flink(folder / "flink"))
-                command += [*flags, "--parallelism", str(parallelism)]
+                command += [*flags, "--parallelizm", str(parallelizm)]
             start = time.perf_counter()
             with open(folder / "log", "w+") as lines:
                 process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=lines)
@@ -80,7 +80,7 @@ def run(log: Path, model: Path, parallelism: int | None, threads: int) -> Run:
 
 def advin(what: str, log: Path, model: Path) -> list[str]:
     """Return the beginning of a command line."""
-    command = [sys.executable, "-m", "runners.cli", what]
+    command = [sys.executable, "-m", "advin", what]
     return [*command, "--input", str(log), "--model", str(model)]
 
 
@@ -155,8 +155,8 @@ def compare(results: Results, log: Path, model: Path, methods: Sequence[str]) ->
     pq.write_table(pq.read_table(log).slice(0, _SMALL_ROWS), small)
     base, tables = None, dict[int, str]()
     for method in methods:
-        parallelism, threads = METHODS[method]
-        start, whole = (run(rows, model, parallelism, threads) for rows in (small, log))
+        parallelizm, threads = METHODS[method]
+        start, whole = (run(rows, model, parallelizm, threads) for rows in (small, log))
         if tables.setdefault(threads, whole.tables) != whole.tables:
             raise RuntimeError(f"{method}: the tables are not those of {threads} threads before")
         work = whole.seconds - start.seconds

@@ -14,11 +14,11 @@ from unittest import mock
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
+from advin.discovery.clustering import partition
+from advin.discovery.intents.decision import IntentRules
+from advin.discovery.metric.training import FAST, UNLABELED, TrainingRows, train_metric_head
 from benchmarks.common import Results, encode, load_utterances, parse_options
 from benchmarks.scale import link_all, linkage, source_of, write_log
-from discovery import partition
-from discovery.intents import IntentRules
-from discovery.metric import FAST, UNLABELED, TrainingRows, train_metric_head
 
 ROWS = 20_000
 # Rounds end when so few are left: a tenth, as 100,000 would be of a million.

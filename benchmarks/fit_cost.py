@@ -4,8 +4,8 @@
         --seeds 1 --out RESULT.json
 
 20,000 distinct utterances of a set are the log; all of them are new to the fit, views among them.
-Without known intents that is all; with them, a tenth of the known intents' utterances is labelled
-(`default`, `fast`), or as many again as the fit takes are labelled, and the log is whole
+Without known intents that is all; with them, a tenth of the known intents' utterances is labeled
+(`default`, `fast`), or as many again as the fit takes are labeled, and the log is whole
 (`default_most`, `fast_most`). Each fit has a process of its own and all processors: run it alone.
 Measures: seconds of encoding the utterances once, seconds of all that comes after, views encoded
 and stages I to III learned, processor seconds of both, and the peak memory of the process,
@@ -16,6 +16,16 @@ import time
 
 import numpy as np
 
+from advin.discovery.fit import (
+    MAX_LABELED,
+    MAX_LOG,
+    Effort,
+    EmbeddedTexts,
+    FitSettings,
+    TrainingData,
+    fit_model,
+    needs_views,
+)
 from benchmarks.common import (
     Options,
     Results,
@@ -27,21 +37,11 @@ from benchmarks.common import (
     parse_options,
     view_encoder,
 )
-from benchmarks.intent_discovery import LABELLED
+from benchmarks.intent_discovery import LABELED
 from benchmarks.processes import measured
-from discovery.fit import (
-    MAX_LABELED,
-    MAX_LOG,
-    Effort,
-    EmbeddedTexts,
-    FitSettings,
-    TrainingData,
-    fit_model,
-    needs_views,
-)
 
 SETS = ("sgd/intent_turns",)
-# By its effort, and whether as many are labelled as the fit takes.
+# By its effort, and whether as many are labeled as the fit takes.
 METHODS: dict[str, tuple[Effort, bool]] = {
     "default": ("full", False),
     "fast": ("fast", False),
@@ -53,36 +53,36 @@ METHODS: dict[str, tuple[Effort, bool]] = {
 def draw(
     utterances: Utterances, share: float, seed: int, most: bool
 ) -> tuple[Utterances, Utterances]:
-    """Draw what is labelled, and the log, of which no utterance is labelled.
+    """Draw what is labeled, and the log, of which no utterance is labeled.
 
     Args:
         utterances: distinct ones.
         share: of the intents that are known.
         seed: of the draw.
-        most: whether as many are labelled as the fit takes, or a tenth of a bounded whole.
+        most: whether as many are labeled as the fit takes, or a tenth of a bounded whole.
     """
     random = np.random.default_rng(seed)
     rows = random.permutation(len(utterances.texts))
     known = np.isin(utterances.intents[rows], utterances.known_intents(share, seed))
     if not most:
         rows, known = rows[:MAX_LOG], known[:MAX_LOG]
-        labelled = rows[known][: round(LABELLED * np.count_nonzero(known))]
+        labeled = rows[known][: round(LABELED * np.count_nonzero(known))]
     else:
-        labelled = rows[known][:MAX_LABELED]
-    log = rows[~np.isin(rows, labelled)][:MAX_LOG]
-    return utterances.take(labelled), utterances.take(log)
+        labeled = rows[known][:MAX_LABELED]
+    log = rows[~np.isin(rows, labeled)][:MAX_LOG]
+    return utterances.take(labeled), utterances.take(log)
 
 
-def fit(labelled: Utterances, log: Utterances, settings: FitSettings, options: Options) -> dict:
+def fit(labeled: Utterances, log: Utterances, settings: FitSettings, options: Options) -> dict:
     """Encode and fit; return the seconds of each, and how many utterances there were."""
     start = time.monotonic()
-    vectors = [encode(part, options) for part in (log, labelled)]
+    vectors = [encode(part, options) for part in (log, labeled)]
     encoded = time.monotonic()
-    intents, labels = np.unique(labelled.intents.astype(str), return_inverse=True)
-    domain_of = dict(zip(labelled.intents, labelled.domains, strict=True))
+    intents, labels = np.unique(labeled.intents.astype(str), return_inverse=True)
+    domain_of = dict(zip(labeled.intents, labeled.domains, strict=True))
     data = TrainingData(
         log=EmbeddedTexts(log.texts, vectors[0]),
-        labeled=EmbeddedTexts(labelled.texts, vectors[1]),
+        labeled=EmbeddedTexts(labeled.texts, vectors[1]),
         labels=labels.astype(np.int64),
         intents=tuple(intents),
         domains=tuple(domain_of[i] or None for i in intents),
@@ -95,7 +95,7 @@ def fit(labelled: Utterances, log: Utterances, settings: FitSettings, options: O
         "fit seconds": time.monotonic() - encoded,
         "encoder seconds": encoded - start,
         "log": len(log.texts),
-        "labelled": len(labelled.texts),
+        "labeled": len(labeled.texts),
     }
 
 
@@ -112,9 +112,9 @@ def main() -> None:
                     effort, most = METHODS[method]
                     if most and not share:
                         continue
-                    labelled, log = draw(utterances, share, seed, most)
+                    labeled, log = draw(utterances, share, seed, most)
                     settings = FitSettings(seed=seed, effort=effort)
-                    found = measured(fit, labelled, log, settings, options)
+                    found = measured(fit, labeled, log, settings, options)
                     results.add((utterances.name, share, method), found, found.pop("seconds"))
     results.finish()
 

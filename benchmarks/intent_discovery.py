@@ -1,28 +1,28 @@
 """Discover intents by the protocol of TEXTOIR, with K given and with K unknown.
 
-Some of the intents are known, a tenth of their utterances of the train split are labelled, all
-others of that split are unlabelled. Everything is learned on the train split and scored on the test
+Some of the intents are known, a tenth of their utterances of the train split are labeled, all
+others of that split are unlabeled. Everything is learned on the train split and scored on the test
 split, over all intents:
 
     python -m benchmarks.intent_discovery --known 0 0.25 0.5 0.75 --seeds 10 --out RESULT.json
 
 Methods: `raw_k_means` and `head_k_means`, k-means with the true K on the test split's vectors, as
 they come and in the learned space, as the published tables do it; `head_k_given`, k-means in the
-learned space on the train split, seeded by the labelled utterances of each known intent, and for
+learned space on the train split, seeded by the labeled utterances of each known intent, and for
 the others by the largest clusters that lack them, at the learned distance and at some around it:
-the tightest is kept, as of restarts; `head_k_neighbours`, the same, and each test utterance to the
+the tightest is kept, as of restarts; `head_k_neighbors`, the same, and each test utterance to the
 cluster of most of its ten nearest train utterances;
 `pipeline`, K unknown: average linkage of the train split up to the learned distance, known intents
 as anchors, left-over small clusters absorbed; `pipeline_fast`, the same in the fast setting;
 `discover`, the rules of `advin discover` (`discovery/intents.py`), made for skewed and noisy logs:
 smaller clusters count, if they look novel. All three, like `head_k_given`, hand each test utterance
-to the nearest centre.
+to the nearest center.
 
 Not run unless named: `pipeline_vectors`, where the head's positives are searched by vectors alone;
 `pipeline_sentence`, learned from the sentence vectors without the middle layer;
 `linkage`, all clusters that are large enough as they come, without anchors; `margin_k_means`,
 ADVIN's pairwise margin loss; and what users would take instead, on the encoder's vectors of the
-train split, noise left out, test utterances to the nearest centre: `bertopic`, `hdbscan`, `evoc`
+train split, noise left out, test utterances to the nearest center: `bertopic`, `hdbscan`, `evoc`
 (see `benchmarks/peers.py`).
 
     python -m benchmarks.intent_discovery --methods default_distance --data FILE.parquet
@@ -41,6 +41,30 @@ import faiss
 import numpy as np
 from sklearn.cluster import KMeans
 
+from advin.discovery.clustering.linkage import Linkage, average_linkage
+from advin.discovery.compute.classes import nearest_centroids
+from advin.discovery.encoding.lexical import lexical_vectors
+from advin.discovery.encoding.views import embedded_views
+from advin.discovery.evaluation.measures import (
+    ari,
+    contingency,
+    hungarian_accuracy,
+    known_novel_accuracy,
+    nmi,
+)
+from advin.discovery.fit import FitSettings, intent_rules, needs_views
+from advin.discovery.intents.decision import Points, discover_intents
+from advin.discovery.intents.space import learn_intent_space
+from advin.discovery.metric.training import (
+    FAST,
+    UNLABELED,
+    MetricSettings,
+    TrainingRows,
+    train_metric_head,
+)
+from advin.discovery.model import EncoderIdentity
+from advin.discovery.novelty.novelty import fit_novelty
+from advin.discovery.selection.distance import IntentDistance
 from benchmarks.anchors import anchored, novel_clusters, seeded_k_means, tightness
 from benchmarks.common import (
     OPEN,
@@ -55,24 +79,6 @@ from benchmarks.common import (
     view_encoder,
 )
 from benchmarks.peers import PEERS
-from discovery.classes import nearest_centroids
-from discovery.distance import IntentDistance
-from discovery.evaluation import ari, contingency, hungarian_accuracy, known_novel_accuracy, nmi
-from discovery.fit import FitSettings, intent_rules, needs_views
-from discovery.intent_space import learn_intent_space
-from discovery.intents import Points, discover_intents
-from discovery.lexical import lexical_vectors
-from discovery.linkage import Linkage, average_linkage
-from discovery.metric import (
-    FAST,
-    UNLABELED,
-    MetricSettings,
-    TrainingRows,
-    train_metric_head,
-)
-from discovery.model import EncoderIdentity
-from discovery.novelty import fit_novelty
-from discovery.views import embedded_views
 
 SETS = ("textoir_banking", "textoir_clinc")
 KNOWN = (0.0, 0.25, 0.5, 0.75)
@@ -80,12 +86,12 @@ METHODS = (
     "raw_k_means",
     "head_k_means",
     "head_k_given",
-    "head_k_neighbours",
+    "head_k_neighbors",
     "pipeline",
     "pipeline_fast",
     "discover",
 )
-LABELLED = 0.1
+LABELED = 0.1
 # Rows of the train split that are used; more are sampled.
 MAX_TRAIN = 20_000
 # The same for the default distance.
@@ -93,7 +99,7 @@ MAX_DEFAULT_ROWS = 9_000
 _RESTARTS = 10
 # Of the learned distance: where k-means with K given takes its seeds from.
 _SEED_CUTS = (0.7, 0.8, 0.9, 1.0, 1.1)
-_NEIGHBOURS = 10
+_NEIGHBORS = 10
 
 
 @dataclass(frozen=True)
@@ -183,11 +189,11 @@ class Space:
         start = time.perf_counter()
         lexical = lexical_vectors(task.texts) if by_words else None
         rows = TrainingRows(task.train, task.labels, lexical, views)
-        labelled = task.labels >= 0
+        labeled = task.labels >= 0
         novelty, scores = None, np.ones(len(task.train), np.float32)
-        if labelled.any():
-            names, given = np.unique(task.labels[labelled], return_inverse=True)
-            novelty = fit_novelty(task.train[labelled], given, len(names), seed=task.seed)
+        if labeled.any():
+            names, given = np.unique(task.labels[labeled], return_inverse=True)
+            novelty = fit_novelty(task.train[labeled], given, len(names), seed=task.seed)
             scores = novelty.score(task.train).score
         head, distance = learn_intent_space(rows, settings, novelty)
         train, test = head.transform(task.train), head.transform(task.test)
@@ -238,7 +244,7 @@ def _draw(embedded: Embedded, share: float, seed: int, limit: int = MAX_TRAIN) -
     labels = np.full(len(train), OPEN, np.int64)
     for intent in range(len(known)):
         rows = np.flatnonzero(given == intent)
-        labels[random.permutation(rows)[: max(1, round(LABELLED * len(rows)))]] = intent
+        labels[random.permutation(rows)[: max(1, round(LABELED * len(rows)))]] = intent
     return Task(
         texts=utterances.texts[train],
         train=vectors[train],
@@ -288,9 +294,9 @@ def _head_k_given(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     return found, {"seconds": space.seconds}
 
 
-def _head_k_neighbours(task: Task) -> tuple[np.ndarray, dict[str, float]]:
+def _head_k_neighbors(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     space = task.full
-    _, nearest = faiss.knn(space.test, space.train, _NEIGHBOURS, metric=faiss.METRIC_INNER_PRODUCT)
+    _, nearest = faiss.knn(space.test, space.train, _NEIGHBORS, metric=faiss.METRIC_INNER_PRODUCT)
     # Of equally frequent clusters the one of the smallest number.
     votes = [np.bincount(task.k_given[row]).argmax() for row in nearest]
     return np.array(votes), {"seconds": space.seconds}
@@ -354,7 +360,7 @@ _RUNS = {
     "raw_k_means": _raw_k_means,
     "head_k_means": _head_k_means,
     "head_k_given": _head_k_given,
-    "head_k_neighbours": _head_k_neighbours,
+    "head_k_neighbors": _head_k_neighbors,
     "pipeline": lambda task: _pipeline(task.full, task.labels),
     "pipeline_fast": lambda task: _pipeline(task.fast, task.labels),
     "discover": _discover,
@@ -367,7 +373,7 @@ _RUNS = {
 
 
 def _show_default_distance(embedded: Embedded) -> None:
-    """Print the cut that is best on the true labels of the train split, for an unlabelled head."""
+    """Print the cut that is best on the true labels of the train split, for an unlabeled head."""
     task, name = _draw(embedded, 0.0, 0, MAX_DEFAULT_ROWS), embedded.utterances.name
     settings = MetricSettings()
     rows = TrainingRows(task.train, task.labels, lexical_vectors(task.texts), task.views)

@@ -1,7 +1,7 @@
-"""Stage II without labels on intents of many sizes: how many neighbours make an intent?
+"""Stage II without labels on intents of many sizes: how many neighbors make an intent?
 
 Of each intent of the train split as many utterances are drawn as the method's name says ("all" are
-at most 10,000 of the set). Their space is learned with the number of neighbours, and they are
+at most 10,000 of the set). Their space is learned with the number of neighbors, and they are
 linked up to the distance, that `discovery.stability` finds, from views, too (`learned`), or from
 whole texts alone (`whole`); or with views, the number that a head takes unasked (30, or a twentieth
 of the rows if that is less), and the default distance (`constant`). `ARI at default` is at the
@@ -17,6 +17,20 @@ from dataclasses import replace
 
 import numpy as np
 
+from advin.discovery.clustering.linkage import Linkage, average_linkage
+from advin.discovery.compute.classes import sample_evenly
+from advin.discovery.encoding.lexical import lexical_vectors
+from advin.discovery.encoding.views import embedded_views
+from advin.discovery.evaluation.agreement import ari, contingency
+from advin.discovery.metric.training import (
+    UNLABELED,
+    MetricSettings,
+    TrainingRows,
+    default_neighbors,
+    train_metric_head,
+)
+from advin.discovery.selection.distance import DEFAULT_INTENT_DISTANCE, intent_distance
+from advin.discovery.selection.stability import Stable, stable_clusters
 from benchmarks.common import (
     TRAIN,
     Results,
@@ -26,20 +40,6 @@ from benchmarks.common import (
     parse_options,
     view_encoder,
 )
-from discovery.agreement import ari, contingency
-from discovery.classes import sample_evenly
-from discovery.distance import DEFAULT_INTENT_DISTANCE, intent_distance
-from discovery.lexical import lexical_vectors
-from discovery.linkage import Linkage, average_linkage
-from discovery.metric import (
-    UNLABELED,
-    MetricSettings,
-    TrainingRows,
-    default_neighbours,
-    train_metric_head,
-)
-from discovery.stability import Stable, stable_clusters
-from discovery.views import embedded_views
 
 SETS = ("textoir_banking", "textoir_clinc", "massive_en", "snips")
 SIZES = (25, 60, None)
@@ -60,21 +60,21 @@ def draw(utterances: Utterances, size: int | None, seed: int) -> np.ndarray:
 
 
 def measure(rows: TrainingRows, truth: np.ndarray, seed: int, method: str) -> dict[str, float]:
-    """Learn the space with the views and the neighbours of the method, and link it."""
+    """Learn the space with the views and the neighbors of the method, and link it."""
     settings = MetricSettings(seed=seed)
     if method == "constant":
-        stable = Stable(default_neighbours(rows.vectors, rows.labels), DEFAULT_INTENT_DISTANCE)
+        stable = Stable(default_neighbors(rows.vectors, rows.labels), DEFAULT_INTENT_DISTANCE)
     else:
         rows = replace(rows, views=rows.views if method == "learned" else None)
         stable = stable_clusters(rows, settings)
-    head = train_metric_head(rows, replace(settings, neighbours=stable.neighbours))
+    head = train_metric_head(rows, replace(settings, neighbors=stable.neighbors))
     space = head.transform(rows.vectors)
     tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
-    distance = intent_distance(stable.neighbours, [], stable.distance)
+    distance = intent_distance(stable.neighbors, [], stable.distance)
     clusters = tree.cut(1 - distance.value)
     best = max(score(tree, truth, float(value)) for value in _GRID)
     return {
-        "neighbours": stable.neighbours,
+        "neighbors": stable.neighbors,
         "distance": 100 * distance.value,
         "ARI": score(tree, truth, distance.value),
         "ARI at default": score(tree, truth, DEFAULT_INTENT_DISTANCE),

@@ -2,7 +2,7 @@
 
 Cosines follow what all-MiniLM-L6-v2 gives on clinc150 and massive_en: two utterances of one intent
 0.3 to 0.4 apart from near duplicates, of one domain 0.2, of two domains 0.07 to 0.09; half of all
-utterances have a neighbour at 0.8 to 0.9. Sizes of domains, intents and wordings follow power laws;
+utterances have a neighbor at 0.8 to 0.9. Sizes of domains, intents and wordings follow power laws;
 a fifth belongs to no intent.
 """
 

@@ -7,8 +7,8 @@ the test split, other intents and out-of-scope text alike, is open:
 
 Methods: `default`, what `advin fit` learns without out-of-domain text; `default_ood`, with the
 sample's out-of-domain text; each score by itself with its own learned threshold: `mahalanobis`,
-`neighbours` (nearest labelled utterances), `ratio` (the nearest intent beside the second),
-`learned_neighbours` and `learned_centre` (neighbours and the intent's centre in the space of the
+`neighbors` (nearest labeled utterances), `ratio` (the nearest intent beside the second),
+`learned_neighbors` and `learned_center` (neighbors and the intent's center in the space of the
 known intents), and `open`, the open classifier ((K+1)-way, trained with the sample's out-of-domain
 text). Seconds are those of fitting the scores, once for all that are given the same text. All
 measures in per cent; `fpr95` is the share of known utterances flagged where 95 % of the open ones
@@ -20,6 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advin.discovery.evaluation.measures import auroc, fpr_at_recall, open_intent_scores
+from advin.discovery.novelty.novelty import HeldOut, hold_out, weigh
+from advin.discovery.novelty.scores import SCORES
 from benchmarks.common import (
     OPEN,
     TEST,
@@ -31,21 +34,18 @@ from benchmarks.common import (
     load_utterances,
     parse_options,
 )
-from discovery.evaluation import auroc, fpr_at_recall, open_intent_scores
-from discovery.novelty import HeldOut, hold_out, weigh
-from discovery.scorers import SCORES
 
 SETS = ("textoir_banking", "textoir_oos")
 # What learns from out-of-domain text too, and which scores it may use.
 _WITH_OOD = {"default_ood": SCORES, "open": ("open",)}
 _WITHOUT = {"default": SCORES} | {name: (name,) for name in SCORES if name != "open"}
-# More labelled utterances are sampled.
+# More labeled utterances are sampled.
 MAX_TRAIN = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One draw of known intents: labelled train vectors, and test vectors with their labels."""
+    """One draw of known intents: labeled train vectors, and test vectors with their labels."""
 
     train: np.ndarray
     labels: np.ndarray

@@ -10,7 +10,7 @@ import numpy as np
 def bertopic(vectors: np.ndarray, seed: int) -> np.ndarray:
     """Cluster as BERTopic 0.17 does by default: UMAP to 5 dimensions, then HDBSCAN.
 
-    BERTopic's own settings (Grootendorst, arXiv 2203.05794): 15 neighbours, min_dist 0, cosine;
+    BERTopic's own settings (Grootendorst, arXiv 2203.05794): 15 neighbors, min_dist 0, cosine;
     min_cluster_size 10, Euclidean, excess of mass.
     """
     import umap
@@ -31,7 +31,7 @@ def hdbscan(vectors: np.ndarray, seed: int) -> np.ndarray:
 
 
 def evoc(vectors: np.ndarray, seed: int) -> np.ndarray:
-    """Cluster with EVoC (Tutte Institute), which embeds a neighbour graph and cuts it by density.
+    """Cluster with EVoC (Tutte Institute), which embeds a neighbor graph and cuts it by density.
 
     Of the layers it finds, the one that it calls best.
     """

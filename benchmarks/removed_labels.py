@@ -1,7 +1,7 @@
 """`advin discover` and `advin evaluate` themselves, on data whose labels are partly removed.
 
 The labels of whole domains and of single other intents are removed, as `end_to_end` draws them, but
-nothing is thinned out or mixed in: the train split of the intents that are left is the labelled
+nothing is thinned out or mixed in: the train split of the intents that are left is the labeled
 set, all other rows, out-of-scope ones among them, are the log, and all labels are the truth.
 
     python -m benchmarks.removed_labels --data clinc150 --known 0.6 --seeds 1 --out RESULT.json
@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from advin.runners.cli import main as advin
 from benchmarks.common import TRAIN, Results, Utterances, load_utterances, parse_options
 from benchmarks.end_to_end import known_intents
-from runners.cli import main as advin
 
 SETS = ("clinc150",)
 METHODS = {"default": "full", "fast": "fast"}
@@ -33,7 +33,7 @@ _NUMBERS = ("novel_intents_true", "novel_intents_found", "junk_intents")
 
 
 def remove_labels(utterances: Utterances, share: float, seed: int) -> tuple[Utterances, Utterances]:
-    """Return the labelled utterances that are left, and the log: all others."""
+    """Return the labeled utterances that are left, and the log: all others."""
     known = known_intents(utterances, share, np.random.default_rng(seed))
     is_known = np.array([intent in known for intent in utterances.intents], bool)
     labeled = is_known & (utterances.splits == TRAIN)

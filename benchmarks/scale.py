@@ -22,30 +22,30 @@ import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions
 from sklearn.metrics import adjusted_rand_score
 
-from benchmarks.common import Options, Results
-from benchmarks.mixtures import DIMENSION, draw_mixture
-from benchmarks.peers import PEERS
-from benchmarks.processes import measured
-from benchmarks.text_scale import measure_texts
-from discovery import partition
-from discovery.intents import IntentRules
-from discovery.linkage import average_linkage
-from discovery.partition import Clusters
-from pipelines import storage
-from pipelines.clusters import (
+from advin.discovery.clustering import partition
+from advin.discovery.clustering.linkage import average_linkage
+from advin.discovery.clustering.partition import Clusters
+from advin.discovery.intents.decision import IntentRules
+from advin.pipelines import storage
+from advin.pipelines.clusters import (
     ClusterSource,
     CondensedClusters,
     clusters_to_arrow,
     ids_from_arrow,
     read_largest,
 )
-from pipelines.linkage import MAX_CLUSTERED, MERGED, condense, linkage_stages
-from pipelines.shards import SHARD_ROWS
-from pipelines.stages import Workspace
+from advin.pipelines.linkage import MAX_CLUSTERED, MERGED, condense, linkage_stages
+from advin.pipelines.shards import SHARD_ROWS
+from advin.pipelines.stages import Workspace
+from benchmarks.common import Options, Results
+from benchmarks.mixtures import DIMENSION, draw_mixture
+from benchmarks.peers import PEERS
+from benchmarks.processes import measured
+from benchmarks.text_scale import measure_texts
 
 # Where the mixture's intents come apart best; a learned distance in the pipeline.
 RULES = IntentRules(distance=0.68, radius=0.68)
-_NEIGHBOURS = 16
+_NEIGHBORS = 16
 _QUERIES = 100_000
 # What grows with the square, or takes hours, is run up to here.
 _MOST = {"exact": 100_000, "hdbscan": 10_000, "bertopic": 100_000}
@@ -123,7 +123,7 @@ def exact(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
 
 
 def faiss_cells(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
-    """Search the nearest neighbours in as many cells as the first round has.
+    """Search the nearest neighbors in as many cells as the first round has.
 
     Of a large log a part of the queries is timed, and the time told for all.
     """
@@ -134,14 +134,14 @@ def faiss_cells(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
     index.train(x[: 64 * max(cells, 64)])
     index.add(x)
     index.nprobe = partition.VISITS
-    return _timed(lambda queries: index.search(queries, _NEIGHBOURS), x)
+    return _timed(lambda queries: index.search(queries, _NEIGHBORS), x)
 
 
 def faiss_flat(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
-    """Search the nearest neighbours among all."""
+    """Search the nearest neighbors among all."""
     x = _vectors(folder, rows)
     return _timed(
-        lambda queries: faiss.knn(queries, x, _NEIGHBOURS, metric=faiss.METRIC_INNER_PRODUCT), x
+        lambda queries: faiss.knn(queries, x, _NEIGHBORS, metric=faiss.METRIC_INNER_PRODUCT), x
     )
 
 

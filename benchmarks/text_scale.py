@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sklearn.metrics import adjusted_rand_score
 
+from advin.discovery.compute.precision import FP32
+from advin.discovery.encoding.encoder import load_encoder
+from advin.discovery.encoding.text import normalize
 from benchmarks.common import Results
 from benchmarks.processes import measured
-from discovery.encoder import load_encoder
-from discovery.precision import FP32
-from discovery.text import normalise
 
 _FIT, _EMBED = "fit", "embed"
 
@@ -34,7 +34,7 @@ def draw_texts(files: Sequence[Path], rows: int) -> pa.Table:
         table = pq.read_table(path)
         given = [c for c in ("text", "domain", "intent") if c in table.schema.names]
         for text, *labels in zip(*(table[c].to_pylist() for c in given), strict=True):
-            key = normalise(text or "")
+            key = normalize(text or "")
             if key and found.get(key) is None:
                 intent = labels[-1] if labels else None
                 found[key] = f"{path.parent.name}/{'/'.join(map(str, labels))}" if intent else None
@@ -44,7 +44,7 @@ def draw_texts(files: Sequence[Path], rows: int) -> pa.Table:
 
 def advin(folder: Path, at_most: int) -> dict[str, float]:
     """Run `advin discover` without labels."""
-    from runners.cli import main
+    from advin.runners.cli import main
 
     out = folder / "run"
     arguments = ["discover", "--input", str(folder / "texts.parquet"), "--output", str(out)]
@@ -90,7 +90,7 @@ def _quality(folder: Path, labels: np.ndarray) -> dict[str, float]:
     found = {
         "clusters": len(np.unique(labels[labels >= 0])),
         "in none": 100 * float(np.mean(labels < 0)),
-        "labelled": int(has.sum()),
+        "labeled": int(has.sum()),
     }
     if has.any():
         found["ARI"] = 100 * adjusted_rand_score(intents[has], labels[has])

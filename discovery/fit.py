@@ -1,6 +1,6 @@
 """Learn a model: the novelty of stage I, the space and distance of stage II, that of stage III.
 
-With labelled intents everything is learned from them, on intents held out in turn. Without any,
+With labeled intents everything is learned from them, on intents held out in turn. Without any,
 the space and its distance are learned from the log alone, by what heads agree on, and that of
 stage III is a default that was learned on public data; the model says which is which.
 """
@@ -11,16 +11,22 @@ from typing import Literal
 
 import numpy as np
 
-from discovery.classes import class_means
-from discovery.distance import DEFAULT, LEARNED, SMALLEST_INTENT, IntentDistance
-from discovery.domains import learn_domain_distance
-from discovery.intent_space import learn_intent_space
-from discovery.intents import OUT_OF_DOMAIN, IntentRules
-from discovery.lexical import lexical_vectors
-from discovery.metric import FAST, UNLABELED, MetricSettings, TrainingRows, labels_suffice
-from discovery.model import EncoderIdentity, Model
-from discovery.novelty import fit_novelty
-from discovery.views import embedded_views
+from advin.discovery.compute.classes import class_means
+from advin.discovery.domains.linking import learn_domain_distance
+from advin.discovery.encoding.lexical import lexical_vectors
+from advin.discovery.encoding.views import embedded_views
+from advin.discovery.intents.decision import OUT_OF_DOMAIN, IntentRules
+from advin.discovery.intents.space import learn_intent_space
+from advin.discovery.metric.training import (
+    FAST,
+    UNLABELED,
+    MetricSettings,
+    TrainingRows,
+    labels_suffice,
+)
+from advin.discovery.model import EncoderIdentity, Model
+from advin.discovery.novelty.novelty import fit_novelty
+from advin.discovery.selection.distance import DEFAULT, LEARNED, SMALLEST_INTENT, IntentDistance
 
 # Bounds on what one worker learns from; callers hand over a sample of more.
 MAX_LOG = 20_000
@@ -55,13 +61,13 @@ class TrainingData:
     """What a model is learned from; each part sorted by id.
 
     Attributes:
-        log: of the unlabelled log, all or a sample.
-        labeled: labelled utterances.
+        log: of the unlabeled log, all or a sample.
+        labeled: labeled utterances.
         labels: (m,) int64 index of each of these into `intents`.
         intents: labels of the known intents, sorted.
         domains: the domain of each, or None.
         out_of_domain: texts that belong to no intent.
-        views: (v, n, d) of all texts in this order, log, labelled, out of domain, by
+        views: (v, n, d) of all texts in this order, log, labeled, out of domain, by
             `embedded_views`; None learns from whole texts only.
     """
 
@@ -74,7 +80,7 @@ class TrainingData:
     views: np.ndarray | None = None
 
     def whole(self) -> EmbeddedTexts:
-        """Return all texts: log, labelled, out of domain."""
+        """Return all texts: log, labeled, out of domain."""
         parts = (self.log, self.labeled, self.out_of_domain)
         return EmbeddedTexts(
             texts=[text for part in parts for text in part.texts],
@@ -87,7 +93,7 @@ class TrainingData:
         return replace(self, views=embedded_views(whole.texts, whole.vectors, encode))
 
     def rows(self) -> TrainingRows:
-        """Return what stage II learns from: all texts, of which some are labelled."""
+        """Return what stage II learns from: all texts, of which some are labeled."""
         whole = self.whole()
         nothing = np.full(len(self.log.texts), UNLABELED, np.int64)
         outside = np.full(len(self.out_of_domain.texts), UNLABELED, np.int64)

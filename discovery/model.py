@@ -8,10 +8,10 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors import numpy as tensors
 
-from discovery.encoder import Encoder
-from discovery.intents import IntentRules
-from discovery.metric import MetricHead
-from discovery.novelty import NoveltyModel
+from advin.discovery.encoding.encoder import Encoder
+from advin.discovery.intents.decision import IntentRules
+from advin.discovery.metric.training import MetricHead
+from advin.discovery.novelty.novelty import NoveltyModel
 
 CONFIG = "config.json"
 TENSORS = "model.safetensors"
@@ -81,7 +81,7 @@ class Model:
         head: the metric head of stage II.
         rules: the learned distance and what goes with it.
         domain_distance: the distance of stage III.
-        anchors: (n, d) float16 vectors of the encoder: labelled and out-of-domain utterances.
+        anchors: (n, d) float16 vectors of the encoder: labeled and out-of-domain utterances.
         anchor_labels: (n,) int64: index of the intent, or OUT_OF_DOMAIN.
         origins: where each threshold comes from, "learned", "agreed" (see `discovery/distance.py`)
             or "default".

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 
-from pipelines import storage
-from pipelines.intents import CENTROIDS
-from pipelines.shards import Shard, read_shard, write_shard
-from schemas import tables
+from advin.pipelines import storage
+from advin.pipelines.intents import CENTROIDS
+from advin.pipelines.shards import Shard, read_shard, write_shard
+from advin.schemas import tables
 
 
 @dataclasses.dataclass(frozen=True)

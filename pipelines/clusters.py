@@ -8,16 +8,16 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from discovery.intents import repetition_weights
-from discovery.model import Model
-from discovery.partition import Clusters
-from pipelines import storage
-from pipelines.models import load_model
-from pipelines.shards import Shard, read_first_rows
-from pipelines.stages import Stage
-from schemas import tables
-from schemas.batches import vectors_from_arrow, vectors_to_arrow
-from schemas.manifest import StageManifest
+from advin.discovery.clustering.partition import Clusters
+from advin.discovery.intents.decision import repetition_weights
+from advin.discovery.model import Model
+from advin.pipelines import storage
+from advin.pipelines.models import load_model
+from advin.pipelines.shards import Shard, read_first_rows
+from advin.pipelines.stages import Stage
+from advin.schemas import tables
+from advin.schemas.batches import vectors_from_arrow, vectors_to_arrow
+from advin.schemas.manifest import StageManifest
 
 
 class ClusterSource(ABC):
@@ -154,7 +154,7 @@ def clusters_of(texts: pa.Table, vectors: pa.Table, novelty: pa.Table, model: Mo
 
 
 def anchors_of(model: Model) -> Clusters:
-    """Take the labelled and out-of-domain utterances that a model brings along as clusters."""
+    """Take the labeled and out-of-domain utterances that a model brings along as clusters."""
     n = len(model.anchors)
     return Clusters(
         ids=np.array([f"{i:032x}" for i in range(n)], "S32"),

@@ -7,14 +7,14 @@ along. Importing this module registers an Arrow IPC coder instead.
 import pyarrow as pa
 from apache_beam import coders
 
-from schemas.batches import from_ipc, to_ipc
+from advin.schemas.batches import from_ipc, to_ipc
 
 
 class RecordBatchCoder(coders.Coder):
     """Encodes a `pa.RecordBatch` as an Arrow IPC stream."""
 
     def encode(self, value: pa.RecordBatch) -> bytes:
-        """Serialise one batch, without what it is a slice of."""
+        """Serialize one batch, without what it is a slice of."""
         return to_ipc(value)
 
     def decode(self, encoded: bytes) -> pa.RecordBatch:

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from pipelines.shards import Shard, WriteShards, read_shard
-from schemas import tables
-from schemas.batches import utterance_id, vectors_from_arrow
+from advin.pipelines.shards import Shard, WriteShards, read_shard
+from advin.schemas import tables
+from advin.schemas.batches import utterance_id, vectors_from_arrow
 
 # Utterances from which an intent's name, keywords and exemplars are taken: those with the lowest
 # ids, which are hashes, so a random sample that is the same on any engine.
@@ -52,12 +52,12 @@ class DescribeIntents(beam.PTransform):
     documents: str
 
     def expand(self, shards):
-        """Summarise inside each shard, combine by intent, write."""
+        """Summarize inside each shard, combine by intent, write."""
         summaries = (
             shards
-            | "Summarise"
+            | "Summarize"
             >> beam.ParDo(
-                _Summarise(self.utterances, self.vectors, self.membership)
+                _Summarize(self.utterances, self.vectors, self.membership)
             ).with_output_types(
                 tuple[int, tuple[tuple[int, int, int], list[tuple[str, str, int, bytes]]]]
             )
@@ -80,7 +80,7 @@ def _spread(intent: int) -> str:
     return utterance_id(str(intent))
 
 
-class _Summarise(beam.DoFn):
+class _Summarize(beam.DoFn):
     def __init__(self, utterances: str, vectors: str, membership: str):
         self._utterances, self._vectors, self._membership = utterances, vectors, membership
         self._described = Metrics.counter("describe", "described")
@@ -90,10 +90,10 @@ class _Summarise(beam.DoFn):
         self._described.inc(utterances.num_rows)
         membership = read_shard(self._membership, shard)
         vectors = vectors_from_arrow(read_shard(self._vectors, shard, ["vector"]).column("vector"))
-        yield from summarise(utterances, membership, vectors)
+        yield from summarize(utterances, membership, vectors)
 
 
-def summarise(
+def summarize(
     utterances: pa.RecordBatch, membership: pa.RecordBatch, vectors: np.ndarray
 ) -> Iterator[tuple[int, tuple[Size, list[Document]]]]:
     """Yield (intent, ((distinct, rows, distance), documents)) for each intent in a shard."""

@@ -1,43 +1,40 @@
 """The main job: a log in, tables of novel intents and domains out.
 
-    python -m pipelines.discover --input LOG --labeled KNOWN --output RUN
-
-is `advin discover`; the engines and their flags are described there.
+advin discover --input LOG --labeled KNOWN --output RUN
 """
 
 import dataclasses
 import logging
 import math
-import sys
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from discovery import density
-from discovery.encoder import EncoderError, load_encoder
-from discovery.fit import FitSettings
-from discovery.intents import IntentRules
-from discovery.model import EncoderIdentity, ModelError
-from discovery.precision import best_precision
-from pipelines import storage
-from pipelines.assignments import AssignmentSources, WriteAssignments
-from pipelines.clusters import LogShards
-from pipelines.describe import DescribeIntents
-from pipelines.embed import Embed, EncoderSettings
-from pipelines.errors import SettingsError
-from pipelines.fit import Embedded, FitInputs, FitModel, check_labels
-from pipelines.ingest import Ingest, WriteRejects, WriteUtterances
-from pipelines.inputs import Columns, find_input, input_fingerprint
-from pipelines.intents import AssignIntents, AssignSources, DiscoverIntents
-from pipelines.linkage import MAX_CLUSTERED, condense
-from pipelines.models import load_model, model_exists, model_fingerprint
-from pipelines.novelty import ScoreNovelty
-from pipelines.plan import Plan
-from pipelines.report import finish_run, read_run
-from pipelines.shards import Shards
-from pipelines.stages import Stage, Workspace
-from pipelines.taxonomy import BuildTaxonomy, Described
-from schemas import tables
-from schemas.manifest import RunManifest
+from advin.discovery.clustering import density
+from advin.discovery.compute.precision import best_precision
+from advin.discovery.encoding.encoder import EncoderError, load_encoder
+from advin.discovery.fit import FitSettings
+from advin.discovery.intents.decision import IntentRules
+from advin.discovery.model import EncoderIdentity, ModelError
+from advin.pipelines import storage
+from advin.pipelines.assignments import AssignmentSources, WriteAssignments
+from advin.pipelines.clusters import LogShards
+from advin.pipelines.describe import DescribeIntents
+from advin.pipelines.embed import Embed, EncoderSettings
+from advin.pipelines.errors import SettingsError
+from advin.pipelines.fit import Embedded, FitInputs, FitModel, check_labels
+from advin.pipelines.ingest import Ingest, WriteRejects, WriteUtterances
+from advin.pipelines.inputs import Columns, find_input, input_fingerprint
+from advin.pipelines.intents import AssignIntents, AssignSources, DiscoverIntents
+from advin.pipelines.linkage import MAX_CLUSTERED, condense
+from advin.pipelines.models import load_model, model_exists, model_fingerprint
+from advin.pipelines.novelty import ScoreNovelty
+from advin.pipelines.plan import Plan
+from advin.pipelines.report import finish_run, read_run
+from advin.pipelines.shards import Shards
+from advin.pipelines.stages import Stage, Workspace
+from advin.pipelines.taxonomy import BuildTaxonomy, Described
+from advin.schemas import tables
+from advin.schemas.manifest import RunManifest
 
 _log = logging.getLogger("advin")
 
@@ -48,7 +45,7 @@ class Settings:
 
     Attributes:
         input: the log: a file, folder or glob.
-        labeled: labelled utterances of the known intents, or None.
+        labeled: labeled utterances of the known intents, or None.
         ood: texts that belong to no intent, or None.
         model: folder of a model to use, or to write if `labeled` is given; None for one in the
             output folder.
@@ -136,7 +133,7 @@ def translate(settings: Settings, output: str, options: PipelineOptions) -> list
 
 
 def fit(settings: Settings, model: str, options: PipelineOptions) -> None:
-    """Learn a model from labelled utterances and a log, and write its folder.
+    """Learn a model from labeled utterances and a log, and write its folder.
 
     Raises:
         SettingsError: if an input, the encoder or the model folder is not usable.
@@ -306,7 +303,7 @@ def _run_discovery(workspace: Workspace, log: Embedded, model: str, max_linked: 
         sources = AssignSources(log.vectors, clusters.path(), model)
         pipeline | Shards(log.shards) | AssignIntents(sources, stage.path())
 
-    def summarise(pipeline, stage: Stage) -> None:
+    def summarize(pipeline, stage: Stage) -> None:
         (
             pipeline
             | Shards(log.shards)
@@ -338,12 +335,6 @@ def _run_discovery(workspace: Workspace, log: Embedded, model: str, max_linked: 
     condensed = condense(workspace, shards, log.distinct, _rules(workspace, model), max_linked)
     workspace.run("clusters", cluster)
     workspace.run("intents", assign)
-    workspace.run("describe", summarise)
+    workspace.run("describe", summarize)
     workspace.run("taxonomy", name)
     workspace.run("assignments", assemble)
-
-
-if __name__ == "__main__":
-    from runners.cli import main
-
-    sys.exit(main(["discover", *sys.argv[1:]]))

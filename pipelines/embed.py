@@ -17,14 +17,14 @@ import pyarrow as pa
 from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
-from discovery.encoder import Encoder, batches_by_length, load_encoder
-from pipelines import (
+from advin.discovery.encoding.encoder import Encoder, batches_by_length, load_encoder
+from advin.pipelines import (
     coders,  # noqa: F401, registers the coder of record batches
     storage,
 )
-from pipelines.shards import Shard, read_shard, write_shard
-from schemas.batches import vectors_to_arrow
-from schemas.tables import vectors_schema
+from advin.pipelines.shards import Shard, read_shard, write_shard
+from advin.schemas.batches import vectors_to_arrow
+from advin.schemas.tables import vectors_schema
 
 _LOG_SECONDS = 15.0
 _log = logging.getLogger("advin.embed")

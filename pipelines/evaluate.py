@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from discovery.evaluation import Found, Recovery, Truth, evaluate_discovery, recovery
-from discovery.text import clean, normalise
-from pipelines.errors import SettingsError
-from pipelines.inputs import Columns, find_input
-from pipelines.readers import read_piece, split_file
-from pipelines.report import read_run, read_table
-from schemas.batches import utterance_id
+from advin.discovery.encoding.text import clean, normalize
+from advin.discovery.evaluation.measures import Found, Recovery, Truth, evaluate_discovery, recovery
+from advin.pipelines.errors import SettingsError
+from advin.pipelines.inputs import Columns, find_input
+from advin.pipelines.readers import read_piece, split_file
+from advin.pipelines.report import read_run, read_table
+from advin.schemas.batches import utterance_id
 
 _COLUMNS = [
     "utterance_id",
@@ -83,7 +83,7 @@ def _read_truth(pattern: str, columns: Columns) -> dict[str, tuple[str | None, s
             for row in read_piece(piece, columns):
                 if row.problem is None and (text := clean(row.text or "")):
                     label = (row.intent or None, row.domain or None)
-                    found.setdefault(utterance_id(normalise(text)), Counter())[label] += 1
+                    found.setdefault(utterance_id(normalize(text)), Counter())[label] += 1
     return {
         identity: min(labels, key=lambda label: (-labels[label], str(label)))
         for identity, labels in found.items()

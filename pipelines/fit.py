@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from discovery.fit import (
+from advin.discovery.fit import (
     MAX_LABELED,
     MAX_LOG,
     MAX_OUT_OF_DOMAIN,
@@ -20,13 +20,13 @@ from discovery.fit import (
     fit_model,
     needs_views,
 )
-from discovery.model import EncoderIdentity
-from pipelines.embed import EncoderSettings
-from pipelines.errors import SettingsError
-from pipelines.models import save_model
-from pipelines.shards import read_first_rows
-from pipelines.stages import Stage
-from schemas.batches import vectors_from_arrow
+from advin.discovery.model import EncoderIdentity
+from advin.pipelines.embed import EncoderSettings
+from advin.pipelines.errors import SettingsError
+from advin.pipelines.models import save_model
+from advin.pipelines.shards import read_first_rows
+from advin.pipelines.stages import Stage
+from advin.schemas.batches import vectors_from_arrow
 
 _log = logging.getLogger("advin")
 
@@ -59,7 +59,7 @@ class Embedded:
 
 @dataclasses.dataclass(frozen=True)
 class FitInputs:
-    """Where the log, the labelled utterances and the out-of-domain texts are, if given."""
+    """Where the log, the labeled utterances and the out-of-domain texts are, if given."""
 
     log: Embedded
     labeled: Embedded | None
@@ -129,10 +129,10 @@ def read_training_data(inputs: FitInputs, dimension: int) -> TrainingData:
 def check_labels(labeled: Embedded) -> None:
     """Look at the labels before anything is learned.
 
-    What is labelled with several intents is settled, and told, as an intent may lose all it has.
+    What is labeled with several intents is settled, and told, as an intent may lose all it has.
 
     Raises:
-        SettingsError: if one intent is labelled with two domains.
+        SettingsError: if one intent is labeled with two domains.
     """
     rows = _read_utterances(labeled, MAX_LABELED, _LABELS)
     intent_domains(rows)
@@ -141,7 +141,7 @@ def check_labels(labeled: Embedded) -> None:
         return
     lost = sorted(set(rows["intent"].to_pylist()) - set(kept))
     _log.warning(
-        "--labeled: %d labels are of utterances that another intent claims, too: what is labelled "
+        "--labeled: %d labels are of utterances that another intent claims, too: what is labeled "
         "most often counts, ties go by name%s",
         rows.num_rows - len(keep),
         f"; nothing is left of {_listed(lost)}" if lost else "",
@@ -174,7 +174,7 @@ def intent_domains(rows: pa.Table) -> dict[str, str]:
     """Return the domain of each intent that has one.
 
     Raises:
-        SettingsError: if one intent is labelled with two domains.
+        SettingsError: if one intent is labeled with two domains.
     """
     domains: defaultdict[str, Counter] = defaultdict(Counter)
     columns = (rows[c].to_pylist() for c in ("intent", "domain", "count"))
@@ -185,7 +185,7 @@ def intent_domains(rows: pa.Table) -> dict[str, str]:
         if len(found) > 1:
             first, second = sorted(found)[:2]
             raise SettingsError(
-                f"--labeled: intent {intent!r} is labelled with domain {first!r} "
+                f"--labeled: intent {intent!r} is labeled with domain {first!r} "
                 f"({found[first]} rows) and {second!r} ({found[second]} rows): an intent has one "
                 "domain; name the intents apart or correct the domain"
             )

@@ -1,6 +1,6 @@
 """Stage ingest: rows of any format to distinct utterances, each with its count, and rejects.
 
-Rows are read, checked, normalised and deduplicated. The utterances leave in shards, which are
+Rows are read, checked, normalized and deduplicated. The utterances leave in shards, which are
 ranges of ids: their number follows from that of distinct utterances alone, so that what is encoded
 together later does not depend on how the input was cut, nor on the engine.
 """
@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 from apache_beam import pvalue
 from apache_beam.metrics import Metrics
 
-from discovery import text as texts
-from pipelines.inputs import Columns, InputFile
-from pipelines.readers import Piece, Row, read_piece, split_file
-from pipelines.shards import WriteShards
-from schemas import tables
-from schemas.batches import utterance_id
+from advin.discovery.encoding import text as texts
+from advin.pipelines.inputs import Columns, InputFile
+from advin.pipelines.readers import Piece, Row, read_piece, split_file
+from advin.pipelines.shards import WriteShards
+from advin.schemas import tables
+from advin.schemas.batches import utterance_id
 
 _REJECT_PAYLOAD = 200  # characters
 _REJECTS = "rejects"
@@ -60,7 +60,7 @@ class _CheckRow(beam.DoFn):
             self._rejected.inc()
             yield pvalue.TaggedOutput(_REJECTS, _reject(row, reason))
         else:
-            key = (utterance_id(texts.normalise(text)), intent, domain)
+            key = (utterance_id(texts.normalize(text)), intent, domain)
             yield key, (1, text)
 
 

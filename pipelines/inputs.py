@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import CompressionTypes, FileSystems
 
-from pipelines.errors import SettingsError
+from advin.pipelines.errors import SettingsError
 
 FORMATS = {
     ".parquet": "parquet",
@@ -158,7 +158,7 @@ def _check_columns(file: InputFile, columns: Columns, flag: str) -> None:
         if columns.intent is not None:
             raise SettingsError(
                 f"{file.path} is plain text, which has no column {columns.intent!r}; "
-                "labelled utterances need Parquet, JSONL, CSV or TSV"
+                "labeled utterances need Parquet, JSONL, CSV or TSV"
             )
         return
     missing = [c for c in columns.required if c not in found]

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from discovery.intents import (
+from advin.discovery.intents.decision import (
     NOVEL,
     OUT_OF_DOMAIN,
     Intents,
@@ -16,14 +16,14 @@ from discovery.intents import (
     assign,
     discover_intents,
 )
-from discovery.metric import UNLABELED
-from discovery.model import Model
-from pipelines import storage
-from pipelines.clusters import ClusterSource, anchors_of, read_largest
-from pipelines.models import load_model
-from pipelines.shards import Shard, read_shard, write_shard
-from schemas import tables
-from schemas.batches import content_id, vectors_from_arrow, vectors_to_arrow
+from advin.discovery.metric.training import UNLABELED
+from advin.discovery.model import Model
+from advin.pipelines import storage
+from advin.pipelines.clusters import ClusterSource, anchors_of, read_largest
+from advin.pipelines.models import load_model
+from advin.pipelines.shards import Shard, read_shard, write_shard
+from advin.schemas import tables
+from advin.schemas.batches import content_id, vectors_from_arrow, vectors_to_arrow
 
 CENTROIDS = "centroids.parquet"
 

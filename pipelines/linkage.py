@@ -18,9 +18,8 @@ import pyarrow as pa
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import AsSingleton
 
-from discovery import partition
-from discovery.intents import IntentRules, condensing_floors
-from discovery.partition import (
+from advin.discovery.clustering import partition
+from advin.discovery.clustering.partition import (
     Clusters,
     Coarse,
     Partition,
@@ -29,11 +28,12 @@ from discovery.partition import (
     merge_certain,
     rows_to_learn,
 )
-from pipelines import (
+from advin.discovery.intents.decision import IntentRules, condensing_floors
+from advin.pipelines import (
     coders,  # noqa: F401, registers the coder of record batches
     storage,
 )
-from pipelines.clusters import (
+from advin.pipelines.clusters import (
     ClusterSource,
     CondensedClusters,
     clusters_from_arrow,
@@ -41,8 +41,8 @@ from pipelines.clusters import (
     ids_from_arrow,
     ids_to_arrow,
 )
-from pipelines.stages import Stage, Workspace
-from schemas import tables
+from advin.pipelines.stages import Stage, Workspace
+from advin.schemas import tables
 
 # Clusters that one worker takes at most, to finish the linkage and to tell known, novel and junk
 # apart.
@@ -74,7 +74,7 @@ def condense(
 ) -> list[ClusterSource]:
     """Run rounds of linkage until one worker can take what is left; none for a small log.
 
-    Labelled utterances are not among them: beside so large a log they are few, and join at the end.
+    Labeled utterances are not among them: beside so large a log they are few, and join at the end.
 
     Args:
         workspace: where each round is a stage.

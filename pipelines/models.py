@@ -2,10 +2,10 @@
 
 import functools
 
-from discovery.model import CONFIG, TENSORS, Model, ModelError
-from pipelines import storage
-from pipelines.errors import SettingsError
-from schemas.batches import content_id
+from advin.discovery.model import CONFIG, TENSORS, Model, ModelError
+from advin.pipelines import storage
+from advin.pipelines.errors import SettingsError
+from advin.schemas.batches import content_id
 
 
 def save_model(folder: str, model: Model) -> None:

@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from discovery.model import Model
-from pipelines.models import load_model
-from pipelines.shards import Shard, read_shard, write_shard
-from schemas import tables
-from schemas.batches import vectors_from_arrow
+from advin.discovery.model import Model
+from advin.pipelines.models import load_model
+from advin.pipelines.shards import Shard, read_shard, write_shard
+from advin.schemas import tables
+from advin.schemas.batches import vectors_from_arrow
 
 
 def score_novelty(batch: pa.RecordBatch, model: Model) -> pa.RecordBatch:
-    """Score a batch of vectors; without labelled intents every score is null."""
+    """Score a batch of vectors; without labeled intents every score is null."""
     n = batch.num_rows
     ids = batch.column("utterance_id")
     if model.novelty is None:

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import apache_beam as beam
 
-from pipelines.stages import Build, Stage, Workspace, named
-from schemas.manifest import StageManifest
+from advin.pipelines.stages import Build, Stage, Workspace, named
+from advin.schemas.manifest import StageManifest
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.inputs import DELIMITERS, Columns, InputFile, compression_of, open_stream
+from advin.pipelines.inputs import DELIMITERS, Columns, InputFile, compression_of, open_stream
 
 # Uncompressed JSONL and text are read in byte ranges of this size.
 _RANGE_BYTES = 64 << 20

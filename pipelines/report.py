@@ -5,13 +5,13 @@ import dataclasses
 import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines import storage
-from pipelines.linkage import linkage_stages
-from pipelines.models import load_model
-from pipelines.stages import Workspace
-from pipelines.version import versions
-from schemas.manifest import MANIFEST, RunManifest, StageManifest
-from schemas.tables import TABLES
+from advin.pipelines import storage
+from advin.pipelines.linkage import linkage_stages
+from advin.pipelines.models import load_model
+from advin.pipelines.stages import Workspace
+from advin.pipelines.version import versions
+from advin.schemas.manifest import MANIFEST, RunManifest, StageManifest
+from advin.schemas.tables import TABLES
 
 # Where the stages leave the tables, until they are published.
 _PARTS = {

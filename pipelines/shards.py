@@ -12,8 +12,8 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam import pvalue
 
-from pipelines import storage
-from schemas.batches import shard_of
+from advin.pipelines import storage
+from advin.schemas.batches import shard_of
 
 # Rows in a shard are between half of this and this: some MB of vectors, a minute of encoding.
 SHARD_ROWS = 16_384

@@ -22,9 +22,9 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from pipelines import storage
-from pipelines.errors import SettingsError, StageError, cause
-from schemas.manifest import CLAIM, MANIFEST, StageManifest, fingerprint
+from advin.pipelines import storage
+from advin.pipelines.errors import SettingsError, StageError, cause
+from advin.schemas.manifest import CLAIM, MANIFEST, StageManifest, fingerprint
 
 _log = logging.getLogger("advin")
 

@@ -8,18 +8,24 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from discovery.coherence import incoherent, least_coherence
-from discovery.domains import MAX_INTENTS, link_domains
-from discovery.model import Model
-from discovery.naming import Documents, IntentName, exemplars, name_domains, name_intents
-from pipelines import storage
-from pipelines.describe import mean_distance
-from pipelines.intents import CENTROIDS, known_id
-from pipelines.models import load_model
-from pipelines.shards import Shard, read_shard, write_shard
-from pipelines.stages import Stage
-from schemas import tables
-from schemas.batches import content_id, vectors_from_arrow, vectors_to_arrow
+from advin.discovery.domains.linking import MAX_INTENTS, link_domains
+from advin.discovery.intents.coherence import incoherent, least_coherence
+from advin.discovery.model import Model
+from advin.discovery.naming.names import (
+    Documents,
+    IntentName,
+    exemplars,
+    name_domains,
+    name_intents,
+)
+from advin.pipelines import storage
+from advin.pipelines.describe import mean_distance
+from advin.pipelines.intents import CENTROIDS, known_id
+from advin.pipelines.models import load_model
+from advin.pipelines.shards import Shard, read_shard, write_shard
+from advin.pipelines.stages import Stage
+from advin.schemas import tables
+from advin.schemas.batches import content_id, vectors_from_arrow, vectors_to_arrow
 
 EXEMPLARS = 5
 
@@ -93,7 +99,7 @@ class Found:
         radii: (k,) float32.
         sizes: (k, 3) int64: distinct utterances, rows, summed distance.
         documents: of each, its sample; vectors are the sentence vectors.
-        labelled: of each, the sentence vectors of its labelled utterances; none of a novel one.
+        labeled: of each, the sentence vectors of its labeled utterances; none of a novel one.
         strangeness: (k,) mean `NoveltyModel.strangeness` of a novel one's sample; else 0.
     """
 
@@ -103,7 +109,7 @@ class Found:
     radii: np.ndarray
     sizes: np.ndarray
     documents: list[Documents]
-    labelled: list[np.ndarray]
+    labeled: list[np.ndarray]
     strangeness: np.ndarray
 
     def take(self, rows: np.ndarray) -> "Found":
@@ -115,7 +121,7 @@ class Found:
             radii=self.radii[rows],
             sizes=self.sizes[rows],
             documents=[self.documents[i] for i in rows],
-            labelled=[self.labelled[i] for i in rows],
+            labeled=[self.labeled[i] for i in rows],
             strangeness=self.strangeness[rows],
         )
 
@@ -137,7 +143,7 @@ def read_found(described: Described, model: Model) -> Found:
     if len(keep) > MAX_INTENTS:
         raise ValueError(
             f"{len(keep)} intents were found, but at most {MAX_INTENTS} can be linked and named: "
-            "the learned distance does not suit this log; give labelled intents with --labeled"
+            "the learned distance does not suit this log; give labeled intents with --labeled"
         )
     samples = _read_samples(described, model, kinds < 0)
     length = model.encoder.sentence_dimension
@@ -151,7 +157,7 @@ def read_found(described: Described, model: Model) -> Found:
         radii=kept["radius"].to_numpy(),
         sizes=sizes[keep],
         documents=[sample.documents for sample in kept_samples],
-        labelled=_labelled(kinds[keep], model),
+        labeled=_labeled(kinds[keep], model),
         strangeness=np.array([sample.strangeness for sample in kept_samples]),
     )
 
@@ -184,7 +190,7 @@ def _read_samples(described: Described, model: Model, novel: np.ndarray) -> dict
     return samples
 
 
-def _labelled(kinds: np.ndarray, model: Model) -> list[np.ndarray]:
+def _labeled(kinds: np.ndarray, model: Model) -> list[np.ndarray]:
     anchors = model.encoder.sentence_part(model.anchors)
     return [anchors[model.anchor_labels == kind] if kind >= 0 else anchors[:0] for kind in kinds]
 
@@ -194,7 +200,7 @@ def are_junk(found: Found, model: Model) -> np.ndarray:
     samples = [documents.vectors for documents in found.documents]
     novel = np.array([label is None for label in found.known], bool)
     known = np.flatnonzero(~novel)
-    least = least_coherence([samples[i] for i in known], [found.labelled[i] for i in known])
+    least = least_coherence([samples[i] for i in known], [found.labeled[i] for i in known])
     return incoherent(samples, novel, found.strangeness, least)
 
 
@@ -203,7 +209,7 @@ def build_taxonomy(found: Found, model: Model) -> tuple[pa.RecordBatch, pa.Recor
     domain_of_label = dict(zip(model.intents, model.domains, strict=True))
     known_domains = [domain_of_label.get(k) if k is not None else None for k in found.known]
     linked = link_domains(_encoder_centroids(found, model), known_domains, model.domain_distance)
-    # An intent that is known, but labelled without a domain, is given none.
+    # An intent that is known, but labeled without a domain, is given none.
     no_domain = [
         k is not None and d is None for k, d in zip(found.known, known_domains, strict=True)
     ]
@@ -249,7 +255,7 @@ def build_taxonomy(found: Found, model: Model) -> tuple[pa.RecordBatch, pa.Recor
 
 def _encoder_centroids(found: Found, model: Model) -> np.ndarray:
     """Return (k, d) means in the encoder's own space: the learned one pulls known intents apart."""
-    rows = zip(found.documents, found.labelled, strict=True)
+    rows = zip(found.documents, found.labeled, strict=True)
     means = [np.concatenate([d.vectors, x]).astype(np.float64).mean(axis=0) for d, x in rows]
     return np.stack(means) if means else np.zeros((0, model.encoder.sentence_dimension))
 

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from runners.processes import share_processors
+from advin.runners.processes import share_processors
 
 _ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
 # As in pipelines/linkage.py, which loads torch.
@@ -30,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     received = _end_by_signals()
     try:
         # Imported late, so that --help and a mistyped command answer at once.
-        from pipelines.errors import SettingsError, StageError
-        from runners import commands
+        from advin.pipelines.errors import SettingsError, StageError
+        from advin.runners import commands
 
         commands.COMMANDS[parsed.command](parsed, beam_args)
         return 0
@@ -85,19 +85,19 @@ def program() -> NoReturn:
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Return our flags, and those that go to Beam.
 
-    Ours may be spelt with underscores, as Beam's are, and as a Flex Template passes them.
+    Ours may be spelled with underscores, as Beam's are, and as a Flex Template passes them.
     """
     parser = command_line()
     ours = {
         flag for command in commands_of(parser).values() for flag in command._option_string_actions
     }
 
-    def spelt(argument: str) -> str:
+    def spelled(argument: str) -> str:
         flag, equals, value = argument.partition("=")
         dashed = flag.replace("_", "-")
         return dashed + equals + value if dashed in ours else argument
 
-    return parser.parse_known_args([spelt(a) for a in arguments])
+    return parser.parse_known_args([spelled(a) for a in arguments])
 
 
 def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
@@ -144,7 +144,7 @@ def command_line() -> argparse.ArgumentParser:
 
     fit = commands.add_parser(
         "fit",
-        help="learn a model from labelled utterances and a log",
+        help="learn a model from labeled utterances and a log",
         epilog=_OTHER_FLAGS,
         allow_abbrev=False,
     )
@@ -167,7 +167,7 @@ def command_line() -> argparse.ArgumentParser:
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
     files = "a file, folder or glob of Parquet, JSONL, CSV/TSV or text"
     parser.add_argument("--input", required=True, metavar="FILES", help=f"the log: {files}")
-    parser.add_argument("--labeled", metavar="FILES", help="labelled utterances of known intents")
+    parser.add_argument("--labeled", metavar="FILES", help="labeled utterances of known intents")
     parser.add_argument("--ood", metavar="FILES", help="texts that belong to no intent at all")
     _add_columns(parser)
     parser.add_argument(
@@ -232,7 +232,7 @@ def _add_engines(parser: argparse.ArgumentParser) -> None:
         help="Beam's job server: a jar or a folder of jars (ADVIN_FLINK_JOB_SERVER, or download)",
     )
     flink.add_argument(
-        "--parallelism",
+        "--parallelizm",
         type=int,
         metavar="N",
         help="tasks at the same time (all slots of the cluster, or the processors of this machine)",

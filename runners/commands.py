@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 from apache_beam.options import pipeline_options
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines import storage
-from pipelines.errors import SettingsError
-from pipelines.inputs import Columns
-from runners.dataflow import dataflow
-from runners.direct import direct
-from runners.flink import flink
-from runners.job import Job
-from runners.portable import portable
-from runners.prism import prism
+from advin.pipelines import storage
+from advin.pipelines.errors import SettingsError
+from advin.pipelines.inputs import Columns
+from advin.runners.dataflow import dataflow
+from advin.runners.direct import direct
+from advin.runners.flink import flink
+from advin.runners.job import Job
+from advin.runners.portable import portable
+from advin.runners.prism import prism
 
 if TYPE_CHECKING:
-    from pipelines.discover import Settings
+    from advin.pipelines.discover import Settings
 
 _ENGINES = {
     "direct": direct,
@@ -48,8 +48,8 @@ def run_discover(flags: argparse.Namespace, beam_args: list[str]) -> None:
     if used:
         _refuse_fit_flags(flags)
     with _engine(flags, beam_args, used, output) as options:
-        from pipelines.discover import discover, translate
-        from runners.printing import print_run
+        from advin.pipelines.discover import discover, translate
+        from advin.runners.printing import print_run
 
         settings = _settings(flags, flags.model)
         if flags.dry_run:
@@ -65,8 +65,8 @@ def run_fit(flags: argparse.Namespace, beam_args: list[str]) -> None:
     # To a fit, the model is what comes out, not what is used.
     model = storage.absolute(flags.model)
     with _engine(flags, beam_args, None, model) as options:
-        from pipelines.discover import fit
-        from runners.printing import print_model
+        from advin.pipelines.discover import fit
+        from advin.runners.printing import print_model
 
         fit(_settings(flags, None), model, options)
     print_model(flags.model)
@@ -78,8 +78,8 @@ def run_evaluate(flags: argparse.Namespace, beam_args: list[str]) -> None:
         raise SettingsError(
             f"unknown flag {beam_args[0]}: `advin evaluate --help` lists those there are"
         )
-    from pipelines.evaluate import evaluate
-    from runners.printing import print_evaluation
+    from advin.pipelines.evaluate import evaluate
+    from advin.runners.printing import print_evaluation
 
     result = evaluate(flags.run, flags.truth, _columns(flags))
     if flags.json:
@@ -106,7 +106,7 @@ def _engine(
 
 
 def _settings(flags: argparse.Namespace, model: str | None) -> "Settings":
-    from pipelines.discover import FitSettings, Settings
+    from advin.pipelines.discover import FitSettings, Settings
 
     encoder = flags.encoder
     return Settings(

@@ -14,8 +14,8 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.version import __version__ as beam_version
 
-from pipelines.errors import SettingsError
-from runners.job import Job
+from advin.pipelines.errors import SettingsError
+from advin.runners.job import Job
 
 REGIONS = (
     "africa-south1 asia-east1 asia-east2 asia-northeast1 asia-northeast2 asia-northeast3 "

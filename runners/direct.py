@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from runners.job import Job
+from advin.runners.job import Job
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
-from pipelines.errors import SettingsError
-from runners.flink_server import Cluster, job_server
-from runners.job import Job
-from runners.preflight import check_workers
-from runners.workers import in_pool, worker_pool
+from advin.pipelines.errors import SettingsError
+from advin.runners.flink_server import Cluster, job_server
+from advin.runners.job import Job
+from advin.runners.preflight import check_workers
+from advin.runners.workers import in_pool, worker_pool
 
 _LOCAL = "[local]"
 _log = logging.getLogger("advin")
@@ -31,15 +31,15 @@ def flink(job: Job) -> Iterator[PipelineOptions]:
             job_server(_LOCAL, job.flags.flink_job_server) as endpoint,
             worker_pool() as pool,
         ):
-            yield _options(job, endpoint, pool, job.flags.parallelism or os.cpu_count() or 1)
+            yield _options(job, endpoint, pool, job.flags.parallelizm or os.cpu_count() or 1)
     else:
         cluster = Cluster(job.flags.flink_master)
-        parallelism = _parallelism(job, cluster)
+        parallelizm = _parallelizm(job, cluster)
         with job_server(cluster.master, job.flags.flink_job_server) as endpoint:
-            options = _options(job, endpoint, job.flags.worker_pool, parallelism)
+            options = _options(job, endpoint, job.flags.worker_pool, parallelizm)
             name = options.view_as(GoogleCloudOptions).job_name
             try:
-                check_workers(job, options, cluster, parallelism)
+                check_workers(job, options, cluster, parallelizm)
                 yield options
             finally:
                 # A driver that ends early, by Ctrl-C say, leaves nothing running on the cluster.
@@ -47,27 +47,27 @@ def flink(job: Job) -> Iterator[PipelineOptions]:
                     cluster.cancel(name)
 
 
-def _parallelism(job: Job, cluster: Cluster) -> int:
+def _parallelizm(job: Job, cluster: Cluster) -> int:
     slots = cluster.task_slots()
-    parallelism = job.flags.parallelism or slots
-    if parallelism > slots:
+    parallelizm = job.flags.parallelizm or slots
+    if parallelizm > slots:
         raise SettingsError(
-            f"--parallelism is {parallelism}, but the Flink at {cluster.master} has {slots} task "
+            f"--parallelizm is {parallelizm}, but the Flink at {cluster.master} has {slots} task "
             "slots: it would wait for more for ever"
         )
     if not cluster.restarts():
         _log.warning(
             "this Flink has no restart-strategy: should a worker die, start the same command again"
         )
-    return parallelism
+    return parallelizm
 
 
-def _options(job: Job, endpoint: str, pool: str, parallelism: int) -> PipelineOptions:
+def _options(job: Job, endpoint: str, pool: str, parallelizm: int) -> PipelineOptions:
     return PipelineOptions(
         [
             "--runner=PortableRunner",
             f"--job_endpoint={endpoint}",
-            f"--parallelism={parallelism}",
+            f"--parallelizm={parallelizm}",
             f"--job_name=advin-{uuid.uuid4().hex[:8]}",
             *in_pool(pool),
             *job.beam_args,

@@ -17,8 +17,8 @@ from typing import Any
 from apache_beam.utils.subprocess_server import JavaJarServer
 from apache_beam.version import __version__ as beam_version
 
-from pipelines.errors import SettingsError
-from runners.processes import free_port, server
+from advin.pipelines.errors import SettingsError
+from advin.runners.processes import free_port, server
 
 # For the Flink inside the server. A worker that dies takes its tasks along, and Flink starts them
 # again; as every file of ours is written whole and under a fixed name, nothing is seen of that.

@@ -1,4 +1,4 @@
-"""A pool that starts Beam workers: `python -m runners.pool --port 50000` beside each TaskManager.
+"""A pool that starts Beam workers: `python -m advin.runners.pool --port 50000` beside each TaskManager.
 
 It differs from Beam's own worker pool where that one fails on a Flink cluster: workers run the
 Python of the pool and not whatever `python` is first on PATH; several TaskManagers can share it,
@@ -19,10 +19,10 @@ from multiprocessing import forkserver
 import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
-from runners.processes import share_processors
+from advin.runners.processes import share_processors
 
 # What cannot be imported is passed over: a worker then says so to whoever asks it.
-_LOADED = ["apache_beam.runners.worker.sdk_worker", "pipelines.discover"]
+_LOADED = ["apache_beam.runners.worker.sdk_worker", "advin.pipelines.discover"]
 _STOP_SECONDS = 5.0
 _MORE_STARTS = 3
 _FORKS = multiprocessing.get_context("forkserver")

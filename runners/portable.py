@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from runners.job import Job
-from runners.workers import in_pool, worker_pool
+from advin.runners.job import Job
+from advin.runners.workers import in_pool, worker_pool
 
 
 @contextlib.contextmanager

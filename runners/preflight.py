@@ -15,12 +15,12 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from pipelines import storage
-from pipelines.errors import SettingsError, cause
-from pipelines.stages import named
-from pipelines.version import versions
-from runners.flink_server import Cluster
-from runners.job import Job
+from advin.pipelines import storage
+from advin.pipelines.errors import SettingsError, cause
+from advin.pipelines.stages import named
+from advin.pipelines.version import versions
+from advin.runners.flink_server import Cluster
+from advin.runners.job import Job
 
 # A busy cluster may let a job wait; workers, once called, have little to load.
 _START_SECONDS = 120.0
@@ -84,7 +84,7 @@ def _probe(reads: tuple[str, ...], folder: str) -> Callable[[int], None]:
 
         answer: dict = {"host": socket.gethostname(), "missing": [], "problem": "", "versions": {}}
         try:
-            from pipelines.version import versions
+            from advin.pipelines.version import versions
 
             answer["versions"] = versions()
         except ImportError as error:
@@ -142,7 +142,7 @@ def _wait(result: PipelineResult, name: str, cluster: Cluster) -> None:
             if now - sent > _START_SECONDS:
                 raise _NoAnswer(
                     f"the cluster has not started a first small job in {_START_SECONDS:.0f} s: "
-                    "are its task slots taken by other jobs? Ask for fewer by --parallelism"
+                    "are its task slots taken by other jobs? Ask for fewer by --parallelizm"
                 )
         elif now - running > _ANSWER_SECONDS:
             raise _NoAnswer(

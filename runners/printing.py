@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.evaluate import Evaluation
-from pipelines.models import load_model
-from pipelines.report import read_table
-from pipelines.stages import readable
-from schemas.manifest import RunManifest
+from advin.pipelines.evaluate import Evaluation
+from advin.pipelines.models import load_model
+from advin.pipelines.report import read_table
+from advin.pipelines.stages import readable
+from advin.schemas.manifest import RunManifest
 
 _NOVEL_SHOWN = 15
 _WIDTH = 110

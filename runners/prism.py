@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.version import __version__ as beam_version
 
-from pipelines.errors import SettingsError
-from runners.job import Job
-from runners.processes import free_port, server
-from runners.workers import in_pool, worker_pool
+from advin.pipelines.errors import SettingsError
+from advin.runners.job import Job
+from advin.runners.processes import free_port, server
+from advin.runners.workers import in_pool, worker_pool
 
 # Where the binary is, if it is not on PATH.
 _VARIABLE = "ADVIN_PRISM"

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 
-from pipelines.errors import SettingsError
+from advin.pipelines.errors import SettingsError
 
 _STOP_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1

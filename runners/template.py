@@ -4,7 +4,7 @@ A template launches one job, but a run is a chain of them. So the template's job
 whose only element calls `advin discover`, which sends the stages as jobs of their own. Should its
 worker die, the element is tried again, and the run goes on at the first unfinished stage.
 
-    python -m runners.template > dataflow/metadata.json
+    python -m advin.runners.template > dataflow/metadata.json
 """
 
 import argparse
@@ -15,11 +15,11 @@ from collections.abc import Sequence
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from runners.cli import command_line, commands_of, parse
+from advin.runners.cli import command_line, commands_of, parse
 
 # Of other engines, and such that are the same for every launch.
 _LEFT_OUT = {"help", "runner", "dry_run"}
-_LEFT_OUT |= {"flink_master", "worker_pool", "flink_job_server", "parallelism"}
+_LEFT_OUT |= {"flink_master", "worker_pool", "flink_job_server", "parallelizm"}
 # Given with each launch; the launcher hands them to the program itself.
 _OF_THE_LAUNCH = {"project", "region", "temp_location"}
 
@@ -65,7 +65,7 @@ def build(pipeline: beam.Pipeline, arguments: Sequence[str]) -> None:
 
 def _drive(arguments: list[str]) -> None:
     # Imported here, as the launcher only wires.
-    from runners.commands import run_discover
+    from advin.runners.commands import run_discover
 
     run_discover(*parse(["discover", *arguments]))
 

@@ -4,7 +4,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-from runners.processes import free_port, server
+from advin.runners.processes import free_port, server
 
 
 @contextlib.contextmanager
@@ -21,7 +21,7 @@ def worker_pool() -> Iterator[str]:
 
 def pool_command(port: int) -> list[str]:
     """Return the command that starts a pool of workers like this process."""
-    return [sys.executable, "-m", "runners.pool", f"--port={port}"]
+    return [sys.executable, "-m", "advin.runners.pool", f"--port={port}"]
 
 
 def in_pool(address: str) -> list[str]:

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 
-def utterance_id(normalised: str) -> str:
-    """Return the id of a normalised text: BLAKE2b-128, 32 hex digits."""
-    return hashlib.blake2b(normalised.encode(), digest_size=16).hexdigest()
+def utterance_id(normalized: str) -> str:
+    """Return the id of a normalized text: BLAKE2b-128, 32 hex digits."""
+    return hashlib.blake2b(normalized.encode(), digest_size=16).hexdigest()
 
 
 def shard_of(utterance: str, shards: int) -> int:
@@ -29,7 +29,7 @@ def content_id(*parts: bytes) -> str:
 
 
 def to_ipc(batch: pa.RecordBatch) -> bytes:
-    """Serialise a batch as an Arrow IPC stream; a slice takes only its own rows along."""
+    """Serialize a batch as an Arrow IPC stream; a slice takes only its own rows along."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)

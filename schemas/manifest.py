@@ -36,7 +36,7 @@ class StageManifest:
     bytes: int = 0
 
     def to_json(self) -> str:
-        """Serialise, keys sorted."""
+        """Serialize, keys sorted."""
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
 
     @classmethod
@@ -71,7 +71,7 @@ class RunManifest:
     stages: dict[str, dict[str, Any]]
 
     def to_json(self) -> str:
-        """Serialise."""
+        """Serialize."""
         return json.dumps(asdict(self), indent=2, default=str) + "\n"
 
     @classmethod

@@ -23,7 +23,7 @@ def _schema(description: str, *fields: pa.Field) -> pa.Schema:
 
 
 _UTTERANCE_ID = _field(
-    "utterance_id", pa.string(), "BLAKE2b-128 (hex) of the normalised text: the same on every run."
+    "utterance_id", pa.string(), "BLAKE2b-128 (hex) of the normalized text: the same on every run."
 )
 _TEXT = _field("text", pa.string(), "The utterance; of several spellings, the one that sorts last.")
 _COUNT = _field("count", pa.int64(), "Rows of the log with this text.")
@@ -135,7 +135,7 @@ TABLES = {
 UTTERANCES = _schema("Stage ingest: the log's distinct utterances.", _UTTERANCE_ID, _TEXT, _COUNT)
 
 LABELED = _schema(
-    "Stage ingest: labelled utterances.",
+    "Stage ingest: labeled utterances.",
     _UTTERANCE_ID,
     _TEXT,
     _COUNT,

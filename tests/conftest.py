@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from discovery.encoder import load_encoder
-from discovery.precision import FP32
+from advin.discovery.compute.precision import FP32
+from advin.discovery.encoding.encoder import load_encoder
 
 
 def pytest_configure():

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from advin.discovery.intents.decision import Points
 from benchmarks import convert, tables
 from benchmarks.anchors import anchored, novel_clusters, seeded_k_means, tightness
 from benchmarks.common import DEV, TEST, TRAIN, Utterances, load_utterances
 from benchmarks.end_to_end import draw_task, in_one_cluster, known_intents
 from benchmarks.fit_cost import draw
 from benchmarks.removed_labels import remove_labels
-from discovery.intents import Points
 
 RESULTS = Path(tables.__file__).parent / "results"
 
@@ -48,7 +48,7 @@ def test_without_domains_single_intents_are_unknown():
     assert len(known_intents(bare, 0.5, np.random.default_rng(0))) == 15
 
 
-def test_a_log_is_skewed_noisy_and_apart_from_what_is_labelled():
+def test_a_log_is_skewed_noisy_and_apart_from_what_is_labeled():
     utterances = utterances_of()
     vectors = np.arange(len(utterances.texts), dtype=np.float16)[:, None]
     chat = Utterances("chat", *np.array([["hm", "lol"] * 500, *[[""] * 1000] * 3], object))
@@ -88,7 +88,7 @@ def test_an_intent_is_in_one_cluster_if_some_cut_gives_it_and_little_else():
     assert in_one_cluster(points, truth, []).tolist() == []
 
 
-def test_every_row_is_labelled_or_in_the_log_when_labels_are_removed():
+def test_every_row_is_labeled_or_in_the_log_when_labels_are_removed():
     utterances = utterances_of()
     labeled, log = remove_labels(utterances, 0.6, 3)
     known = set(labeled.intents)
@@ -97,11 +97,11 @@ def test_every_row_is_labelled_or_in_the_log_when_labels_are_removed():
     assert set(log.intents[log.splits == TRAIN]) == set(utterances.names) - known
 
 
-@pytest.mark.parametrize(("most", "labelled"), [(False, 60), (True, 600)])
-def test_a_fit_is_measured_on_a_log_none_of_which_is_labelled(most, labelled):
+@pytest.mark.parametrize(("most", "labeled"), [(False, 60), (True, 600)])
+def test_a_fit_is_measured_on_a_log_none_of_which_is_labeled(most, labeled):
     utterances = utterances_of()
     known, log = draw(utterances, 0.5, 2, most)
-    assert len(known.texts) == labelled
+    assert len(known.texts) == labeled
     assert set(known.intents) <= set(utterances.known_intents(0.5, 2))
     assert sorted([*known.texts, *log.texts]) == sorted(utterances.texts)
     nothing, whole = draw(utterances, 0.0, 2, most=False)

@@ -1,8 +1,13 @@
 import numpy as np
 from drawn_intents import draw
 
-from discovery.classes import class_centroids, class_means, nearest_centroids, sample_evenly
-from discovery.scorers import MAX_EXEMPLARS
+from advin.discovery.compute.classes import (
+    class_centroids,
+    class_means,
+    nearest_centroids,
+    sample_evenly,
+)
+from advin.discovery.novelty.scores import MAX_EXEMPLARS
 
 
 def test_a_sample_is_even_over_classes():

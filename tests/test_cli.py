@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 from run_tables import read_tables
 
-from discovery import density
-from discovery.model import Model
-from pipelines import report
-from pipelines.linkage import MAX_CLUSTERED
-from pipelines.models import load_model
-from runners.cli import main, parse
+from advin.discovery.clustering import density
+from advin.discovery.model import Model
+from advin.pipelines import report
+from advin.pipelines.linkage import MAX_CLUSTERED
+from advin.pipelines.models import load_model
+from advin.runners.cli import main, parse
 
 ROOT = Path(__file__).parent.parent
 INTENTS = {
@@ -225,7 +225,7 @@ def test_all_rows_equal(run, model, tmp_path):
     assert code == 0 and row["count"] == 50
 
 
-def test_one_labelled_intent(run):
+def test_one_labeled_intent(run):
     assert run(*FAST, log_rows=log(), labeled=known()[:6])[0] == 0
 
 
@@ -242,7 +242,7 @@ def test_the_other_choices(run):
     assert code == 0 and chosen.items() <= manifest.settings.items()
 
 
-def test_a_single_labelled_utterance(run):
+def test_a_single_labeled_utterance(run):
     assert run(*FAST, log_rows=log(), labeled=known()[:1])[0] == 0
 
 
@@ -328,7 +328,7 @@ def test_rows_in_another_order_give_the_same_tables(run, plain, tmp_path):
 def test_ctrl_c_while_it_learns_ends_it_with_one_line(write_rows, tmp_path):
     files = {"--input": write_rows("log.csv", log()), "--labeled": write_rows("known.csv", known())}
     flags = [str(x) for pair in files.items() for x in pair]
-    command = [sys.executable, "-m", "runners.cli", "discover", "--output", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "advin", "discover", "--output", str(tmp_path / "out")]
     with subprocess.Popen(
         [*command, *flags], cwd=ROOT, stderr=subprocess.PIPE, text=True
     ) as process:

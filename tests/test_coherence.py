@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from drawn_intents import draw
 
-from discovery.coherence import coherence, incoherent, least_coherence
+from advin.discovery.intents.coherence import coherence, incoherent, least_coherence
 
 FAR, NEAR = 5.0, 0.5
 

@@ -10,21 +10,21 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from sklearn.metrics import adjusted_rand_score
 
+from advin.discovery.clustering import partition
+from advin.discovery.clustering.linkage import average_linkage
+from advin.discovery.clustering.partition import Clusters
+from advin.discovery.compute.precision import FP32
+from advin.discovery.intents.decision import IntentRules
+from advin.discovery.metric.training import UNLABELED, TrainingRows, train_metric_head
+from advin.discovery.model import EncoderIdentity, Model
+from advin.pipelines import linkage as rounds_of
+from advin.pipelines import storage
+from advin.pipelines.clusters import CondensedClusters, clusters_of, clusters_to_arrow, read_largest
+from advin.pipelines.linkage import condense, linkage_stages
+from advin.pipelines.stages import Workspace
+from advin.schemas.batches import vectors_to_arrow
 from benchmarks.mixtures import draw_mixture
 from benchmarks.scale import follow, merges
-from discovery import partition
-from discovery.intents import IntentRules
-from discovery.linkage import average_linkage
-from discovery.metric import UNLABELED, TrainingRows, train_metric_head
-from discovery.model import EncoderIdentity, Model
-from discovery.partition import Clusters
-from discovery.precision import FP32
-from pipelines import linkage as rounds_of
-from pipelines import storage
-from pipelines.clusters import CondensedClusters, clusters_of, clusters_to_arrow, read_largest
-from pipelines.linkage import condense, linkage_stages
-from pipelines.stages import Workspace
-from schemas.batches import vectors_to_arrow
 
 ROWS = 4000
 RULES = IntentRules(distance=0.68, radius=0.68)

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.errors import SettingsError
-from pipelines.report import read_run
-from runners import template
-from runners.cli import command_line, commands_of, main, parse
-from runners.dataflow import check_bucket
-from schemas.manifest import CLAIM
+from advin.pipelines.errors import SettingsError
+from advin.pipelines.report import read_run
+from advin.runners import template
+from advin.runners.cli import command_line, commands_of, main, parse
+from advin.runners.dataflow import check_bucket
+from advin.schemas.manifest import CLAIM
 
 ROOT = Path(__file__).parent.parent
 NOUNS = ("boiler", "parcel", "doctor")
@@ -124,11 +124,11 @@ def test_a_dry_run_of_another_engine_is_refused(log, tmp_path, capsys):
 
 def test_the_template_and_the_command_line_agree():
     written = json.loads((ROOT / "dataflow" / "metadata.json").read_text())
-    assert written == template.metadata(), "python -m runners.template > dataflow/metadata.json"
+    assert written == template.metadata(), "python -m advin.runners.template > dataflow/metadata.json"
     names = {p["name"] for p in written["parameters"]}
     flags = {a.dest for a in commands_of(command_line())["discover"]._actions}
     assert names <= flags
-    other_engines = {"flink_master", "worker_pool", "flink_job_server", "parallelism"}
+    other_engines = {"flink_master", "worker_pool", "flink_job_server", "parallelizm"}
     of_each_launch = {"project", "region", "temp_location"}
     assert flags - names == {"help", "runner", "dry_run"} | other_engines | of_each_launch
 

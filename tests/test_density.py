@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from discovery import density
-from discovery.density import density_clusters
+from advin.discovery.clustering import density
+from advin.discovery.clustering.density import density_clusters
 
 
 def groups(

@@ -6,9 +6,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from discovery import distance
-from discovery.agreement import ari, contingency
-from discovery.distance import (
+from advin.discovery.clustering.linkage import average_linkage
+from advin.discovery.compute.processors import at_once
+from advin.discovery.evaluation.agreement import ari, contingency
+from advin.discovery.intents.space import learn_intent_space
+from advin.discovery.metric.training import (
+    DOUBTED,
+    UNLABELED,
+    MetricSettings,
+    TrainingRows,
+    default_neighbors,
+    train_metric_head,
+    unlabeled_neighbors,
+)
+from advin.discovery.novelty.novelty import fit_novelty
+from advin.discovery.selection import distance
+from advin.discovery.selection.distance import (
     AGREED,
     DEFAULT,
     DEFAULT_INTENT_DISTANCE,
@@ -18,38 +31,25 @@ from discovery.distance import (
     intent_distance,
     intent_f1,
 )
-from discovery.intent_space import learn_intent_space
-from discovery.linkage import average_linkage
-from discovery.metric import (
-    DOUBTED,
-    UNLABELED,
-    MetricSettings,
-    TrainingRows,
-    default_neighbours,
-    train_metric_head,
-    unlabelled_neighbours,
-)
-from discovery.novelty import fit_novelty
-from discovery.processors import at_once
 
 FAST = MetricSettings(hidden=64, steps=40, refresh=20, batch=128)
 
 
 def intents(known=12, novel=6, per_intent=30, spread=0.7, seed=0):
-    """Unit vectors around random centres, and labels of a third of the known intents' rows."""
+    """Unit vectors around random centers, and labels of a third of the known intents' rows."""
     random = np.random.default_rng(seed)
     truth = np.tile(np.arange(known + novel), per_intent)
-    centres = random.normal(size=(known + novel, 24))
-    vectors = centres[truth] + spread * random.normal(size=(len(truth), 24))
+    centers = random.normal(size=(known + novel, 24))
+    vectors = centers[truth] + spread * random.normal(size=(len(truth), 24))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    labelled = (truth < known) & (random.random(len(truth)) < 1 / 3)
-    return vectors.astype(np.float32), truth, np.where(labelled, truth, -1)
+    labeled = (truth < known) & (random.random(len(truth)) < 1 / 3)
+    return vectors.astype(np.float32), truth, np.where(labeled, truth, -1)
 
 
 def learn_intent_distance(rows, settings, doubt=None):
-    neighbours = default_neighbours(rows.vectors, rows.labels)
-    settings = replace(settings, neighbours=neighbours)
-    return intent_distance(neighbours, at_once(held_out_folds(rows, settings, doubt)))
+    neighbors = default_neighbors(rows.vectors, rows.labels)
+    settings = replace(settings, neighbors=neighbors)
+    return intent_distance(neighbors, at_once(held_out_folds(rows, settings, doubt)))
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_intent_f1_does_not_depend_on_how_large_an_intent_is():
 
 
 def test_a_doubted_row_is_of_an_intent_as_large_as_one_held_out():
-    # Two known intents with two labelled rows each, one of them held out, and six in the log.
+    # Two known intents with two labeled rows each, one of them held out, and six in the log.
     labels = np.array([0, 0, 1, 1] + 6 * [UNLABELED] + 10 * [DOUBTED])
     shares = distance._shares(labels, labels == 1)
     assert (shares[:4] == 1 / 2).all()
@@ -146,7 +146,7 @@ def test_a_fold_is_trained_on_what_is_doubted_without_its_held_out_labels(monkey
         return replace(rows, labels=np.where(rows.labels < 0, DOUBTED, rows.labels))
 
     # One fold after the other, so that what was told and what was trained on pair up.
-    monkeypatch.setattr("discovery.processors.processors", lambda: 1)
+    monkeypatch.setattr("advin.discovery.compute.processors.processors", lambda: 1)
     learn_intent_distance(TrainingRows(vectors, labels), FAST, doubt)
     assert len(told) == len(trained) == 3
     for hidden, (used, _) in zip(told, trained, strict=True):
@@ -154,41 +154,41 @@ def test_a_fold_is_trained_on_what_is_doubted_without_its_held_out_labels(monkey
         assert (used.labels == np.where(hidden < 0, DOUBTED, hidden)).all()
 
 
-def learn_folds(labels, neighbours):
+def learn_folds(labels, neighbors):
     vectors, _, _ = intents()
-    settings = replace(FAST, neighbours=neighbours)
+    settings = replace(FAST, neighbors=neighbors)
     at_once(held_out_folds(TrainingRows(vectors, labels), settings))
 
 
 def test_held_out_intents_are_as_small_as_new_ones_of_a_short_log(trained):
     _, truth, _ = intents()
-    # Of the 30 rows of each of 18 intents, 25 are labelled and 5 are in the log.
+    # Of the 30 rows of each of 18 intents, 25 are labeled and 5 are in the log.
     labels = np.where(np.arange(len(truth)) < 25 * 18, truth, -1)
-    learn_folds(labels, neighbours=20)
+    learn_folds(labels, neighbors=20)
     assert len(trained) == 3
     for told, settings in trained:
         assert len(np.unique(told.labels[told.labels >= 0])) == 12
         assert np.count_nonzero(told.labels >= 0) == 12 * 25
         assert np.count_nonzero(told.labels < 0) == 18 * 5 + 6 * 5
-        assert settings.neighbours == 20
-        # As many as the head will have, whose rows are labelled to five sixths; not as a fold has.
-        assert settings.unlabelled_neighbours == unlabelled_neighbours(20, labels) == 7
+        assert settings.neighbors == 20
+        # As many as the head will have, whose rows are labeled to five sixths; not as a fold has.
+        assert settings.unlabeled_neighbors == unlabeled_neighbors(20, labels) == 7
 
 
 def test_held_out_intents_are_whole_where_the_log_is_long(trained):
     _, _, labels = intents()
-    learn_folds(labels, neighbours=10)
+    learn_folds(labels, neighbors=10)
     assert [len(told) for told, _ in trained] == [len(labels)] * 3
 
 
-def test_folds_of_a_part_of_the_log_take_that_part_of_a_neighbourhood(monkeypatch, trained):
+def test_folds_of_a_part_of_the_log_take_that_part_of_a_neighborhood(monkeypatch, trained):
     _, _, labels = intents()
     monkeypatch.setattr(distance, "MAX_FOLD_ROWS", np.count_nonzero(labels >= 0) + 100)
-    learn_folds(labels, neighbours=20)
+    learn_folds(labels, neighbors=20)
     share = 100 / np.count_nonzero(labels < 0)
-    assert [settings.neighbours for _, settings in trained] == [round(20 * share)] * 3
-    few = round(unlabelled_neighbours(20, labels) * share)
-    assert [settings.unlabelled_neighbours for _, settings in trained] == [few] * 3
+    assert [settings.neighbors for _, settings in trained] == [round(20 * share)] * 3
+    few = round(unlabeled_neighbors(20, labels) * share)
+    assert [settings.unlabeled_neighbors for _, settings in trained] == [few] * 3
     assert all(np.count_nonzero(told.labels < 0) >= 100 for told, _ in trained)
 
 
@@ -213,7 +213,7 @@ def test_large_data_are_sampled_with_every_intent(monkeypatch):
     _, _, labels = intents()
     labels[labels < 0] = DOUBTED
     monkeypatch.setattr(distance, "MAX_FOLD_ROWS", 200)
-    monkeypatch.setattr(distance, "_LABELLED_ROWS", 60)
+    monkeypatch.setattr(distance, "_LABELED_ROWS", 60)
     rows = distance._sample(labels, np.random.default_rng(0))
     assert len(rows) == len(np.unique(rows)) == 200
     counts = np.bincount(labels[rows][labels[rows] >= 0])
@@ -223,36 +223,36 @@ def test_large_data_are_sampled_with_every_intent(monkeypatch):
 def test_of_many_intents_enough_of_each_are_sampled(monkeypatch):
     _, _, labels = intents()
     labels[labels < 0] = DOUBTED
-    monkeypatch.setattr(distance, "_LABELLED_ROWS", 10)
+    monkeypatch.setattr(distance, "_LABELED_ROWS", 10)
     rows = distance._sample(labels, np.random.default_rng(0))
     have, kept = (np.bincount(of[of >= 0]) for of in (labels, labels[rows]))
     assert (kept >= np.minimum(have, SMALLEST_INTENT)).all()
     assert kept.sum() == SMALLEST_INTENT * 12 < have.sum()
 
 
-@pytest.mark.parametrize(("look_known", "labelled"), [(30, 60), (75, 75), (160, 90)])
-def test_as_many_labelled_rows_are_sampled_as_the_log_has_that_look_known(
-    monkeypatch, look_known, labelled
+@pytest.mark.parametrize(("look_known", "labeled"), [(30, 60), (75, 75), (160, 90)])
+def test_as_many_labeled_rows_are_sampled_as_the_log_has_that_look_known(
+    monkeypatch, look_known, labeled
 ):
     _, _, labels = intents()
     labels[np.flatnonzero(labels < 0)[look_known:]] = DOUBTED
     monkeypatch.setattr(distance, "MAX_FOLD_ROWS", 180)
-    monkeypatch.setattr(distance, "_LABELLED_ROWS", 60)
+    monkeypatch.setattr(distance, "_LABELED_ROWS", 60)
     rows = distance._sample(labels, np.random.default_rng(0))
-    assert len(rows) == 180 and np.count_nonzero(labels[rows] >= 0) == labelled
+    assert len(rows) == 180 and np.count_nonzero(labels[rows] >= 0) == labeled
 
 
 def test_new_intents_beside_each_known_one_are_not_merged_with_it():
     """Known intents lie far apart, each among four new ones: only stage I knows of those."""
     random = np.random.default_rng(1)
-    centres = np.repeat(random.normal(size=(5, 24)), 5, axis=0) + random.normal(size=(25, 24))
+    centers = np.repeat(random.normal(size=(5, 24)), 5, axis=0) + random.normal(size=(25, 24))
     truth = np.tile(np.arange(25), 30)
-    vectors = centres[truth] + 0.6 * random.normal(size=(len(truth), 24))
+    vectors = centers[truth] + 0.6 * random.normal(size=(len(truth), 24))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    labelled = (truth % 5 == 0) & (np.arange(len(truth)) // 25 % 3 == 0)
-    rows = TrainingRows(vectors, np.where(labelled, truth // 5, UNLABELED))
-    settings = replace(FAST, neighbours=20)
-    novelty = fit_novelty(vectors[labelled], truth[labelled] // 5, 5)
+    labeled = (truth % 5 == 0) & (np.arange(len(truth)) // 25 % 3 == 0)
+    rows = TrainingRows(vectors, np.where(labeled, truth // 5, UNLABELED))
+    settings = replace(FAST, neighbors=20)
+    novelty = fit_novelty(vectors[labeled], truth[labeled] // 5, 5)
     head, learned = learn_intent_space(rows, settings, novelty)
     by_labels = intent_distance(20, at_once(held_out_folds(rows, settings)))
     tree = average_linkage(head.transform(vectors), np.ones(len(vectors)), 0.0)

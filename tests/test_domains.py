@@ -8,8 +8,8 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import adjusted_rand_score
 
-from discovery import domains as module
-from discovery.domains import (
+from advin.discovery.domains import linking as module
+from advin.discovery.domains.linking import (
     DEFAULT_DOMAIN_DISTANCE,
     learn_domain_distance,
     link_domains,
@@ -18,10 +18,10 @@ from discovery.domains import (
 
 
 def intents_of(domains: int, each: int, spread: float = 0.5, seed: int = 0) -> np.ndarray:
-    """Centroids of intents around the centres of their domains."""
+    """Centroids of intents around the centers of their domains."""
     rng = np.random.default_rng(seed)
-    centres = np.repeat(rng.normal(size=(domains, 24)), each, axis=0)
-    return centres + spread * rng.normal(size=centres.shape)
+    centers = np.repeat(rng.normal(size=(domains, 24)), each, axis=0)
+    return centers + spread * rng.normal(size=centers.shape)
 
 
 @settings(deadline=None, max_examples=30)
@@ -40,17 +40,17 @@ def test_without_known_domains_it_is_scipys_average_linkage(k, seed, distance):
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(2, 20), st.integers(0, 999), st.integers(1, 12))
-def test_similarity_is_relative_to_both_neighbourhoods(k, seed, neighbours):
+def test_similarity_is_relative_to_both_neighborhoods(k, seed, neighbors):
     x = np.random.default_rng(seed).normal(size=(k, 5))
-    centred = x - x.mean(axis=0)
-    cosine = 1 - squareform(pdist(centred, "cosine"))
+    centerd = x - x.mean(axis=0)
+    cosine = 1 - squareform(pdist(centerd, "cosine"))
     density = []
     for row in range(k):
         others = sorted(np.delete(cosine[row], row), reverse=True)
-        density.append(np.mean(others[:neighbours]))
+        density.append(np.mean(others[:neighbors]))
     for a, b in zip(*np.triu_indices(k, 1), strict=True):
         expected = cosine[a, b] - (density[a] + density[b]) / 2
-        assert local_similarity(x, neighbours)[a, b] == pytest.approx(expected, abs=1e-9)
+        assert local_similarity(x, neighbors)[a, b] == pytest.approx(expected, abs=1e-9)
 
 
 @settings(deadline=None, max_examples=30)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from discovery import encoder as encoders
-from discovery.encoder import Encoder, EncoderError, load_encoder
-from discovery.precision import FP32
+from advin.discovery.compute.precision import FP32
+from advin.discovery.encoding import encoder as encoders
+from advin.discovery.encoding.encoder import Encoder, EncoderError, load_encoder
 
 TEXTS = ["my kitchen tap drips", "book a flight to oslo", "what is the weather", "hi", "tap " * 90]
 WEIGHTS = "model.safetensors"

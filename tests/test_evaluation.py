@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from discovery import agreement
-from discovery import evaluation as ev
-from discovery.evaluation import Found, Truth, contingency, evaluate_discovery
+from advin.discovery.evaluation import agreement
+from advin.discovery.evaluation import measures as ev
+from advin.discovery.evaluation.measures import Found, Truth, contingency, evaluate_discovery
 
 LABELS = st.sampled_from([None, "a", "b", "c", "d"])
 ROWS = st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=30)
@@ -386,9 +386,9 @@ def test_many_rows_and_intents_cost_what_their_distinct_pairs_cost():
     assert 0.75 < ev.hungarian_accuracy(pairs) < 1 and 0.75 < ev.nmi(pairs) < 1
 
 
-def test_plateau_centre_is_the_middle_of_the_hill_not_the_peak_beside_it():
+def test_plateau_center_is_the_middle_of_the_hill_not_the_peak_beside_it():
     grid = np.linspace(0, 1, 101)
     hill = np.clip(1 - 4 * np.abs(grid - 0.4), 0, None).round(1)
-    assert agreement.plateau_centre(grid, hill, 0.03) == pytest.approx(0.4, abs=0.02)
-    assert agreement.plateau_centre(grid, np.ones(101), 0.03) == pytest.approx(0.5)
-    assert agreement.plateau_centre(grid, np.zeros(101), 0.03) == pytest.approx(0.5)
+    assert agreement.plateau_center(grid, hill, 0.03) == pytest.approx(0.4, abs=0.02)
+    assert agreement.plateau_center(grid, np.ones(101), 0.03) == pytest.approx(0.5)
+    assert agreement.plateau_center(grid, np.zeros(101), 0.03) == pytest.approx(0.5)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from discovery.fit import EmbeddedTexts, FitSettings, TrainingData, needs_views
-from discovery.metric import UNLABELED
-from discovery.views import partial_text
+from advin.discovery.encoding.views import partial_text
+from advin.discovery.fit import EmbeddedTexts, FitSettings, TrainingData, needs_views
+from advin.discovery.metric.training import UNLABELED
 
 DIMENSION = 8
 
@@ -28,7 +28,7 @@ def data_of(labels) -> TrainingData:
     )
 
 
-def test_the_rows_are_the_log_the_labelled_and_the_rest_each_with_its_views():
+def test_the_rows_are_the_log_the_labeled_and_the_rest_each_with_its_views():
     data = data_of([0, 0, 1]).with_views(vectors_of)
     rows = data.rows()
     assert rows.labels.tolist() == [UNLABELED] * 5 + [0, 0, 1] + [UNLABELED] * 2

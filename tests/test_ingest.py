@@ -7,12 +7,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import shards
-from pipelines.ingest import Ingest, WriteRejects, WriteUtterances
-from pipelines.inputs import Columns, find_input
-from pipelines.shards import WriteShards, read_first_rows, shards_for
-from schemas import tables
-from schemas.batches import utterance_id
+from advin.pipelines import shards
+from advin.pipelines.ingest import Ingest, WriteRejects, WriteUtterances
+from advin.pipelines.inputs import Columns, find_input
+from advin.pipelines.shards import WriteShards, read_first_rows, shards_for
+from advin.schemas import tables
+from advin.schemas.batches import utterance_id
 
 WORDS = "lost my card please block it where is parcel thanks now the".split()
 

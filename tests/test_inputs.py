@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.errors import SettingsError
-from pipelines.inputs import Columns, find_input
+from advin.pipelines.errors import SettingsError
+from advin.pipelines.inputs import Columns, find_input
 
 LABELS = Columns("text", "intent", "domain")
 

@@ -5,14 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from discovery.distance import AGREED, LEARNED
-from discovery.intent_space import learn_intent_space
-from discovery.metric import DOUBTED, UNLABELED, MetricSettings, TrainingRows, train_metric_head
-from discovery.novelty import fit_novelty
-from discovery.stability import stable_clusters
+from advin.discovery.intents.space import learn_intent_space
+from advin.discovery.metric.training import (
+    DOUBTED,
+    UNLABELED,
+    MetricSettings,
+    TrainingRows,
+    train_metric_head,
+)
+from advin.discovery.novelty.novelty import fit_novelty
+from advin.discovery.selection.distance import AGREED, LEARNED
+from advin.discovery.selection.stability import stable_clusters
 
-# More neighbours than a new intent has utterances: the others are labelled ones.
-FAST = MetricSettings(hidden=128, steps=100, refresh=20, batch=256, neighbours=60)
+# More neighbors than a new intent has utterances: the others are labeled ones.
+FAST = MetricSettings(hidden=128, steps=100, refresh=20, batch=256, neighbors=60)
 KNOWN = 8
 DIMENSION = 32
 
@@ -21,10 +27,10 @@ DIMENSION = 32
 def beside():
     """Vectors, truth and labels: each known intent has a smaller new one (8 and up) beside it."""
     random = np.random.default_rng(0)
-    centres = random.normal(size=(KNOWN, DIMENSION))
-    centres = np.concatenate([centres, centres + 1.4 * random.normal(size=centres.shape)])
+    centers = random.normal(size=(KNOWN, DIMENSION))
+    centers = np.concatenate([centers, centers + 1.4 * random.normal(size=centers.shape)])
     truth = np.concatenate([np.repeat(np.arange(KNOWN), 60), np.repeat(np.arange(KNOWN, 16), 15)])
-    vectors = centres[truth] + 0.5 * random.normal(size=(len(truth), DIMENSION))
+    vectors = centers[truth] + 0.5 * random.normal(size=(len(truth), DIMENSION))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     labels = np.where((truth < KNOWN) & (np.arange(len(truth)) % 60 < 45), truth, UNLABELED)
     return vectors.astype(np.float32), truth, labels
@@ -37,7 +43,7 @@ def beside_similarity(head, vectors, truth):
     return float(np.mean([p.mean() for p in pairs]))
 
 
-def test_doubted_rows_are_not_pulled_towards_labelled_ones(beside):
+def test_doubted_rows_are_not_pulled_towards_labeled_ones(beside):
     vectors, truth, labels = beside
     told = np.where(truth >= KNOWN, DOUBTED, labels)
     pulled, left = (
@@ -67,12 +73,10 @@ def test_without_known_intents_it_is_the_plain_head(beside):
     assert distance.origin == AGREED
 
 
-def test_without_known_intents_the_log_tells_how_many_neighbours_make_an_intent(beside):
+def test_without_known_intents_the_log_tells_how_many_neighbors_make_an_intent(beside):
     vectors, truth, _ = beside
     rows = TrainingRows(vectors, np.full(len(truth), UNLABELED))
-    asked = replace(FAST, neighbours=0, steps=40)
+    asked = replace(FAST, neighbors=0, steps=40)
     head, _ = learn_intent_space(rows, asked, None)
-    told = train_metric_head(
-        rows, replace(asked, neighbours=stable_clusters(rows, asked).neighbours)
-    )
+    told = train_metric_head(rows, replace(asked, neighbors=stable_clusters(rows, asked).neighbors))
     assert head.transform(vectors).tobytes() == told.transform(vectors).tobytes()

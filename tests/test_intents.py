@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from discovery import intents as module
-from discovery.intents import (
+from advin.discovery.intents import decision as module
+from advin.discovery.intents.decision import (
     NOVEL,
     OUT_OF_DOMAIN,
     IntentRules,
@@ -15,7 +15,7 @@ from discovery.intents import (
     discover_intents,
     repetition_weights,
 )
-from discovery.metric import UNLABELED
+from advin.discovery.metric.training import UNLABELED
 
 RULES = IntentRules(distance=0.4, radius=0.4, min_size=5)
 DIMENSION = 16
@@ -43,7 +43,7 @@ def points(*groups: tuple[np.ndarray, int, float]) -> Points:
 def test_known_novel_and_junk_are_told_apart():
     found = discover_intents(
         points(
-            (bunch(0, 20), UNLABELED, -1.0),  # known: labelled utterances are among them
+            (bunch(0, 20), UNLABELED, -1.0),  # known: labeled utterances are among them
             (bunch(0, 8, seed=1), 0, 0.0),
             (bunch(1, 20), UNLABELED, 2.0),  # novel
             (bunch(2, 20), UNLABELED, 2.0),  # junk: out-of-domain examples are among them

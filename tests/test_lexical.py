@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from discovery.lexical import DIMENSIONS, lexical_vectors
+from advin.discovery.encoding.lexical import DIMENSIONS, lexical_vectors
 
 VERBS = ["cancel", "track", "change", "return", "refund", "repeat"]
 THINGS = ["parcel", "order", "address", "voucher", "invoice", "newsletter", "password", "booking"]
@@ -59,7 +59,8 @@ def test_without_anything_in_common_there_are_no_dimensions(texts):
 def test_the_number_of_threads_changes_nothing():
     """Bytes must not depend on it: the model is the same on any machine of a kind."""
     script = (
-        "import sys; from test_lexical import templated; from discovery.lexical import *;"
+        "import sys; from test_lexical import templated; "
+        "from advin.discovery.encoding.lexical import *;"
         "sys.stdout.buffer.write(lexical_vectors(templated(40)).tobytes())"
     )
     folder = os.path.dirname(__file__)

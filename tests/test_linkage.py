@@ -9,7 +9,7 @@ from scipy.cluster.hierarchy import fcluster
 from scipy.cluster.hierarchy import linkage as scipy_linkage
 from sklearn.metrics import adjusted_rand_score
 
-from discovery.linkage import average_linkage
+from advin.discovery.clustering.linkage import average_linkage
 
 CUTS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3)
 
@@ -17,8 +17,8 @@ CUTS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3)
 def mixture(n: int, dimension: int = 8, groups: int = 6, seed: int = 0) -> np.ndarray:
     """Unit vectors around some directions, as utterances around their intents."""
     rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(groups, dimension)) * 1.5
-    x = rng.normal(size=(n, dimension)) + centres[rng.integers(0, groups, n)]
+    centers = rng.normal(size=(groups, dimension)) * 1.5
+    x = rng.normal(size=(n, dimension)) + centers[rng.integers(0, groups, n)]
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 

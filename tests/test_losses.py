@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from discovery.losses import contrastive_loss, margin_loss, same_label
+from advin.discovery.metric.losses import contrastive_loss, margin_loss, same_label
 
 TEMPERATURE = 0.1
 

@@ -27,8 +27,8 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from benchmarks import scale
-from discovery import partition
-from pipelines import linkage
+from advin.discovery.clustering import partition
+from advin.pipelines import linkage
 
 partition.CELL_ROWS, partition.MAX_CELL_ROWS, partition._BLOCK = 1024, 2048, 1024
 linkage._WAVE_CLUSTERS = 15_000

@@ -4,30 +4,30 @@ import numpy as np
 import pytest
 import torch
 
-from discovery import metric
-from discovery.losses import contrastive_loss
-from discovery.metric import (
+from advin.discovery.metric import training as metric
+from advin.discovery.metric.losses import contrastive_loss
+from advin.discovery.metric.training import (
     MAX_DIMENSION,
     MetricHead,
     MetricSettings,
     TrainingRows,
-    default_neighbours,
-    labelled_weight,
-    nearest_neighbours,
+    default_neighbors,
+    labeled_weight,
+    nearest_neighbors,
     train_metric_head,
-    unlabelled_neighbours,
+    unlabeled_neighbors,
 )
 
 FAST = MetricSettings(hidden=128, steps=100, refresh=20, batch=256)
 
 
 def mixture(intents=12, per_intent=40, dimension=32, spread=0.5, seed=0):
-    """Unit vectors around random centres; half of the dimensions are loud and mean nothing."""
+    """Unit vectors around random centers; half of the dimensions are loud and mean nothing."""
     random = np.random.default_rng(seed)
     truth = np.tile(np.arange(intents), per_intent)
     half = dimension // 2
-    centres = random.normal(size=(intents, half))
-    signal = centres[truth] + spread * random.normal(size=(len(truth), half))
+    centers = random.normal(size=(intents, half))
+    signal = centers[truth] + spread * random.normal(size=(len(truth), half))
     nuisance = 2 * spread * random.normal(size=(len(truth), dimension - half))
     vectors = np.concatenate([signal, nuisance], axis=1)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -112,28 +112,28 @@ def test_rows_that_are_taken_keep_their_views():
 
 def test_labels_decide_against_what_is_near():
     vectors, truth = mixture(intents=4)
-    labels = truth // 2  # two centres each are one intent
+    labels = truth // 2  # two centers each are one intent
     learned = train_metric_head(TrainingRows(vectors, labels), FAST).transform(vectors)
     assert precision(learned, labels) > 0.95 > precision(vectors, labels) + 0.1
 
 
-def test_labelled_rows_are_drawn_besides_only_where_random_batches_hold_few():
+def test_labeled_rows_are_drawn_besides_only_where_random_batches_hold_few():
     vectors, truth = mixture()
 
-    def trained(labels, labelled_batch):
-        settings = replace(FAST, steps=5, labelled_batch=labelled_batch)
+    def trained(labels, labeled_batch):
+        settings = replace(FAST, steps=5, labeled_batch=labeled_batch)
         return train_metric_head(TrainingRows(vectors, labels), settings).weight_out
 
     few = some_labels(truth, known=8, each=8)
-    weights = [labelled_weight(labels, FAST) for labels in (few * 0 - 1, few, truth)]
+    weights = [labeled_weight(labels, FAST) for labels in (few * 0 - 1, few, truth)]
     assert weights[0] == 1 > weights[1] > weights[2]
     assert np.array_equal(trained(truth, 100), trained(truth, 200))
     assert not np.array_equal(trained(few, 100), trained(few, 200))
 
 
-def test_a_row_without_a_label_has_fewer_positives_where_most_are_labelled(monkeypatch):
+def test_a_row_without_a_label_has_fewer_positives_where_most_are_labeled(monkeypatch):
     vectors, truth = mixture()
-    unlabelled = np.arange(len(truth)) < 0.2 * len(truth)
+    unlabeled = np.arange(len(truth)) < 0.2 * len(truth)
     seen = []
 
     def watched(vectors, positives, temperature):
@@ -141,20 +141,20 @@ def test_a_row_without_a_label_has_fewer_positives_where_most_are_labelled(monke
         return contrastive_loss(vectors, positives, temperature)
 
     monkeypatch.setitem(metric.LOSSES, "contrastive", watched)
-    settings = replace(FAST, batch=len(truth), steps=1, neighbours=40, labelled_weight=0)
-    train_metric_head(TrainingRows(vectors, np.where(unlabelled, -1, truth)), settings)
+    settings = replace(FAST, batch=len(truth), steps=1, neighbors=40, labeled_weight=0)
+    train_metric_head(TrainingRows(vectors, np.where(unlabeled, -1, truth)), settings)
     [positives] = seen
     of_a_row = np.sort((positives > 0).sum(dim=1).numpy())
-    without, labelled = np.split(of_a_row, [np.count_nonzero(unlabelled)])
-    # Each of 12 intents has 32 labelled rows.
-    assert (without == 40 * 0.4).all() and (labelled >= 31).all()
+    without, labeled = np.split(of_a_row, [np.count_nonzero(unlabeled)])
+    # Each of 12 intents has 32 labeled rows.
+    assert (without == 40 * 0.4).all() and (labeled >= 31).all()
 
 
-def test_positives_without_a_label_are_fewer_only_where_most_is_labelled_and_never_too_few():
+def test_positives_without_a_label_are_fewer_only_where_most_is_labeled_and_never_too_few():
     labels = np.arange(200)
-    numbers = [unlabelled_neighbours(60, np.where(labels < n, 0, -1)) for n in range(0, 201, 50)]
+    numbers = [unlabeled_neighbors(60, np.where(labels < n, 0, -1)) for n in range(0, 201, 50)]
     assert numbers == [60, 60, 60, 30, 5]
-    assert unlabelled_neighbours(3, labels) == 3
+    assert unlabeled_neighbors(3, labels) == 3
 
 
 def test_transform_gives_float32_unit_vectors_also_for_half_precision():
@@ -221,24 +221,24 @@ def test_equal_rows_stay_finite():
 
 
 @pytest.mark.parametrize("processors", [1, 3])
-def test_neighbours_are_the_nearest_other_rows(processors, monkeypatch):
-    monkeypatch.setattr("discovery.processors.processors", lambda: processors)
+def test_neighbors_are_the_nearest_other_rows(processors, monkeypatch):
+    monkeypatch.setattr("advin.discovery.compute.processors.processors", lambda: processors)
     monkeypatch.setattr(metric, "_SEARCH_ROWS", 50)
     vectors, _ = mixture()
     similarity = vectors @ vectors.T
     np.fill_diagonal(similarity, -np.inf)
-    found = nearest_neighbours(torch.from_numpy(vectors), 7).numpy()
+    found = nearest_neighbors(torch.from_numpy(vectors), 7).numpy()
     expected = np.sort(similarity, axis=1)[:, :-8:-1]
     assert np.allclose(np.take_along_axis(similarity, found, axis=1), expected)
 
 
-def test_neighbourhood_follows_the_size_of_intents_not_the_share_of_labels():
+def test_neighborhood_follows_the_size_of_intents_not_the_share_of_labels():
     sizes = {}
     for per_intent in (30, 120):
         vectors, truth = mixture(per_intent=per_intent, spread=0.4)
-        sizes[per_intent] = default_neighbours(vectors, truth)
+        sizes[per_intent] = default_neighbors(vectors, truth)
         sparse = some_labels(truth, known=8, each=10)
-        assert default_neighbours(vectors, sparse) == pytest.approx(sizes[per_intent], rel=0.4)
+        assert default_neighbors(vectors, sparse) == pytest.approx(sizes[per_intent], rel=0.4)
     assert sizes[120] > 2 * sizes[30]
 
 

@@ -6,10 +6,10 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding, Transformer
 
-from discovery import encoder as encoders
-from discovery.encoder import EncoderError, load_encoder
-from discovery.model import EncoderIdentity
-from discovery.precision import FP32
+from advin.discovery.compute.precision import FP32
+from advin.discovery.encoding import encoder as encoders
+from advin.discovery.encoding.encoder import EncoderError, load_encoder
+from advin.discovery.model import EncoderIdentity
 
 TEXTS = ["my kitchen tap drips", "book a flight to oslo", "hi", "tap " * 90, ""]
 

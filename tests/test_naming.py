@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from discovery.naming import Documents, exemplars, name_domains, name_intents
+from advin.discovery.naming.names import Documents, exemplars, name_domains, name_intents
 
 PRESCRIPTION = """refill my prescription;need to refill a prescription;prescription refill please;
 can you refill my prescription for me;my prescription needs a refill;refill heart prescription"""
@@ -71,8 +71,8 @@ def test_exemplars_begin_with_the_medoid_and_never_repeat_a_text():
     d = documents("pay the fine now;Pay the fine  now;where to pay;how to pay it;i want to pay")
     chosen = exemplars(d.vectors, d.texts, d.weights, 4)
     assert len(chosen) == len(set(chosen)) == 4
-    normalised = {" ".join(d.texts[i].casefold().split()) for i in chosen}
-    assert len(normalised) == 4
+    normalized = {" ".join(d.texts[i].casefold().split()) for i in chosen}
+    assert len(normalized) == 4
     means = d.vectors @ d.vectors.mean(axis=0)
     assert means[chosen[0]] >= sorted(means)[-2]
 

@@ -5,9 +5,9 @@ import pytest
 from drawn_intents import draw
 from sklearn.metrics import roc_auc_score
 
-from discovery.known_space import train_known_space
-from discovery.novelty import NoveltyModel, fit_novelty, hold_out, weigh
-from discovery.scorers import SCORES
+from advin.discovery.novelty.known_space import train_known_space
+from advin.discovery.novelty.novelty import NoveltyModel, fit_novelty, hold_out, weigh
+from advin.discovery.novelty.scores import SCORES
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_the_same_rows_give_the_same_bytes(known_and_unknown, model):
 @pytest.mark.parametrize(
     ("intents", "rows"), [(1, 1), (1, 2), (1, 30), (2, 1), (2, 9), (3, 1), (40, 1)]
 )
-def test_few_labels_give_finite_scores_that_keep_the_labelled(intents, rows):
+def test_few_labels_give_finite_scores_that_keep_the_labeled(intents, rows):
     x, labels = draw(intents, rows, spread=0.3)
     far = draw(5, 4, seed=9)[0]
     model = fit_novelty(x, labels, intents)

@@ -2,21 +2,21 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from discovery.open_classifier import OpenClassifier
+from advin.discovery.novelty.open_classifier import OpenClassifier
 
 
-def draw(centres, rows, seed):
+def draw(centers, rows, seed):
     rng = np.random.default_rng(seed)
-    x = np.repeat(centres, rows, axis=0) + 0.6 * rng.normal(size=(len(centres) * rows, 16))
+    x = np.repeat(centers, rows, axis=0) + 0.6 * rng.normal(size=(len(centers) * rows, 16))
     return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float16)
 
 
 @pytest.fixture(scope="module")
 def data():
     """Five intents and two kinds of out-of-domain text: fitted rows and rows held out."""
-    centres = np.random.default_rng(0).normal(size=(7, 16))
+    centers = np.random.default_rng(0).normal(size=(7, 16))
     labels = np.repeat(np.arange(5), 40)
-    return labels, *(draw(c, 40, s) for s in (1, 2) for c in (centres[:5], centres[5:]))
+    return labels, *(draw(c, 40, s) for s in (1, 2) for c in (centers[:5], centers[5:]))
 
 
 def test_it_is_as_good_as_logistic_regression(data):
@@ -53,7 +53,7 @@ def test_it_is_stored_and_repeated_exactly(data):
 
 def test_it_needs_rows_of_both_kinds(data):
     labels, x, ood, _, _ = data
-    with pytest.raises(ValueError, match="200 labelled and 0 out-of-domain rows: give some"):
+    with pytest.raises(ValueError, match="200 labeled and 0 out-of-domain rows: give some"):
         OpenClassifier.fit(x, labels, ood[:0])
-    with pytest.raises(ValueError, match="0 labelled and 80 out-of-domain"):
+    with pytest.raises(ValueError, match="0 labeled and 80 out-of-domain"):
         OpenClassifier.fit(x[:0], labels[:0], ood)

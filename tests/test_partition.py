@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discovery import linkage
-from discovery import partition as module
-from discovery.linkage import average_linkage
-from discovery.partition import (
+from advin.discovery.clustering import linkage
+from advin.discovery.clustering import partition as module
+from advin.discovery.clustering.linkage import average_linkage
+from advin.discovery.clustering.partition import (
     Clusters,
     Coarse,
     Partition,
@@ -22,8 +22,8 @@ from discovery.partition import (
 def drawn(n: int, dimension: int = 8, groups: int = 6, seed: int = 0) -> Clusters:
     """Utterances around some directions, with ids in a random order."""
     rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(groups, dimension)) * 1.5
-    x = rng.normal(size=(n, dimension)) + centres[rng.integers(0, groups, n)]
+    centers = rng.normal(size=(groups, dimension)) * 1.5
+    x = rng.normal(size=(n, dimension)) + centers[rng.integers(0, groups, n)]
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     return Clusters(
         ids=np.array([rng.bytes(16).hex() for _ in range(n)], "S32"),

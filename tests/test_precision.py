@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from discovery.encoder import load_encoder
-from discovery.model import EncoderIdentity, ModelError
-from discovery.precision import BF16, FP32, best_precision
+from advin.discovery.compute.precision import BF16, FP32, best_precision
+from advin.discovery.encoding.encoder import load_encoder
+from advin.discovery.model import EncoderIdentity, ModelError
 
 TEXTS = ["my kitchen tap drips", "book a flight to oslo", "what is the weather", "hi", "tap " * 90]
 

@@ -7,17 +7,24 @@ import pytest
 import torch
 from drawn_intents import draw
 
-from discovery.intent_space import learn_intent_space
-from discovery.metric import UNLABELED, MetricSettings, TrainingRows, train_metric_head
-from discovery.novelty import fit_novelty
-from discovery.precision import BF16
-from discovery.processors import at_once
+from advin.discovery.compute.precision import BF16
+from advin.discovery.compute.processors import at_once
+from advin.discovery.intents.space import learn_intent_space
+from advin.discovery.metric.training import (
+    UNLABELED,
+    MetricSettings,
+    TrainingRows,
+    train_metric_head,
+)
+from advin.discovery.novelty.novelty import fit_novelty
 
 
 @pytest.fixture
 def processors(monkeypatch):
     """Say how many processors there are."""
-    return lambda count: monkeypatch.setattr("discovery.processors.processors", lambda: count)
+    return lambda count: monkeypatch.setattr(
+        "advin.discovery.compute.processors.processors", lambda: count
+    )
 
 
 def test_pieces_run_beside_each_other_and_come_back_in_order(processors):
@@ -100,10 +107,10 @@ def test_the_number_of_processors_changes_nothing(processors):
 
 def test_heads_beside_each_other_in_bfloat16_are_the_same_as_alone(processors, monkeypatch):
     """Torch keeps weights that it has cast for all threads in one place."""
-    monkeypatch.setattr("discovery.metric.best_precision", lambda: BF16)
+    monkeypatch.setattr("advin.discovery.metric.training.best_precision", lambda: BF16)
     vectors, truth = draw(8, 30)
     labels = np.where(truth < 4, truth, UNLABELED)
-    settings = MetricSettings(hidden=64, steps=60, batch=64, labelled_batch=64, labelled_weight=1)
+    settings = MetricSettings(hidden=64, steps=60, batch=64, labeled_batch=64, labeled_weight=1)
 
     def head() -> bytes:
         trained = train_metric_head(TrainingRows(vectors, labels), settings)

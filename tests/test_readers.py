@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import readers
-from pipelines.inputs import Columns, InputFile, find_input
-from pipelines.readers import Piece, read_piece, split_file
+from advin.pipelines import readers
+from advin.pipelines.inputs import Columns, InputFile, find_input
+from advin.pipelines.readers import Piece, read_piece, split_file
 
 LABELS = Columns("text", "intent", "domain")
 

@@ -12,16 +12,16 @@ import pytest
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 from process_tree import workers
 
-from pipelines.errors import SettingsError, cause
-from pipelines.storage import absolute
-from pipelines.version import versions
-from runners.processes import answers, free_port, server
-from runners.workers import pool_command, worker_pool
+from advin.pipelines.errors import SettingsError, cause
+from advin.pipelines.storage import absolute
+from advin.pipelines.version import versions
+from advin.runners.processes import answers, free_port, server
+from advin.runners.workers import pool_command, worker_pool
 
 ROOT = Path(__file__).parent.parent
 WEB_SERVER = """
 import sys, time
-from runners.processes import server
+from advin.runners.processes import server
 port = int(sys.argv[1])
 with server("a server", [sys.executable, "-m", "http.server", str(port)], port):
     print("up", flush=True)
@@ -37,8 +37,8 @@ def wait_until(happens) -> None:
 
 
 def test_a_server_that_ends_at_once_says_why():
-    command = [sys.executable, "-c", "import sys; sys.exit('no licence')"]
-    with pytest.raises(SettingsError, match="the engine ended with code 1: no licence; try"):
+    command = [sys.executable, "-c", "import sys; sys.exit('no license')"]
+    with pytest.raises(SettingsError, match="the engine ended with code 1: no license; try"):
         with server("the engine", command, free_port()):
             pass
 

@@ -18,16 +18,16 @@ import pytest
 from run_tables import read_tables
 from stage_names import STAGES
 
-from discovery.coherence import incoherent, least_coherence
-from discovery.intents import OUT_OF_DOMAIN
-from pipelines.evaluate import evaluate
-from pipelines.fit import Embedded, FitInputs, read_training_data
-from pipelines.inputs import Columns
-from pipelines.models import load_model
-from pipelines.report import read_run
-from pipelines.stages import Stage
-from runners.cli import main
-from schemas.tables import TABLES
+from advin.discovery.intents.coherence import incoherent, least_coherence
+from advin.discovery.intents.decision import OUT_OF_DOMAIN
+from advin.pipelines.evaluate import evaluate
+from advin.pipelines.fit import Embedded, FitInputs, read_training_data
+from advin.pipelines.inputs import Columns
+from advin.pipelines.models import load_model
+from advin.pipelines.report import read_run
+from advin.pipelines.stages import Stage
+from advin.runners.cli import main
+from advin.schemas.tables import TABLES
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -225,7 +225,7 @@ def test_a_run_that_is_killed_in_every_stage_ends_the_same(
 ):
     (tmp_path / "log.jsonl").write_text("\n".join(part_of_the_log))
     output = tmp_path / "run"
-    command = [sys.executable, "-m", "runners.cli"]
+    command = [sys.executable, "-m", "advin"]
     command += arguments_for(tmp_path / "log.jsonl", sample, output)
     killed = []
     for stage in STAGES:

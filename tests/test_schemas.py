@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import tables
-from schemas.batches import (
+from advin.schemas import tables
+from advin.schemas.batches import (
     content_id,
     from_ipc,
     shard_of,
@@ -19,7 +19,7 @@ from schemas.batches import (
     vectors_from_arrow,
     vectors_to_arrow,
 )
-from schemas.manifest import ManifestError, RunManifest, StageManifest, fingerprint
+from advin.schemas.manifest import ManifestError, RunManifest, StageManifest, fingerprint
 
 ALL_SCHEMAS = {
     **tables.TABLES,

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from drawn_intents import draw
 
-from discovery.mahalanobis import ClassMoments, RelativeMahalanobis
-from discovery.scorers import SCORES, Scorers
+from advin.discovery.novelty.mahalanobis import ClassMoments, RelativeMahalanobis
+from advin.discovery.novelty.scores import SCORES, Scorers
 
 
 def test_moments_add_up_exactly_in_any_order():

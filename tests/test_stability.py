@@ -3,62 +3,62 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from discovery import stability
-from discovery.agreement import ari, contingency
-from discovery.distance import DEFAULT_INTENT_DISTANCE
-from discovery.linkage import average_linkage
-from discovery.metric import (
+from advin.discovery.clustering.linkage import average_linkage
+from advin.discovery.evaluation.agreement import ari, contingency
+from advin.discovery.metric.training import (
     UNLABELED,
     MetricSettings,
     TrainingRows,
-    default_neighbours,
+    default_neighbors,
     train_metric_head,
 )
-from discovery.stability import stable_clusters
+from advin.discovery.selection import stability
+from advin.discovery.selection.distance import DEFAULT_INTENT_DISTANCE
+from advin.discovery.selection.stability import stable_clusters
 
 FAST = MetricSettings(hidden=64, steps=80, refresh=20, batch=128)
 
 
-def unlabelled(intents, per_intent, spread=0.9, alike=0.0, seed=0):
-    """Unit vectors around centres, fives of which are alike; none labelled, and their intents."""
+def unlabeled(intents, per_intent, spread=0.9, alike=0.0, seed=0):
+    """Unit vectors around centers, fives of which are alike; none labeled, and their intents."""
     random = np.random.default_rng(seed)
     truth = random.permutation(np.repeat(np.arange(intents), per_intent))
-    centres = random.normal(size=(intents, 24))
-    centres += alike * random.normal(size=(-(-intents // 5), 24))[np.arange(intents) // 5]
-    vectors = centres[truth] + spread * random.normal(size=(len(truth), 24))
+    centers = random.normal(size=(intents, 24))
+    centers += alike * random.normal(size=(-(-intents // 5), 24))[np.arange(intents) // 5]
+    vectors = centers[truth] + spread * random.normal(size=(len(truth), 24))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return TrainingRows(vectors.astype(np.float32), np.full(len(truth), UNLABELED)), truth
 
 
-def found(rows, truth, neighbours, distance=0.5):
-    """How well the clusters of a head that is trained with so many neighbours are the intents."""
-    head = train_metric_head(rows, replace(FAST, neighbours=neighbours))
+def found(rows, truth, neighbors, distance=0.5):
+    """How well the clusters of a head that is trained with so many neighbors are the intents."""
+    head = train_metric_head(rows, replace(FAST, neighbors=neighbors))
     tree = average_linkage(head.transform(rows.vectors), np.ones(len(rows)), floor=1 - distance)
     return ari(contingency(truth, tree.cut(1 - distance)))
 
 
 def test_the_number_follows_the_size_of_intents():
-    small, large = (unlabelled(1000 // size, size)[0] for size in (12, 120))
-    assert stable_clusters(small, FAST).neighbours < 12 <= stable_clusters(large, FAST).neighbours
+    small, large = (unlabeled(1000 // size, size)[0] for size in (12, 120))
+    assert stable_clusters(small, FAST).neighbors < 12 <= stable_clusters(large, FAST).neighbors
 
 
 def test_small_intents_are_not_drawn_together():
-    rows, truth = unlabelled(intents=60, per_intent=12, spread=0.7, alike=1.0)
-    constant = found(rows, truth, default_neighbours(rows.vectors, rows.labels))
-    assert found(rows, truth, stable_clusters(rows, FAST).neighbours) > constant + 0.2
+    rows, truth = unlabeled(intents=60, per_intent=12, spread=0.7, alike=1.0)
+    constant = found(rows, truth, default_neighbors(rows.vectors, rows.labels))
+    assert found(rows, truth, stable_clusters(rows, FAST).neighbors) > constant + 0.2
 
 
 def test_a_sample_tells_the_number_of_the_whole(monkeypatch):
-    rows, _ = unlabelled(intents=8, per_intent=75)
-    whole = stable_clusters(rows, FAST).neighbours
+    rows, _ = unlabeled(intents=8, per_intent=75)
+    whole = stable_clusters(rows, FAST).neighbors
     monkeypatch.setattr(stability, "MAX_ROWS", 300)
-    assert whole / 2 <= stable_clusters(rows, FAST).neighbours <= 2 * whole
+    assert whole / 2 <= stable_clusters(rows, FAST).neighbors <= 2 * whole
 
 
 def test_the_distance_makes_up_in_part_for_a_number_that_does_not_fit():
-    rows, truth = unlabelled(intents=60, per_intent=12, spread=0.7)
-    fitting, too_many = (stable_clusters(rows, replace(FAST, neighbours=k)) for k in (8, 30))
-    assert (fitting.neighbours, too_many.neighbours) == (8, 30)
+    rows, truth = unlabeled(intents=60, per_intent=12, spread=0.7)
+    fitting, too_many = (stable_clusters(rows, replace(FAST, neighbors=k)) for k in (8, 30))
+    assert (fitting.neighbors, too_many.neighbors) == (8, 30)
     assert abs(fitting.distance - DEFAULT_INTENT_DISTANCE) < 0.05
     default = found(rows, truth, 30, DEFAULT_INTENT_DISTANCE)
     assert found(rows, truth, 30, too_many.distance) > default + 0.1
@@ -84,7 +84,7 @@ def test_the_default_distance_yields_to_a_hill_of_agreement(heights, distance):
 
 @pytest.mark.parametrize("size", [12, 120])
 def test_nothing_depends_on_how_many_numbers_are_tried_at_once(size, monkeypatch):
-    rows = unlabelled(1000 // size, size)[0]
+    rows = unlabeled(1000 // size, size)[0]
     stable = []
     for at_once in (1, 2, 3):
         monkeypatch.setattr(stability, "_AT_ONCE", at_once)
@@ -92,8 +92,8 @@ def test_nothing_depends_on_how_many_numbers_are_tried_at_once(size, monkeypatch
     assert stable[0] == stable[1] == stable[2]
 
 
-@pytest.mark.parametrize(("rows", "neighbours"), [(1, 1), (10, 1), (60, 3), (160, 8)])
-def test_few_rows_are_not_asked(rows, neighbours):
-    stable = stable_clusters(unlabelled(rows, 1)[0], FAST)
-    assert stable.neighbours == neighbours
+@pytest.mark.parametrize(("rows", "neighbors"), [(1, 1), (10, 1), (60, 3), (160, 8)])
+def test_few_rows_are_not_asked(rows, neighbors):
+    stable = stable_clusters(unlabeled(rows, 1)[0], FAST)
+    assert stable.neighbors == neighbors
     assert (stable.distance is None) == (rows < 160)

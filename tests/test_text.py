@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from discovery.text import MAX_CHARACTERS, clean, defect, normalise
+from advin.discovery.encoding.text import MAX_CHARACTERS, clean, defect, normalize
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,9 @@ def test_cleaning(text, cleaned):
     assert clean(text) == cleaned
 
 
-def test_spellings_share_what_is_normalised():
-    assert normalise("Lost  my CARD") == normalise("lost my card ") == "lost my card"
-    assert normalise("STRASSE") == normalise("straße")
+def test_spellings_share_what_is_normalized():
+    assert normalize("Lost  my CARD") == normalize("lost my card ") == "lost my card"
+    assert normalize("STRASSE") == normalize("straße")
 
 
 @given(st.text())

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from discovery.views import VIEWS, embedded_views, partial_text
+from advin.discovery.encoding.views import VIEWS, embedded_views, partial_text
 
 WORDS = "please cancel the order that was placed under my old address before it ships".split()
 

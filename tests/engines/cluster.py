@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runners.processes import free_port, server
+from advin.runners.processes import free_port, server
 
 _START_SECONDS = 90.0
 _MAIN = "org.apache.flink.runtime"

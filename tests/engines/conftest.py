@@ -14,8 +14,8 @@ import pytest
 from cluster import FlinkCluster
 from sample import command, fit_command, run
 
-from runners.processes import share_processors
-from runners.workers import worker_pool
+from advin.runners.processes import share_processors
+from advin.runners.workers import worker_pool
 
 # One test runs a command in this process.
 share_processors()

@@ -45,14 +45,14 @@ def command(model: Path, output: Path | str, *flags) -> list[str]:
     """Return the command line that looks through the sample."""
     arguments = ["discover", "--input", EXAMPLES / "log.jsonl", "--model", model]
     arguments += ["--output", output, *flags]
-    return [sys.executable, "-m", "runners.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "advin", *map(str, arguments)]
 
 
 def fit_command(model: Path, *flags) -> list[str]:
     """Return the command line that learns a model from the sample, fast: any will do."""
     arguments = ["fit", "--input", EXAMPLES / "log.jsonl", "--labeled", EXAMPLES / "known.csv"]
     arguments += ["--ood", EXAMPLES / "ood.txt", "--effort", "fast", "--model", model, *flags]
-    return [sys.executable, "-m", "runners.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "advin", *map(str, arguments)]
 
 
 def run(arguments: list[str], output: Path, environment: dict[str, str]) -> Outcome:

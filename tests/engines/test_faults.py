@@ -25,8 +25,8 @@ from process_tree import workers
 from sample import EXAMPLES, ROOT, TABLES, command, run
 from stage_names import STAGES
 
-from runners.processes import free_port, server
-from runners.workers import pool_command
+from advin.runners.processes import free_port, server
+from advin.runners.workers import pool_command
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
 KILLS = int(os.environ.get("ADVIN_KILLS", "1"))
@@ -53,7 +53,7 @@ def pool():
 def arguments_for(cluster, pool, model):
     """The command that looks through the sample on two of the cluster's four slots."""
     flags = ["--runner", "flink", "--flink-master", cluster.master]
-    flags += ["--worker-pool", f"localhost:{pool[0]}", "--parallelism", "2"]
+    flags += ["--worker-pool", f"localhost:{pool[0]}", "--parallelizm", "2"]
     return lambda output: command(model, output, *flags)
 
 

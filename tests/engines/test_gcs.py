@@ -3,8 +3,8 @@
 import pytest
 from sample import EXAMPLES, TABLES, hash_of
 
-from runners.cli import main
-from runners.processes import free_port
+from advin.runners.cli import main
+from advin.runners.processes import free_port
 
 auth = pytest.importorskip("apache_beam.internal.gcp.auth", reason="the extra gcp is missing")
 storage = pytest.importorskip("google.cloud.storage", reason="the extra gcp is missing")

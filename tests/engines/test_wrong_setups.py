@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sample import EXAMPLES, ROOT
 
-from runners.processes import free_port, server
+from advin.runners.processes import free_port, server
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(120, func_only=True)]
 # On 2 quiet cores it is 1 to 16 s; the pools that tests start are still loading torch when they are
@@ -33,7 +33,7 @@ def refused(discover):
 
 
 @contextlib.contextmanager
-def pool_of(folder: Path, *settings: str, module: str = "runners.pool", flag: str = "--port"):
+def pool_of(folder: Path, *settings: str, module: str = "advin.runners.pool", flag: str = "--port"):
     """A worker pool that was started in a folder, with settings of its environment."""
     port = free_port()
     command = ["env", "-C", str(folder), *settings, sys.executable, "-m", module, f"{flag}={port}"]
@@ -121,5 +121,5 @@ def test_an_input_that_only_the_driver_sees(refused, cluster, tmp_path):
 
 
 def test_more_tasks_than_slots_are_refused_before_they_are_sent(refused, cluster, pool):
-    flags = ["--flink-master", cluster.master, "--worker-pool", pool, "--parallelism", "5"]
-    refused(*flags, words=["--parallelism", "5", "4 task slots"])
+    flags = ["--flink-master", cluster.master, "--worker-pool", pool, "--parallelizm", "5"]
+    refused(*flags, words=["--parallelizm", "5", "4 task slots"])

@@ -1,0 +1,126 @@
+"""Words of utterances: split, brought to their base, and told apart by what they are for.
+
+Function words and endings are those of English; other languages are split, but keep their endings.
+"""
+
+import re
+from collections.abc import Collection
+from functools import lru_cache
+from itertools import chain
+
+from advin.discovery.encoding.text import normalize
+
+# Words that no name needs: they say who speaks and how politely, not what about.
+DROPPED = frozenset(
+    """a an the this that these those my your his her its our their mine yours i me we us you he him
+    she it they them myself yourself am is are was were be been being do does did doing done have
+    has had having can could will would shall should may might must want wants wanted need needs
+    needed wanna gonna gotta please pls plz kindly just also really very so too some any there here
+    im ive id ill youre thats and or but if then than because as while let lets get got getting
+    like know help makes go going thing things something anything much many more most such about
+    into onto s t re ve ll d m u ur able via per both each every other another still now again
+    already yet even only well oh um uh hmm ok okay sure maybe give see look think try trying tried
+    way possible right next currently actually""".split()
+)
+
+
+# Words that may stand inside a name, and at its end only where nothing follows ("turn lights on").
+INNER = frozenset(
+    """to of in on at for from by with without up out off over down under not no between after
+    before during until through""".split()
+)
+
+
+# Of those, the ones that end a name wherever they follow its last word ("verify top up").
+PARTICLES = frozenset("up out off down over".split())
+
+
+# Words that may begin a name, and what is written for their short forms.
+ASKING = frozenset("how what when where who why which whose".split())
+
+
+_SHORTENED = {f"{word}s": (word, "is") for word in ("how", "what", "when", "where", "who")}
+
+
+_NEGATED = frozenset(
+    """isnt arent wasnt werent dont doesnt didnt cant cannot couldnt wont wouldnt shouldnt hasnt
+    havent hadnt aint never""".split()
+)
+
+
+FUNCTION = DROPPED | INNER | ASKING
+
+
+# Not the plural it looks like.
+_NO_PLURALS = frozenset({"news"})
+
+
+# All but white space, punctuation and symbols, so that the marks of other scripts stay in words.
+_WORD = re.compile(
+    "[^\\s!-&(-/:-@\\[-`{-\u00bf\u00d7\u00f7\u2010-\u206f\u20a0-\u2bff\u3000-\u3004\u3008-\u3020"
+    "\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\u060c\u061b\u061f\u0964\u0965]+"
+)
+
+
+_APOSTROPHES = re.compile("[\u2018\u2019\u02bc`]")
+
+
+_LONGEST_WORD = 25
+
+
+def split_words(text: str) -> list[str]:
+    """Split a text into words, case folded; numbers are none, and negations are "not"."""
+    runs = _WORD.findall(_APOSTROPHES.sub("'", normalize(text)))
+    return list(chain.from_iterable(map(_words_in, runs)))
+
+
+@lru_cache(maxsize=100_000)
+def _words_in(run: str) -> tuple[str, ...]:
+    words: list[str] = []
+    for word in run.replace("n't", "nt").split("'"):
+        if word in _SHORTENED:
+            words.extend(_SHORTENED[word])
+        elif word == "s" and words and words[-1] in ASKING:
+            words.append("is")
+        elif word in _NEGATED:
+            words.append("not")
+        elif any(map(str.isalpha, word)):
+            words.append(word)
+    return tuple(words)
+
+
+def base_form(word: str, vocabulary: Collection[str]) -> str:
+    """Return the base of an English word, if the base is in the vocabulary, else the word."""
+    while (base := _base(word, vocabulary)) is not None:
+        word = base
+    return word
+
+
+def _base(word: str, vocabulary: Collection[str]) -> str | None:
+    if not word.isascii() or word in FUNCTION or word in _NO_PLURALS:
+        return None
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        options = [word[:-1], word[:-2] if word.endswith("es") else "", _with_y(word, "ies")]
+    elif word.endswith("ing"):
+        options = [word[:-3], word[:-3] + "e", _undoubled(word[:-3])]
+    elif word.endswith("ed"):
+        options = [word[:-1], word[:-2], _undoubled(word[:-2]), _with_y(word, "ied")]
+    else:
+        return None
+    found = (o for o in options if len(o) >= 3 and o in vocabulary and o not in FUNCTION)
+    return next(found, None)
+
+
+def _undoubled(stem: str) -> str:
+    return stem[:-1] if stem[-1:] == stem[-2:-1] else ""
+
+
+def _with_y(word: str, ending: str) -> str:
+    return word[: -len(ending)] + "y" if word.endswith(ending) else ""
+
+
+def has_meaning(lemma: str) -> bool:
+    """Tell whether a base form says what an utterance is about."""
+    if lemma in FUNCTION or len(lemma) > _LONGEST_WORD:
+        return False
+    return len(lemma) > 1 or not lemma.isascii()
