@@ -35,7 +35,7 @@ from tests.engines.cluster import FlinkCluster
 from tests.process_tree import children
 
 LABELS = DATA / "massive_en" / "utterances.parquet"
-# By name: parallelizm on Flink, or None in process, and the encoder's threads in each worker.
+# By name: parallelism on Flink, or None in process, and the encoder's threads in each worker.
 METHODS = {
     "in process, 2 threads": (None, 2),
     "Flink, 1 worker of 2 threads": (1, 2),
@@ -54,7 +54,7 @@ class Run:
     tables: str
 
 
-def run(log: Path, model: Path, parallelizm: int | None, threads: int) -> Run:
+def run(log: Path, model: Path, parallelism: int | None, threads: int) -> Run:
     """Look through a log in a process of its own, on a cluster of its own if it is to be Flink."""
     with tempfile.TemporaryDirectory(prefix="advin-engines-") as name:
         folder, command = Path(name), advin("discover", log, model)
@@ -62,9 +62,9 @@ def run(log: Path, model: Path, parallelizm: int | None, threads: int) -> Run:
         command += ["--output", str(output), "--encoder-threads", str(threads)]
         with contextlib.ExitStack() as stack:
             owners = {}
-            if parallelizm is not None:
+            if parallelism is not None:
                 flags, owners = stack.enter_context(flink(folder / "flink"))
-                command += [*flags, "--parallelizm", str(parallelizm)]
+                command += [*flags, "--parallelism", str(parallelism)]
             start = time.perf_counter()
             with open(folder / "log", "w+") as lines:
                 process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=lines)
@@ -155,8 +155,8 @@ def compare(results: Results, log: Path, model: Path, methods: Sequence[str]) ->
     pq.write_table(pq.read_table(log).slice(0, _SMALL_ROWS), small)
     base, tables = None, dict[int, str]()
     for method in methods:
-        parallelizm, threads = METHODS[method]
-        start, whole = (run(rows, model, parallelizm, threads) for rows in (small, log))
+        parallelism, threads = METHODS[method]
+        start, whole = (run(rows, model, parallelism, threads) for rows in (small, log))
         if tables.setdefault(threads, whole.tables) != whole.tables:
             raise RuntimeError(f"{method}: the tables are not those of {threads} threads before")
         work = whole.seconds - start.seconds

@@ -232,7 +232,7 @@ def _add_engines(parser: argparse.ArgumentParser) -> None:
         help="Beam's job server: a jar or a folder of jars (ADVIN_FLINK_JOB_SERVER, or download)",
     )
     flink.add_argument(
-        "--parallelizm",
+        "--parallelism",
         type=int,
         metavar="N",
         help="tasks at the same time (all slots of the cluster, or the processors of this machine)",

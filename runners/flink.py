@@ -31,15 +31,15 @@ def flink(job: Job) -> Iterator[PipelineOptions]:
             job_server(_LOCAL, job.flags.flink_job_server) as endpoint,
             worker_pool() as pool,
         ):
-            yield _options(job, endpoint, pool, job.flags.parallelizm or os.cpu_count() or 1)
+            yield _options(job, endpoint, pool, job.flags.parallelism or os.cpu_count() or 1)
     else:
         cluster = Cluster(job.flags.flink_master)
-        parallelizm = _parallelizm(job, cluster)
+        parallelism = _parallelism(job, cluster)
         with job_server(cluster.master, job.flags.flink_job_server) as endpoint:
-            options = _options(job, endpoint, job.flags.worker_pool, parallelizm)
+            options = _options(job, endpoint, job.flags.worker_pool, parallelism)
             name = options.view_as(GoogleCloudOptions).job_name
             try:
-                check_workers(job, options, cluster, parallelizm)
+                check_workers(job, options, cluster, parallelism)
                 yield options
             finally:
                 # A driver that ends early, by Ctrl-C say, leaves nothing running on the cluster.
@@ -47,27 +47,27 @@ def flink(job: Job) -> Iterator[PipelineOptions]:
                     cluster.cancel(name)
 
 
-def _parallelizm(job: Job, cluster: Cluster) -> int:
+def _parallelism(job: Job, cluster: Cluster) -> int:
     slots = cluster.task_slots()
-    parallelizm = job.flags.parallelizm or slots
-    if parallelizm > slots:
+    parallelism = job.flags.parallelism or slots
+    if parallelism > slots:
         raise SettingsError(
-            f"--parallelizm is {parallelizm}, but the Flink at {cluster.master} has {slots} task "
+            f"--parallelism is {parallelism}, but the Flink at {cluster.master} has {slots} task "
             "slots: it would wait for more for ever"
         )
     if not cluster.restarts():
         _log.warning(
             "this Flink has no restart-strategy: should a worker die, start the same command again"
         )
-    return parallelizm
+    return parallelism
 
 
-def _options(job: Job, endpoint: str, pool: str, parallelizm: int) -> PipelineOptions:
+def _options(job: Job, endpoint: str, pool: str, parallelism: int) -> PipelineOptions:
     return PipelineOptions(
         [
             "--runner=PortableRunner",
             f"--job_endpoint={endpoint}",
-            f"--parallelizm={parallelizm}",
+            f"--parallelism={parallelism}",
             f"--job_name=advin-{uuid.uuid4().hex[:8]}",
             *in_pool(pool),
             *job.beam_args,

@@ -142,7 +142,7 @@ def _wait(result: PipelineResult, name: str, cluster: Cluster) -> None:
             if now - sent > _START_SECONDS:
                 raise _NoAnswer(
                     f"the cluster has not started a first small job in {_START_SECONDS:.0f} s: "
-                    "are its task slots taken by other jobs? Ask for fewer by --parallelizm"
+                    "are its task slots taken by other jobs? Ask for fewer by --parallelism"
                 )
         elif now - running > _ANSWER_SECONDS:
             raise _NoAnswer(

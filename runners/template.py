@@ -19,7 +19,7 @@ from advin.runners.cli import command_line, commands_of, parse
 
 # Of other engines, and such that are the same for every launch.
 _LEFT_OUT = {"help", "runner", "dry_run"}
-_LEFT_OUT |= {"flink_master", "worker_pool", "flink_job_server", "parallelizm"}
+_LEFT_OUT |= {"flink_master", "worker_pool", "flink_job_server", "parallelism"}
 # Given with each launch; the launcher hands them to the program itself.
 _OF_THE_LAUNCH = {"project", "region", "temp_location"}
 

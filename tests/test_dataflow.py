@@ -128,7 +128,7 @@ def test_the_template_and_the_command_line_agree():
     names = {p["name"] for p in written["parameters"]}
     flags = {a.dest for a in commands_of(command_line())["discover"]._actions}
     assert names <= flags
-    other_engines = {"flink_master", "worker_pool", "flink_job_server", "parallelizm"}
+    other_engines = {"flink_master", "worker_pool", "flink_job_server", "parallelism"}
     of_each_launch = {"project", "region", "temp_location"}
     assert flags - names == {"help", "runner", "dry_run"} | other_engines | of_each_launch
 

@@ -42,8 +42,8 @@ def test_without_known_domains_it_is_scipys_average_linkage(k, seed, distance):
 @given(st.integers(2, 20), st.integers(0, 999), st.integers(1, 12))
 def test_similarity_is_relative_to_both_neighborhoods(k, seed, neighbors):
     x = np.random.default_rng(seed).normal(size=(k, 5))
-    centerd = x - x.mean(axis=0)
-    cosine = 1 - squareform(pdist(centerd, "cosine"))
+    centered = x - x.mean(axis=0)
+    cosine = 1 - squareform(pdist(centered, "cosine"))
     density = []
     for row in range(k):
         others = sorted(np.delete(cosine[row], row), reverse=True)

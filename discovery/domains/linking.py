@@ -1,7 +1,7 @@
 """Stage III: intents into domains.
 
 Known domains keep their names: their intents are merged beforehand, and two known domains are never
-merged. Novel intents join a known domain or form a novel one, by average linkage of their centerd
+merged. Novel intents join a known domain or form a novel one, by average linkage of their centered
 centroids down to a second learned distance. Domains differ in density: the intents of one lie close
 together, those of another far apart, and no single cosine separates both. So a similarity is taken
 relative to the neighborhoods of the two intents (cross-domain similarity local scaling, CSLS,
@@ -116,7 +116,7 @@ def _neighborhood(known_domains: Sequence[str | None]) -> int:
 def local_similarity(centroids: np.ndarray, neighbors: int) -> np.ndarray:
     """Return (k, k) similarities of intents relative to their neighborhoods.
 
-    CSLS: cos(a, b) - (r(a) + r(b)) / 2 of the centerd centroids (k, d), where r is the mean cosine
+    CSLS: cos(a, b) - (r(a) + r(b)) / 2 of the centered centroids (k, d), where r is the mean cosine
     to the nearest `neighbors` intents. The diagonal is not meant to be used.
     """
     x = centroids.astype(np.float64)

@@ -53,7 +53,7 @@ def pool():
 def arguments_for(cluster, pool, model):
     """The command that looks through the sample on two of the cluster's four slots."""
     flags = ["--runner", "flink", "--flink-master", cluster.master]
-    flags += ["--worker-pool", f"localhost:{pool[0]}", "--parallelizm", "2"]
+    flags += ["--worker-pool", f"localhost:{pool[0]}", "--parallelism", "2"]
     return lambda output: command(model, output, *flags)
 
 

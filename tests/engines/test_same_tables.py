@@ -48,10 +48,10 @@ def test_flink_in_one_process(check):
     check("flink [local]", "--runner", "flink")
 
 
-@pytest.mark.parametrize("parallelizm", [1, 4])
-def test_flink_cluster(check, cluster, pool, parallelizm):
+@pytest.mark.parametrize("parallelism", [1, 4])
+def test_flink_cluster(check, cluster, pool, parallelism):
     flags = ["--runner", "flink", "--flink-master", cluster.master, "--worker-pool", pool]
-    check(f"flink cluster, {parallelizm}", *flags, "--parallelizm", str(parallelizm))
+    check(f"flink cluster, {parallelism}", *flags, "--parallelism", str(parallelism))
 
 
 def test_linkage_in_rounds(discover, cluster, pool):
@@ -68,7 +68,7 @@ def test_linkage_in_rounds(discover, cluster, pool):
 
 def test_a_model_fitted_on_a_flink_cluster(cluster, pool, model, tmp_path):
     flags = ["--runner", "flink", "--flink-master", cluster.master, "--worker-pool", pool]
-    outcome = run(fit_command(tmp_path, *flags, "--parallelizm", "2"), tmp_path, dict(os.environ))
+    outcome = run(fit_command(tmp_path, *flags, "--parallelism", "2"), tmp_path, dict(os.environ))
     assert outcome.code == 0, outcome.lines
     for name in ("config.json", "model.safetensors"):
         assert (tmp_path / name).read_bytes() == (model / name).read_bytes()

@@ -121,5 +121,5 @@ def test_an_input_that_only_the_driver_sees(refused, cluster, tmp_path):
 
 
 def test_more_tasks_than_slots_are_refused_before_they_are_sent(refused, cluster, pool):
-    flags = ["--flink-master", cluster.master, "--worker-pool", pool, "--parallelizm", "5"]
-    refused(*flags, words=["--parallelizm", "5", "4 task slots"])
+    flags = ["--flink-master", cluster.master, "--worker-pool", pool, "--parallelism", "5"]
+    refused(*flags, words=["--parallelism", "5", "4 task slots"])
