@@ -21,7 +21,7 @@ from advin.discovery.encoding.encoder import load_encoder
 from advin.discovery.encoding.text import normalize
 from advin.pipelines.embed import Embed, EncoderSettings
 from advin.pipelines.shards import Shard, Shards, WriteShards, read_shard, shards_for
-from advin.schemas.batches import utterance_id
+from advin.schemas.ids import utterance_id
 from advin.schemas.tables import UTTERANCES
 from benchmarks.common import Options, Results, load_utterances
 from benchmarks.processes import measured

@@ -10,7 +10,8 @@ from apache_beam.metrics import Metrics
 
 from advin.pipelines.shards import Shard, WriteShards, read_shard
 from advin.schemas import tables
-from advin.schemas.batches import utterance_id, vectors_from_arrow
+from advin.schemas.batches import vectors_from_arrow
+from advin.schemas.ids import utterance_id
 
 # Utterances from which an intent's name, keywords and exemplars are taken: those with the lowest
 # ids, which are hashes, so a random sample that is the same on any engine.

@@ -11,7 +11,7 @@ from advin.pipelines.errors import SettingsError
 from advin.pipelines.inputs import Columns, find_input
 from advin.pipelines.readers import read_piece, split_file
 from advin.pipelines.report import read_run, read_table
-from advin.schemas.batches import utterance_id
+from advin.schemas.ids import utterance_id
 
 _COLUMNS = [
     "utterance_id",

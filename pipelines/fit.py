@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import apache_beam as beam
@@ -20,6 +19,7 @@ from advin.discovery.fit import (
     fit_model,
     needs_views,
 )
+from advin.discovery.labels import LabelError, intent_domains, resolve_labels
 from advin.discovery.model import EncoderIdentity
 from advin.pipelines.embed import EncoderSettings
 from advin.pipelines.errors import SettingsError
@@ -110,10 +110,9 @@ def read_training_data(inputs: FitInputs, dimension: int) -> TrainingData:
         return TrainingData(log, none, np.zeros(0, np.int64), (), (), ood)
     rows = _read_utterances(inputs.labeled, MAX_LABELED, [*_LABELS, "text"])
     texts, vectors = rows["text"].to_pylist(), _read_vectors(inputs.labeled, MAX_LABELED)
-    keep, intent_of = resolve_labels(rows)
+    keep, intent_of, domain_of = _resolve(rows)
     if len(keep) < len(texts):
         Metrics.counter("fit", "labels_overruled").inc(len(texts) - len(keep))
-    domain_of = intent_domains(rows)
     intents = tuple(sorted(set(intent_of)))
     index = {intent: i for i, intent in enumerate(intents)}
     return TrainingData(
@@ -135,8 +134,7 @@ def check_labels(labeled: Embedded) -> None:
         SettingsError: if one intent is labeled with two domains.
     """
     rows = _read_utterances(labeled, MAX_LABELED, _LABELS)
-    intent_domains(rows)
-    keep, kept = resolve_labels(rows)
+    keep, kept, _ = _resolve(rows)
     if len(keep) == rows.num_rows:
         return
     lost = sorted(set(rows["intent"].to_pylist()) - set(kept))
@@ -154,42 +152,14 @@ def _listed(names: list[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def resolve_labels(rows: pa.Table) -> tuple[list[int], list[str]]:
-    """Settle texts with several labels: the one said most often wins, ties by name.
-
-    Returns:
-        the positions of the rows to keep, one a text, and their intents.
-    """
-    best: dict[str, tuple] = {}
-    columns = (rows[c].to_pylist() for c in ("utterance_id", "count", "intent"))
-    for position, (identity, count, intent) in enumerate(zip(*columns, strict=True)):
-        rank = (-count, intent, position)
-        if identity not in best or rank < best[identity]:
-            best[identity] = rank
-    kept = [best[i] for i in sorted(best)]
-    return [position for _, _, position in kept], [intent for _, intent, _ in kept]
-
-
-def intent_domains(rows: pa.Table) -> dict[str, str]:
-    """Return the domain of each intent that has one.
-
-    Raises:
-        SettingsError: if one intent is labeled with two domains.
-    """
-    domains: defaultdict[str, Counter] = defaultdict(Counter)
-    columns = (rows[c].to_pylist() for c in ("intent", "domain", "count"))
-    for intent, domain, count in zip(*columns, strict=True):
-        if domain is not None:
-            domains[intent][domain] += count
-    for intent, found in sorted(domains.items()):
-        if len(found) > 1:
-            first, second = sorted(found)[:2]
-            raise SettingsError(
-                f"--labeled: intent {intent!r} is labeled with domain {first!r} "
-                f"({found[first]} rows) and {second!r} ({found[second]} rows): an intent has one "
-                "domain; name the intents apart or correct the domain"
-            )
-    return {intent: next(iter(found)) for intent, found in domains.items()}
+def _resolve(rows: pa.Table) -> tuple[list[int], list[str], dict[str, str]]:
+    """Return the rows to keep, their intents, and the domain of each intent that has one."""
+    ids, counts, intents, domains = (rows[column].to_pylist() for column in _LABELS)
+    try:
+        domain_of = intent_domains(intents, domains, counts)
+    except LabelError as error:
+        raise SettingsError(f"--labeled: {error}") from error
+    return *resolve_labels(ids, counts, intents), domain_of
 
 
 def _read_embedded(source: Embedded, rows: int) -> EmbeddedTexts:

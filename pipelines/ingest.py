@@ -19,7 +19,7 @@ from advin.pipelines.inputs import Columns, InputFile
 from advin.pipelines.readers import Piece, Row, read_piece, split_file
 from advin.pipelines.shards import WriteShards
 from advin.schemas import tables
-from advin.schemas.batches import utterance_id
+from advin.schemas.ids import utterance_id
 
 _REJECT_PAYLOAD = 200  # characters
 _REJECTS = "rejects"

@@ -23,7 +23,8 @@ from advin.pipelines.clusters import ClusterSource, anchors_of, read_largest
 from advin.pipelines.models import load_model
 from advin.pipelines.shards import Shard, read_shard, write_shard
 from advin.schemas import tables
-from advin.schemas.batches import content_id, vectors_from_arrow, vectors_to_arrow
+from advin.schemas.batches import vectors_from_arrow, vectors_to_arrow
+from advin.schemas.ids import known_id, novel_id
 
 CENTROIDS = "centroids.parquet"
 
@@ -94,7 +95,7 @@ def centroids_to_arrow(intents: Intents, model: Model) -> pa.Table:
     vectors = np.asarray(intents.centroids, np.float16)
     known = [model.intents[k] if k >= 0 else None for k in intents.kinds]
     ids = [
-        known_id(label) if label is not None else f"n-{content_id(vector.tobytes())}"
+        known_id(label) if label is not None else novel_id(vector.tobytes())
         for label, vector in zip(known, vectors, strict=True)
     ]
     return pa.table(
@@ -116,11 +117,6 @@ def intents_from_arrow(table: pa.Table) -> Intents:
         kinds=table["kind"].to_numpy().astype(np.int64),
         radii=table["radius"].to_numpy(),
     )
-
-
-def known_id(label: str) -> str:
-    """Return the id of a known intent or domain."""
-    return f"k-{content_id(label.encode())}"
 
 
 @dataclasses.dataclass(frozen=True)

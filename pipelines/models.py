@@ -5,7 +5,7 @@ import functools
 from advin.discovery.model import CONFIG, TENSORS, Model, ModelError
 from advin.pipelines import storage
 from advin.pipelines.errors import SettingsError
-from advin.schemas.batches import content_id
+from advin.schemas.ids import content_id
 
 
 def save_model(folder: str, model: Model) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from apache_beam import pvalue
 
 from advin.pipelines import storage
-from advin.schemas.batches import shard_of
+from advin.schemas.ids import shard_of
 
 # Rows in a shard are between half of this and this: some MB of vectors, a minute of encoding.
 SHARD_ROWS = 16_384

@@ -20,12 +20,13 @@ from advin.discovery.naming.names import (
 )
 from advin.pipelines import storage
 from advin.pipelines.describe import mean_distance
-from advin.pipelines.intents import CENTROIDS, known_id
+from advin.pipelines.intents import CENTROIDS
 from advin.pipelines.models import load_model
 from advin.pipelines.shards import Shard, read_shard, write_shard
 from advin.pipelines.stages import Stage
 from advin.schemas import tables
-from advin.schemas.batches import content_id, vectors_from_arrow, vectors_to_arrow
+from advin.schemas.batches import vectors_from_arrow, vectors_to_arrow
+from advin.schemas.ids import known_id, novel_id
 
 EXEMPLARS = 5
 
@@ -283,9 +284,7 @@ def _domains(
         rows.append(
             (
                 {
-                    "domain_id": f"n-{content_id(members.encode())}"
-                    if known is None
-                    else known_id(known),
+                    "domain_id": novel_id(members.encode()) if known is None else known_id(known),
                     "name": name.name if known is None else known,
                     "is_novel": known is None,
                     "keywords": list(name.keywords),

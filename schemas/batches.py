@@ -1,31 +1,7 @@
-"""Record batches as they travel between workers, and ids that depend on content alone."""
-
-import hashlib
+"""Record batches and vectors as they travel between workers."""
 
 import numpy as np
 import pyarrow as pa
-
-
-def utterance_id(normalized: str) -> str:
-    """Return the id of a normalized text: BLAKE2b-128, 32 hex digits."""
-    return hashlib.blake2b(normalized.encode(), digest_size=16).hexdigest()
-
-
-def shard_of(utterance: str, shards: int) -> int:
-    """Return the shard of an utterance id, 0 to shards - 1, by the top bits of its hash.
-
-    Shards are ranges of ids, so rows sorted by (shard, id) are sorted by id.
-    """
-    return int(utterance[:8], 16) * shards >> 32
-
-
-def content_id(*parts: bytes) -> str:
-    """Return a short id (16 hex digits) of some content; parts are kept apart by their lengths."""
-    digest = hashlib.blake2b(digest_size=8)
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part)
-    return digest.hexdigest()
 
 
 def to_ipc(batch: pa.RecordBatch) -> bytes:

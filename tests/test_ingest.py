@@ -12,7 +12,7 @@ from advin.pipelines.ingest import Ingest, WriteRejects, WriteUtterances
 from advin.pipelines.inputs import Columns, find_input
 from advin.pipelines.shards import WriteShards, read_first_rows, shards_for
 from advin.schemas import tables
-from advin.schemas.batches import utterance_id
+from advin.schemas.ids import utterance_id
 
 WORDS = "lost my card please block it where is parcel thanks now the".split()
 

@@ -10,15 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advin.schemas import tables
-from advin.schemas.batches import (
-    content_id,
-    from_ipc,
-    shard_of,
-    to_ipc,
-    utterance_id,
-    vectors_from_arrow,
-    vectors_to_arrow,
-)
+from advin.schemas.batches import from_ipc, to_ipc, vectors_from_arrow, vectors_to_arrow
+from advin.schemas.ids import content_id, shard_of, utterance_id
 from advin.schemas.manifest import ManifestError, RunManifest, StageManifest, fingerprint
 
 ALL_SCHEMAS = {
