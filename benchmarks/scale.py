@@ -27,14 +27,14 @@ from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.clustering.partition import Clusters
 from advin.discovery.intents.decision import IntentRules
 from advin.pipelines import storage
-from advin.pipelines.clusters import (
+from advin.pipelines.cluster_files import (
     ClusterSource,
     CondensedClusters,
     clusters_to_arrow,
     ids_from_arrow,
     read_largest,
 )
-from advin.pipelines.linkage import MAX_CLUSTERED, MERGED, condense, linkage_stages
+from advin.pipelines.link import MAX_CLUSTERED, MERGED, condense, link_stages
 from advin.pipelines.shards import SHARD_ROWS
 from advin.pipelines.stages import Workspace
 from benchmarks.common import Options, Results
@@ -86,7 +86,7 @@ def linkage(
     left, left_out = read_largest(sources, one_worker, none)
     found = link(left, 1 - rules.distance)
     cluster = dict(zip(left.ids.tolist(), found.tolist(), strict=True))
-    rounds = [m for n in linkage_stages() if (m := workspace.stage(n).manifest())]
+    rounds = [m for n in link_stages() if (m := workspace.stage(n).manifest())]
     into: dict[bytes, bytes] = {}
     for gone, kept in merges(workspace):
         into |= dict(zip(gone, kept, strict=True))
@@ -173,7 +173,7 @@ def _vectors(folder: Path, rows: int) -> np.ndarray:
 
 def merges(workspace: Workspace) -> Iterator[tuple[list[bytes], list[bytes]]]:
     """Return what workers of all rounds merged: ids, and the ids of what they became part of."""
-    for name in linkage_stages():
+    for name in link_stages():
         stage = workspace.stage(name)
         manifest = stage.manifest()
         for file in manifest.files.get(MERGED, ()) if manifest else ():

@@ -43,7 +43,7 @@ class _Summary(beam.CombineFn):
 
 
 @dataclasses.dataclass
-class DescribeIntents(beam.PTransform):
+class Describe(beam.PTransform):
     """Shards of utterances, vectors and membership to sizes and documents: names of the files."""
 
     utterances: str
@@ -67,12 +67,12 @@ class DescribeIntents(beam.PTransform):
         sizes = (
             summaries
             | "Size" >> beam.Map(lambda s: (_spread(s[0]), (s[0], *s[1][0])))
-            | "WriteSizes" >> WriteShards(self.sizes, tables.SIZES)
+            | "WriteSizes" >> WriteShards(self.sizes, tables.DESCRIBE_SIZES)
         )
         documents = (
             summaries
             | "Documents" >> beam.FlatMap(lambda s: [(_spread(s[0]), (s[0], *d)) for d in s[1][1]])
-            | "WriteDocuments" >> WriteShards(self.documents, tables.DOCUMENTS)
+            | "WriteDocuments" >> WriteShards(self.documents, tables.DESCRIBE_DOCUMENTS)
         )
         return (sizes, documents) | beam.Flatten()
 

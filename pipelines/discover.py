@@ -16,23 +16,24 @@ from advin.discovery.fit import FitSettings
 from advin.discovery.intents.decision import IntentRules
 from advin.discovery.model import EncoderIdentity, ModelError
 from advin.pipelines import storage
-from advin.pipelines.assignments import AssignmentSources, WriteAssignments
-from advin.pipelines.clusters import LogShards
-from advin.pipelines.describe import DescribeIntents
+from advin.pipelines.assemble import Assemble, AssembleSources
+from advin.pipelines.assign import Assign, AssignSources
+from advin.pipelines.cluster import Cluster
+from advin.pipelines.cluster_files import LogShards
+from advin.pipelines.describe import Describe
 from advin.pipelines.embed import Embed, EncoderSettings
 from advin.pipelines.errors import SettingsError
-from advin.pipelines.fit import Embedded, FitInputs, FitModel, check_labels
+from advin.pipelines.fit import Embedded, Fit, FitInputs, check_labels
 from advin.pipelines.ingest import Ingest, WriteRejects, WriteUtterances
 from advin.pipelines.inputs import Columns, find_input, input_fingerprint
-from advin.pipelines.intents import AssignIntents, AssignSources, DiscoverIntents
-from advin.pipelines.linkage import MAX_CLUSTERED, condense
+from advin.pipelines.link import MAX_CLUSTERED, condense
 from advin.pipelines.models import load_model, model_exists, model_fingerprint
-from advin.pipelines.novelty import ScoreNovelty
 from advin.pipelines.plan import Plan
 from advin.pipelines.report import finish_run, read_run
+from advin.pipelines.score import Score
 from advin.pipelines.shards import Shards
 from advin.pipelines.stages import Stage, Workspace
-from advin.pipelines.taxonomy import BuildTaxonomy, Described
+from advin.pipelines.taxonomy import Described, Taxonomy
 from advin.schemas import tables
 from advin.schemas.manifest import RunManifest
 
@@ -223,7 +224,7 @@ def _ingest_and_embed(
     at_most: float = math.inf,
 ) -> Embedded:
     suffix = "" if role == "log" else f"_{role}"
-    schema = tables.LABELED if role == "labeled" else tables.UTTERANCES
+    schema = tables.INGEST_LABELED if role == "labeled" else tables.INGEST
 
     def ingest(pipeline, stage: Stage) -> None:
         utterances, rejects = pipeline | Ingest(sources.files[role], sources.columns[role])
@@ -275,7 +276,7 @@ def _fit(
         check_labels(inputs.labeled)
 
     def learn(pipeline, stage: Stage) -> None:
-        pipeline | FitModel(inputs, encoder.settings, encoder.identity, model, choices)
+        pipeline | Fit(inputs, encoder.settings, encoder.identity, model, choices)
 
     workspace.run("fit", learn)
 
@@ -290,24 +291,24 @@ def _rules(workspace: Workspace, model: str) -> IntentRules:
 def _run_discovery(workspace: Workspace, log: Embedded, model: str, max_linked: int) -> None:
     """Run the stages from novelty to the tables."""
     novelty, clusters, intents, describe, taxonomy = (
-        workspace.stage(n) for n in ("novelty", "clusters", "intents", "describe", "taxonomy")
+        workspace.stage(n) for n in ("score", "cluster", "assign", "describe", "taxonomy")
     )
 
     def score(pipeline, stage: Stage) -> None:
-        pipeline | Shards(log.shards) | ScoreNovelty(log.vectors, stage.path(), model)
+        pipeline | Shards(log.shards) | Score(log.vectors, stage.path(), model)
 
     def cluster(pipeline, stage: Stage) -> None:
-        pipeline | DiscoverIntents(condensed, max_linked, model, stage.path())
+        pipeline | Cluster(condensed, max_linked, model, stage.path())
 
     def assign(pipeline, stage: Stage) -> None:
         sources = AssignSources(log.vectors, clusters.path(), model)
-        pipeline | Shards(log.shards) | AssignIntents(sources, stage.path())
+        pipeline | Shards(log.shards) | Assign(sources, stage.path())
 
     def summarize(pipeline, stage: Stage) -> None:
         (
             pipeline
             | Shards(log.shards)
-            | DescribeIntents(
+            | Describe(
                 utterances=log.utterances,
                 vectors=log.vectors,
                 membership=intents.path(),
@@ -318,23 +319,23 @@ def _run_discovery(workspace: Workspace, log: Embedded, model: str, max_linked: 
 
     def name(pipeline, stage: Stage) -> None:
         described = Described.of(clusters, describe)
-        pipeline | BuildTaxonomy(described, model, stage.path("intents"), stage.path("domains"))
+        pipeline | Taxonomy(described, model, stage.path("intents"), stage.path("domains"))
 
     def assemble(pipeline, stage: Stage) -> None:
-        sources = AssignmentSources(
+        sources = AssembleSources(
             utterances=log.utterances,
             novelty=novelty.path(),
             membership=intents.path(),
             centroids=clusters.path(),
             intents=taxonomy.path("intents"),
         )
-        pipeline | Shards(log.shards) | WriteAssignments(sources, stage.path())
+        pipeline | Shards(log.shards) | Assemble(sources, stage.path())
 
-    workspace.run("novelty", score)
+    workspace.run("score", score)
     shards = LogShards(log.utterances, log.vectors, novelty.path(), log.shards, model)
     condensed = condense(workspace, shards, log.distinct, _rules(workspace, model), max_linked)
-    workspace.run("clusters", cluster)
-    workspace.run("intents", assign)
+    workspace.run("cluster", cluster)
+    workspace.run("assign", assign)
     workspace.run("describe", summarize)
     workspace.run("taxonomy", name)
-    workspace.run("assignments", assemble)
+    workspace.run("assemble", assemble)

@@ -24,7 +24,7 @@ from advin.pipelines import (
 )
 from advin.pipelines.shards import Shard, read_shard, write_shard
 from advin.schemas.batches import vectors_to_arrow
-from advin.schemas.tables import vectors_schema
+from advin.schemas.tables import embed_schema
 
 _LOG_SECONDS = 15.0
 _log = logging.getLogger("advin.embed")
@@ -54,7 +54,7 @@ def encode_batch(batch: pa.RecordBatch, encoder: Encoder) -> pa.RecordBatch:
         progress.advance(len(rows))
     return pa.RecordBatch.from_arrays(
         [batch.column("utterance_id"), vectors_to_arrow(vectors)],
-        schema=vectors_schema(encoder.dimension),
+        schema=embed_schema(encoder.dimension),
     )
 
 

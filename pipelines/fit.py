@@ -67,7 +67,7 @@ class FitInputs:
 
 
 @dataclasses.dataclass
-class FitModel(beam.PTransform):
+class Fit(beam.PTransform):
     """Embedded utterances to a model folder: one element, its path."""
 
     inputs: FitInputs
@@ -86,7 +86,7 @@ class FitModel(beam.PTransform):
 
 
 class _Fit(beam.DoFn):
-    def __init__(self, fit: FitModel):
+    def __init__(self, fit: Fit):
         self._encoder, self._identity = fit.encoder, fit.identity
         self._target, self._choices = fit.target, fit.choices
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
 
 from advin.pipelines import storage
-from advin.pipelines.linkage import linkage_stages
+from advin.pipelines.link import link_stages
 from advin.pipelines.models import load_model
 from advin.pipelines.stages import Workspace
 from advin.pipelines.version import versions
@@ -15,7 +15,7 @@ from advin.schemas.tables import TABLES
 
 # Where the stages leave the tables, until they are published.
 _PARTS = {
-    "assignments": ("assignments", "data"),
+    "assignments": ("assemble", "data"),
     "intents": ("taxonomy", "intents"),
     "domains": ("taxonomy", "domains"),
     "rejects": ("ingest", "rejects"),
@@ -23,13 +23,13 @@ _PARTS = {
 _STAGES = (
     "ingest",
     "embed",
-    "novelty",
-    *linkage_stages(),
-    "clusters",
-    "intents",
+    "score",
+    *link_stages(),
+    "cluster",
+    "assign",
     "describe",
     "taxonomy",
-    "assignments",
+    "assemble",
 )
 _FIT_STAGES = ("ingest_labeled", "embed_labeled", "ingest_ood", "embed_ood", "fit")
 
@@ -92,7 +92,7 @@ def _publish(workspace: Workspace, table: str, stages: dict[str, StageManifest])
 def _check_counts(stages: dict[str, StageManifest]) -> None:
     ingest = stages["ingest"].counters
     read, rejected = ingest.get("rows_read", 0), ingest.get("rows_rejected", 0)
-    accounted = stages["assignments"].counters.get("rows_accounted", 0)
+    accounted = stages["assemble"].counters.get("rows_accounted", 0)
     if accounted + rejected != read:
         raise CountError(
             f"{read} rows were read, but {accounted} are in assignments and {rejected} in rejects: "
@@ -108,10 +108,10 @@ def _funnel(stages: dict[str, StageManifest]) -> list[list]:
         ("rows read", count("ingest", "rows_read")),
         ("rows rejected", count("ingest", "rows_rejected")),
         ("distinct utterances", count("ingest", "utterances")),
-        ("flagged as novel on their own", count("novelty", "flagged")),
-        ("assigned to an intent", count("assignments", "in_an_intent")),
-        ("in a novel intent, or novel and in none", count("assignments", "novel_utterances")),
-        ("in no intent", count("assignments", "in_no_intent")),
+        ("flagged as novel on their own", count("score", "flagged")),
+        ("assigned to an intent", count("assemble", "in_an_intent")),
+        ("in a novel intent, or novel and in none", count("assemble", "novel_utterances")),
+        ("in no intent", count("assemble", "in_no_intent")),
         ("known intents", count("taxonomy", "known_intents_named")),
         ("novel intents", count("taxonomy", "novel_intents_named")),
         ("dropped as no intent", count("taxonomy", "incoherent_intents")),

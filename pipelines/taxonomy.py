@@ -19,8 +19,8 @@ from advin.discovery.naming.names import (
     name_intents,
 )
 from advin.pipelines import storage
+from advin.pipelines.cluster import CENTROIDS
 from advin.pipelines.describe import mean_distance
-from advin.pipelines.intents import CENTROIDS
 from advin.pipelines.models import load_model
 from advin.pipelines.shards import Shard, read_shard, write_shard
 from advin.pipelines.stages import Stage
@@ -52,7 +52,7 @@ class Described:
 
 
 @dataclasses.dataclass
-class BuildTaxonomy(beam.PTransform):
+class Taxonomy(beam.PTransform):
     """Described intents to the tables intents and domains: one element, the number of intents."""
 
     described: Described

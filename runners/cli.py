@@ -17,7 +17,7 @@ from typing import NoReturn
 from advin.runners.processes import share_processors
 
 _ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
-# As in pipelines/linkage.py, which loads torch.
+# As in pipelines/link.py, which loads torch.
 _MAX_LINKED = 100_000
 _OTHER_FLAGS = "Flags that are not listed go to Apache Beam."
 

@@ -132,9 +132,9 @@ TABLES = {
 
 # Between stages. Files of the same number hold the same utterances in the same order.
 
-UTTERANCES = _schema("Stage ingest: the log's distinct utterances.", _UTTERANCE_ID, _TEXT, _COUNT)
+INGEST = _schema("Stage ingest: the log's distinct utterances.", _UTTERANCE_ID, _TEXT, _COUNT)
 
-LABELED = _schema(
+INGEST_LABELED = _schema(
     "Stage ingest: labeled utterances.",
     _UTTERANCE_ID,
     _TEXT,
@@ -144,7 +144,7 @@ LABELED = _schema(
 )
 
 
-def vectors_schema(dimension: int) -> pa.Schema:
+def embed_schema(dimension: int) -> pa.Schema:
     """Return the schema of embedded utterances, whose vectors have the given length."""
     return _schema(
         "Stage embed: one unit vector for each utterance.",
@@ -153,24 +153,24 @@ def vectors_schema(dimension: int) -> pa.Schema:
     )
 
 
-NOVELTY = _schema(
-    "Stage novelty: each utterance held against the known intents.",
+SCORE = _schema(
+    "Stage score: each utterance held against the known intents.",
     _UTTERANCE_ID,
     *(ASSIGNMENTS.field(n) for n in ("known_intent", "known_intent_probability", "novelty_score")),
 )
 
-MEMBERSHIP = _schema(
-    "Stage intents: the intent of each utterance.",
+ASSIGN = _schema(
+    "Stage assign: the intent of each utterance.",
     _UTTERANCE_ID,
-    _field("intent", pa.int32(), "Index of its intent in the stage clusters, or -1: none."),
+    _field("intent", pa.int32(), "Index of its intent in the stage cluster, or -1: none."),
     ASSIGNMENTS.field("intent_distance"),
 )
 
 
-def clusters_schema(dimension: int) -> pa.Schema:
+def link_clusters_schema(dimension: int) -> pa.Schema:
     """Return the schema of clusters between rounds of linkage."""
     return _schema(
-        "Stages linkage_…: clusters of the log's utterances, sorted by id.",
+        "Stages link_NN: clusters of the log's utterances, sorted by id.",
         _field("id", pa.string(), "The smallest utterance_id in it."),
         _field("mean", pa.list_(_ELEMENT, dimension), "Mean vector in the learned space."),
         _field("weight", pa.int64(), "Rows of the log."),
@@ -180,19 +180,19 @@ def clusters_schema(dimension: int) -> pa.Schema:
     )
 
 
-def partition_schema(dimension: int) -> pa.Schema:
+def link_cells_schema(dimension: int) -> pa.Schema:
     """Return the schema of the cells that a round of linkage shares out."""
     return _schema(
-        "Stages linkage_…: cells of the learned space.",
+        "Stages link_NN: cells of the learned space.",
         _field("centroid", pa.list_(pa.field("element", pa.float32()), dimension), "Unit vector."),
         _field("parts", pa.int64(), "Into how many parts its clusters are dealt."),
     )
 
 
-def visitors_schema(dimension: int) -> pa.Schema:
+def link_visitors_schema(dimension: int) -> pa.Schema:
     """Return the schema of clusters that visit cells other than their own."""
     return _schema(
-        "Stages linkage_…: clusters that ask how near those of another cell are.",
+        "Stages link_NN: clusters that ask how near those of another cell are.",
         _field("id", pa.string(), "As of the cluster."),
         _field("home", pa.int64(), "Number of the part where it lives."),
         _field("codes", pa.binary(dimension), "Mean vector, as int8."),
@@ -200,24 +200,24 @@ def visitors_schema(dimension: int) -> pa.Schema:
     )
 
 
-NEAREST = _schema(
-    "Stages linkage_…: how near the nearest cluster elsewhere is; one row for each visit.",
+LINK_NEAREST = _schema(
+    "Stages link_NN: how near the nearest cluster elsewhere is; one row for each visit.",
     _field("id", pa.string(), "As of the cluster."),
     _field("similarity", pa.float32(), "Mean cosine."),
 )
 
 
-MERGED = _schema(
-    "Stages linkage_…: the clusters that became part of others.",
+LINK_MERGED = _schema(
+    "Stages link_NN: the clusters that became part of others.",
     _field("id", pa.string(), "As of the cluster."),
     _field("into", pa.string(), "The id of what it became part of."),
 )
 
 
-def centroids_schema(dimension: int) -> pa.Schema:
+def cluster_schema(dimension: int) -> pa.Schema:
     """Return the schema of the centroids that utterances are assigned to."""
     return _schema(
-        "Stage clusters: what utterances are assigned to.",
+        "Stage cluster: what utterances are assigned to.",
         _field("intent_id", pa.string(), "As in the table intents."),
         _field("known_intent", pa.string(), "Its label, if it is known.", nullable=True),
         _field("kind", pa.int32(), "Index of the known intent; -1 novel; -2 out of domain (junk)."),
@@ -226,17 +226,17 @@ def centroids_schema(dimension: int) -> pa.Schema:
     )
 
 
-SIZES = _schema(
+DESCRIBE_SIZES = _schema(
     "Stage describe: how much of the log each intent holds.",
-    _field("intent", pa.int32(), "Index of the intent in the stage clusters."),
+    _field("intent", pa.int32(), "Index of the intent in the stage cluster."),
     _field("distinct_size", pa.int64(), "Distinct utterances."),
     _field("size", pa.int64(), "Rows of the log."),
     _field("distance", pa.int64(), "Sum of 1 - cosine to the centroid, in units of 2^-24."),
 )
 
-DOCUMENTS = _schema(
+DESCRIBE_DOCUMENTS = _schema(
     "Stage describe: utterances that an intent is named from.",
-    _field("intent", pa.int32(), "Index of the intent in the stage clusters."),
+    _field("intent", pa.int32(), "Index of the intent in the stage cluster."),
     _UTTERANCE_ID,
     _TEXT,
     _COUNT,

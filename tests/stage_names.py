@@ -3,10 +3,10 @@
 STAGES = (
     "ingest",
     "embed",
-    "novelty",
-    "clusters",
-    "intents",
+    "score",
+    "cluster",
+    "assign",
     "describe",
     "taxonomy",
-    "assignments",
+    "assemble",
 )

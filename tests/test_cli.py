@@ -17,7 +17,7 @@ from run_tables import read_tables
 from advin.discovery.clustering import density
 from advin.discovery.model import Model
 from advin.pipelines import report
-from advin.pipelines.linkage import MAX_CLUSTERED
+from advin.pipelines.link import MAX_CLUSTERED
 from advin.pipelines.models import load_model
 from advin.runners.cli import main, parse
 

@@ -1,4 +1,4 @@
-"""pipelines/linkage.py: rounds across workers against exact linkage, whatever the workers."""
+"""pipelines/link.py: rounds across workers against exact linkage, whatever the workers."""
 
 import dataclasses
 import hashlib
@@ -17,10 +17,15 @@ from advin.discovery.compute.precision import FP32
 from advin.discovery.intents.decision import IntentRules
 from advin.discovery.metric.training import UNLABELED, TrainingRows, train_metric_head
 from advin.discovery.model import EncoderIdentity, Model
-from advin.pipelines import linkage as rounds_of
+from advin.pipelines import link as rounds_of
 from advin.pipelines import storage
-from advin.pipelines.clusters import CondensedClusters, clusters_of, clusters_to_arrow, read_largest
-from advin.pipelines.linkage import condense, linkage_stages
+from advin.pipelines.cluster_files import (
+    CondensedClusters,
+    clusters_of,
+    clusters_to_arrow,
+    read_largest,
+)
+from advin.pipelines.link import condense, link_stages
 from advin.pipelines.stages import Workspace
 from advin.schemas.batches import vectors_to_arrow
 from benchmarks.mixtures import draw_mixture
@@ -106,7 +111,7 @@ def run(folder: Path, log: Clusters, files=4, options=IN_PROCESS, at_most=1500, 
 
 
 def rounds(workspace: Workspace) -> list:
-    return [m for name in linkage_stages() if (m := workspace.stage(name).manifest())]
+    return [m for name in link_stages() if (m := workspace.stage(name).manifest())]
 
 
 def test_a_small_log_is_left_alone(log, tmp_path):
@@ -200,7 +205,7 @@ def test_same_bytes_for_any_number_of_workers(log, tmp_path, number, kind, monke
 def test_a_round_that_was_killed_is_run_again(log, tmp_path):
     _, whole = run(tmp_path / "a", log)
     _, again = run(tmp_path / "b", log)
-    stage = Path(again.stage("linkage_02").folder)
+    stage = Path(again.stage("link_02").folder)
     (stage / "manifest.json").unlink()
     next(stage.glob("remaining/*.parquet")).write_bytes(b"half a file")
     run(tmp_path / "b", log)

@@ -124,7 +124,9 @@ def test_a_dry_run_of_another_engine_is_refused(log, tmp_path, capsys):
 
 def test_the_template_and_the_command_line_agree():
     written = json.loads((ROOT / "dataflow" / "metadata.json").read_text())
-    assert written == template.metadata(), "python -m advin.runners.template > dataflow/metadata.json"
+    assert written == template.metadata(), (
+        "python -m advin.runners.template > dataflow/metadata.json"
+    )
     names = {p["name"] for p in written["parameters"]}
     flags = {a.dest for a in commands_of(command_line())["discover"]._actions}
     assert names <= flags

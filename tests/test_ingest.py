@@ -26,7 +26,7 @@ def a_log(rows: int, seed: int = 0) -> list[dict]:
             for i, t in enumerate(texts)]  # fmt: skip
 
 
-def ingest(run_pipeline, source, target, columns=Columns(), schema=tables.UTTERANCES):
+def ingest(run_pipeline, source, target, columns=Columns(), schema=tables.INGEST):
     files = find_input(str(source), columns, "--input")
 
     def build(pipeline):
@@ -97,7 +97,9 @@ def test_labels_come_along_and_rows_without_one_are_rejected(write_rows, run_pip
     ]
     columns = Columns("text", "intent", "domain")
     path = write_rows("known.parquet", rows)
-    _, labeled, rejects = ingest(run_pipeline, path, tmp_path / "out", columns, tables.LABELED)
+    _, labeled, rejects = ingest(
+        run_pipeline, path, tmp_path / "out", columns, tables.INGEST_LABELED
+    )
     found = {(r["text"], r["count"], r["intent"], r["domain"]) for r in labeled.to_pylist()}
     assert found == {("lost card", 2, "lost", "bank"), ("lost card", 1, "other", None)}
     assert rejects["reason"].to_pylist() == ["no_intent"]

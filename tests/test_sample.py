@@ -180,7 +180,7 @@ def test_counts_add_up(sample):
     assert funnel["assigned to an intent"] == of_an_intent.count(True)
     assert funnel["in no intent"] == of_an_intent.count(False)
     # A centroid may be nearest to nothing.
-    found = manifest.stages["clusters"]["counters"]["novel_intents"]
+    found = manifest.stages["cluster"]["counters"]["novel_intents"]
     assert funnel["novel intents"] + funnel["dropped as no intent"] <= found
 
 

@@ -16,14 +16,14 @@ from advin.schemas.manifest import ManifestError, RunManifest, StageManifest, fi
 
 ALL_SCHEMAS = {
     **tables.TABLES,
-    "utterances": tables.UTTERANCES,
-    "labeled": tables.LABELED,
-    "vectors": tables.vectors_schema(8),
-    "novelty": tables.NOVELTY,
-    "membership": tables.MEMBERSHIP,
-    "centroids": tables.centroids_schema(8),
-    "sizes": tables.SIZES,
-    "documents": tables.DOCUMENTS,
+    "utterances": tables.INGEST,
+    "labeled": tables.INGEST_LABELED,
+    "vectors": tables.embed_schema(8),
+    "novelty": tables.SCORE,
+    "membership": tables.ASSIGN,
+    "centroids": tables.cluster_schema(8),
+    "sizes": tables.DESCRIBE_SIZES,
+    "documents": tables.DESCRIBE_DOCUMENTS,
 }
 
 
@@ -46,7 +46,7 @@ def batch_of(rows: int, dimension: int = 384) -> pa.RecordBatch:
     vectors = np.random.default_rng(0).normal(size=(rows, dimension)).astype(np.float16)
     ids = pa.array([f"{i:032x}" for i in range(rows)])
     return pa.RecordBatch.from_arrays(
-        [ids, vectors_to_arrow(vectors)], schema=tables.vectors_schema(dimension)
+        [ids, vectors_to_arrow(vectors)], schema=tables.embed_schema(dimension)
     )
 
 

@@ -1,4 +1,4 @@
-"""Stage assignments: put the columns of one utterance together in the table users read."""
+"""Stage assemble: put the columns of one utterance together in the table users read."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -9,13 +9,13 @@ import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 
 from advin.pipelines import storage
-from advin.pipelines.intents import CENTROIDS
+from advin.pipelines.cluster import CENTROIDS
 from advin.pipelines.shards import Shard, read_shard, write_shard
 from advin.schemas import tables
 
 
 @dataclasses.dataclass(frozen=True)
-class AssignmentSources:
+class AssembleSources:
     """Folders with the shards of the stages before, with the centroids, and the table intents."""
 
     utterances: str
@@ -26,10 +26,10 @@ class AssignmentSources:
 
 
 @dataclasses.dataclass
-class WriteAssignments(beam.PTransform):
+class Assemble(beam.PTransform):
     """Shards of utterances, novelty and membership to the table assignments: names of the files."""
 
-    sources: AssignmentSources
+    sources: AssembleSources
     target: str
 
     def expand(self, shards):
@@ -38,12 +38,12 @@ class WriteAssignments(beam.PTransform):
 
 
 class _Assemble(beam.DoFn):
-    def __init__(self, sources: AssignmentSources, target: str):
+    def __init__(self, sources: AssembleSources, target: str):
         self._sources, self._target = sources, target
-        self._novel = Metrics.counter("assignments", "novel_utterances")
-        self._rows = Metrics.counter("assignments", "rows_accounted")
-        self._assigned = Metrics.counter("assignments", "in_an_intent")
-        self._unassigned = Metrics.counter("assignments", "in_no_intent")
+        self._novel = Metrics.counter("assemble", "novel_utterances")
+        self._rows = Metrics.counter("assemble", "rows_accounted")
+        self._assigned = Metrics.counter("assemble", "in_an_intent")
+        self._unassigned = Metrics.counter("assemble", "in_no_intent")
 
     def setup(self) -> None:
         path = storage.join(self._sources.centroids, CENTROIDS)
@@ -79,16 +79,16 @@ def assemble(
     """Join three batches of the same utterances, row by row.
 
     Args:
-        utterances: as `schemas.tables.UTTERANCES`.
-        novelty: as `schemas.tables.NOVELTY`.
-        membership: as `schemas.tables.MEMBERSHIP`; its intents count the list below.
+        utterances: as `schemas.tables.INGEST`.
+        novelty: as `schemas.tables.SCORE`.
+        membership: as `schemas.tables.ASSIGN`; its intents count the list below.
         intents: intent_id, is_novel and domain_id of each.
 
     Raises:
         ValueError: if the batches do not hold the same utterances.
     """
     ids = utterances.column("utterance_id")
-    for name, batch in (("novelty", novelty), ("intents", membership)):
+    for name, batch in (("score", novelty), ("assign", membership)):
         if not batch.column("utterance_id").equals(ids):
             raise ValueError(
                 f"stage {name} holds other utterances than stage ingest "

@@ -1,4 +1,4 @@
-"""Stage novelty: hold each utterance against the known intents."""
+"""Stage score: hold each utterance against the known intents."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from advin.schemas import tables
 from advin.schemas.batches import vectors_from_arrow
 
 
-def score_novelty(batch: pa.RecordBatch, model: Model) -> pa.RecordBatch:
+def score_batch(batch: pa.RecordBatch, model: Model) -> pa.RecordBatch:
     """Score a batch of vectors; without labeled intents every score is null."""
     n = batch.num_rows
     ids = batch.column("utterance_id")
     if model.novelty is None:
-        nulls = [pa.nulls(n, f.type) for f in tables.NOVELTY][1:]
-        return pa.RecordBatch.from_arrays([ids, *nulls], schema=tables.NOVELTY)
+        nulls = [pa.nulls(n, f.type) for f in tables.SCORE][1:]
+        return pa.RecordBatch.from_arrays([ids, *nulls], schema=tables.SCORE)
     scores = model.novelty.score(vectors_from_arrow(batch.column("vector")))
     labels = pa.array(model.intents, pa.string())
     return pa.RecordBatch.from_arrays(
@@ -31,12 +31,12 @@ def score_novelty(batch: pa.RecordBatch, model: Model) -> pa.RecordBatch:
             pa.array(scores.probability, pa.float32()),
             pa.array(np.asarray(scores.score), pa.float32()),
         ],
-        schema=tables.NOVELTY,
+        schema=tables.SCORE,
     )
 
 
 @dataclasses.dataclass
-class ScoreNovelty(beam.PTransform):
+class Score(beam.PTransform):
     """Shards of vectors to shards of novelty scores: names of the files."""
 
     vectors: str
@@ -51,14 +51,14 @@ class ScoreNovelty(beam.PTransform):
 class _Score(beam.DoFn):
     def __init__(self, vectors: str, target: str, model: str):
         self._vectors, self._target, self._path = vectors, target, model
-        self._scored = Metrics.counter("novelty", "scored")
-        self._flagged = Metrics.counter("novelty", "flagged")
+        self._scored = Metrics.counter("score", "scored")
+        self._flagged = Metrics.counter("score", "flagged")
 
     def setup(self) -> None:
         self._model = load_model(self._path)
 
     def process(self, shard: Shard) -> Iterator[str]:
-        scores = score_novelty(read_shard(self._vectors, shard), self._model)
+        scores = score_batch(read_shard(self._vectors, shard), self._model)
         write_shard(self._target, shard, scores)
         values = scores.column("novelty_score").to_numpy(zero_copy_only=False)
         self._scored.inc(scores.num_rows)

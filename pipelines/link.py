@@ -1,4 +1,4 @@
-"""Stages linkage_…: rounds of average linkage across workers, until one can take what is left.
+"""Stages link_NN: rounds of average linkage across workers, until one can take what is left.
 
 In each round every cluster goes to the worker of its cell, and visits some others; one number for
 each visit comes back. What crosses the network is each mean vector once in float16, and once in
@@ -33,7 +33,7 @@ from advin.pipelines import (
     coders,  # noqa: F401, registers the coder of record batches
     storage,
 )
-from advin.pipelines.clusters import (
+from advin.pipelines.cluster_files import (
     ClusterSource,
     CondensedClusters,
     clusters_from_arrow,
@@ -60,9 +60,9 @@ REMAINING, FINISHED, MERGED = "remaining", "finished", "merged"
 _BLOCK_ROWS = 4_096
 
 
-def linkage_stages() -> list[str]:
+def link_stages() -> list[str]:
     """Return the names of all rounds there may be."""
-    return [f"linkage_{number:02d}" for number in range(1, _MAX_ROUNDS + 1)]
+    return [f"link_{number:02d}" for number in range(1, _MAX_ROUNDS + 1)]
 
 
 def condense(
@@ -89,7 +89,7 @@ def condense(
     floors = condensing_floors(rules)
     source, left, cell_rows = log, clusters, partition.CELL_ROWS
     finished: list[ClusterSource] = []
-    for number, name in enumerate(linkage_stages(), start=1):
+    for number, name in enumerate(link_stages(), start=1):
         if left <= at_most:
             break
         stage, cells = workspace.stage(name), workspace.stage(f"{name}_cells").folder
@@ -97,7 +97,7 @@ def condense(
         waves = math.ceil(left / _WAVE_CLUSTERS) if workspace.shuffles_in_memory else 1
         lowest = floor == floors[-1]
         this = Round(number, left, cell_rows, waves, floor, lowest, rules.min_size)
-        step = LinkRound(source, this, cells, stage.folder)
+        step = Link(source, this, cells, stage.folder)
         manifest = workspace.run(name, step.wire, scratch=cells)
         before, left = left, manifest.counters.get("clusters_left", 0)
         done = manifest.counters.get("clusters_finished", 0)
@@ -119,8 +119,8 @@ def load_partition(path: str) -> Partition:
 
 
 def partition_to_arrow(cells: Partition) -> pa.Table:
-    """Lay cells out as a table of `schemas.tables.partition_schema`."""
-    schema = tables.partition_schema(cells.centroids.shape[1])
+    """Lay cells out as a table of `schemas.tables.link_cells_schema`."""
+    schema = tables.link_cells_schema(cells.centroids.shape[1])
     centroids = pa.FixedSizeListArray.from_arrays(
         pa.array(cells.centroids.reshape(-1)), type=schema.field("centroid").type
     )
@@ -151,7 +151,7 @@ class Round:
 
 
 @dataclasses.dataclass
-class LinkRound(beam.PTransform):
+class Link(beam.PTransform):
     """Files of clusters to files of fewer: their names.
 
     Attributes:
@@ -207,7 +207,7 @@ def _learn(source: ClusterSource, this: Round, path: str) -> str:
     sample = source.sample(rows_to_learn(this.clusters, this.cell_rows))
     cells = learn_partition(sample, this.clusters, this.cell_rows, seed=this.number)
     storage.write_parquet(path, partition_to_arrow(cells))
-    Metrics.counter("linkage", "cells").inc(int(cells.parts.sum()))
+    Metrics.counter("link", "cells").inc(int(cells.parts.sum()))
     return path
 
 
@@ -219,7 +219,7 @@ class _Send(beam.DoFn):
 
     def __init__(self, source: ClusterSource, wave: int, waves: int):
         self._source, self._wave, self._waves = source, wave, waves
-        self._sent = Metrics.counter("linkage", "bytes_sent")
+        self._sent = Metrics.counter("link", "bytes_sent")
 
     def process(self, name: str, cells: str) -> Iterator[tuple[int, pa.RecordBatch]]:
         clusters = self._source.read(name)
@@ -272,9 +272,9 @@ class _Merge(beam.DoFn):
 
     def __init__(self, this: Round, cells: str, target: str):
         self._round, self._cells, self._target = this, cells, target
-        self._left = Metrics.counter("linkage", "clusters_left")
-        self._finished = Metrics.counter("linkage", "clusters_finished")
-        self._out = Metrics.counter("linkage", "utterances_left_out")
+        self._left = Metrics.counter("link", "clusters_left")
+        self._finished = Metrics.counter("link", "clusters_finished")
+        self._out = Metrics.counter("link", "utterances_left_out")
 
     def process(self, group: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[str]:
         part, told = group
@@ -298,7 +298,7 @@ class _Merge(beam.DoFn):
         if gone.any():
             path = _cell(storage.join(self._target, MERGED), part)
             columns = [ids_to_arrow(i) for i in (residents.ids[gone], merged.ids[into[gone]])]
-            storage.write_parquet(path, pa.table(columns, schema=tables.MERGED))
+            storage.write_parquet(path, pa.table(columns, schema=tables.LINK_MERGED))
             yield path
 
 
@@ -313,7 +313,7 @@ def _visits(batch: pa.RecordBatch) -> bool:
 
 def _visitors(clusters: Clusters, home: np.ndarray) -> pa.Table:
     coarse = Coarse.of(clusters.means)
-    schema = tables.visitors_schema(coarse.codes.shape[1])
+    schema = tables.link_visitors_schema(coarse.codes.shape[1])
     buffers = [None, pa.py_buffer(np.ascontiguousarray(coarse.codes))]
     kind = schema.field("codes").type
     codes = pa.FixedSizeBinaryArray.from_buffers(kind, len(home), buffers)
@@ -354,7 +354,7 @@ def _in_blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def _nearest(ids: pa.Array, similarity: pa.Array) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([ids, similarity], schema=tables.NEAREST)
+    return pa.RecordBatch.from_arrays([ids, similarity], schema=tables.LINK_NEAREST)
 
 
 def _by_home(told: pa.Table) -> Iterator[tuple[int, pa.RecordBatch]]:

@@ -1,4 +1,4 @@
-"""Stages clusters and intents: discover the intents on one worker, then assign every utterance."""
+"""Stage cluster: discover the intents on one worker."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -13,15 +13,13 @@ from advin.discovery.intents.decision import (
     OUT_OF_DOMAIN,
     Intents,
     Points,
-    assign,
     discover_intents,
 )
 from advin.discovery.metric.training import UNLABELED
 from advin.discovery.model import Model
 from advin.pipelines import storage
-from advin.pipelines.clusters import ClusterSource, anchors_of, read_largest
+from advin.pipelines.cluster_files import ClusterSource, anchors_of, read_largest
 from advin.pipelines.models import load_model
-from advin.pipelines.shards import Shard, read_shard, write_shard
 from advin.schemas import tables
 from advin.schemas.batches import vectors_from_arrow, vectors_to_arrow
 from advin.schemas.ids import known_id, novel_id
@@ -30,7 +28,7 @@ CENTROIDS = "centroids.parquet"
 
 
 @dataclasses.dataclass
-class DiscoverIntents(beam.PTransform):
+class Cluster(beam.PTransform):
     """Clusters and a model to centroids: one element, the file's path.
 
     Attributes:
@@ -62,13 +60,13 @@ class _Cluster(beam.DoFn):
         model = load_model(self._model)
         points = read_points(sources, self._at_most, model)
         intents = discover_intents(points, model.rules)
-        Metrics.counter("clusters", "clustered").inc(len(points.vectors))
+        Metrics.counter("cluster", "clustered").inc(len(points.vectors))
         for name, count in (
             ("known_intents", np.count_nonzero(intents.kinds >= 0)),
             ("novel_intents", np.count_nonzero(intents.kinds == NOVEL)),
             ("junk_clusters", np.count_nonzero(intents.kinds == OUT_OF_DOMAIN)),
         ):
-            Metrics.counter("clusters", name).inc(int(count))
+            Metrics.counter("cluster", name).inc(int(count))
         path = storage.join(self._target, CENTROIDS)
         storage.write_parquet(path, centroids_to_arrow(intents, model))
         yield path
@@ -79,7 +77,7 @@ def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) ->
     anchors = anchors_of(model)
     clusters, left_out = read_largest(sources, at_most, none=anchors.take(np.arange(0)))
     if left_out:
-        Metrics.counter("clusters", "utterances_left_out").inc(left_out)
+        Metrics.counter("cluster", "utterances_left_out").inc(left_out)
     return Points(
         vectors=np.concatenate([clusters.means, anchors.means]).astype(np.float32),
         weights=np.concatenate([clusters.weights, anchors.weights]).astype(np.float64),
@@ -91,7 +89,7 @@ def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) ->
 
 
 def centroids_to_arrow(intents: Intents, model: Model) -> pa.Table:
-    """Lay centroids out as a table of `schemas.tables.CENTROIDS`."""
+    """Lay centroids out as a table of `schemas.tables.cluster_schema`."""
     vectors = np.asarray(intents.centroids, np.float16)
     known = [model.intents[k] if k >= 0 else None for k in intents.kinds]
     ids = [
@@ -106,7 +104,7 @@ def centroids_to_arrow(intents: Intents, model: Model) -> pa.Table:
             "radius": pa.array(intents.radii, pa.float32()),
             "centroid": vectors_to_arrow(vectors),
         },
-        schema=tables.centroids_schema(vectors.shape[1]),
+        schema=tables.cluster_schema(vectors.shape[1]),
     )
 
 
@@ -117,50 +115,3 @@ def intents_from_arrow(table: pa.Table) -> Intents:
         kinds=table["kind"].to_numpy().astype(np.int64),
         radii=table["radius"].to_numpy(),
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class AssignSources:
-    """Folders with the shards of vectors, with the centroids, and with the model."""
-
-    vectors: str
-    centroids: str
-    model: str
-
-
-@dataclasses.dataclass
-class AssignIntents(beam.PTransform):
-    """Shards of vectors to shards of membership: names of the files."""
-
-    sources: AssignSources
-    target: str
-
-    def expand(self, shards):
-        """One fused step, no shuffle; the centroids come from a file, once a worker."""
-        return shards | "Assign" >> beam.ParDo(_Assign(self.sources, self.target))
-
-
-class _Assign(beam.DoFn):
-    def __init__(self, sources: AssignSources, target: str):
-        self._sources, self._target = sources, target
-        self._assigned = Metrics.counter("intents", "assigned")
-        self._unassigned = Metrics.counter("intents", "unassigned")
-
-    def setup(self) -> None:
-        self._head = load_model(self._sources.model).head
-        path = storage.join(self._sources.centroids, CENTROIDS)
-        self._intents = intents_from_arrow(storage.read_parquet(path))
-
-    def process(self, shard: Shard) -> Iterator[str]:
-        batch = read_shard(self._sources.vectors, shard)
-        vectors = self._head.transform(vectors_from_arrow(batch.column("vector")))
-        intent, distance = assign(vectors, self._intents)
-        membership = pa.RecordBatch.from_arrays(
-            [batch.column("utterance_id"), pa.array(intent), pa.array(distance)],
-            schema=tables.MEMBERSHIP,
-        )
-        write_shard(self._target, shard, membership)
-        assigned = int(np.count_nonzero(intent >= 0))
-        self._assigned.inc(assigned)
-        self._unassigned.inc(len(intent) - assigned)
-        yield shard.name

@@ -177,10 +177,10 @@ def ids_to_arrow(ids: np.ndarray) -> pa.Array:
 
 
 def clusters_to_arrow(clusters: Clusters) -> pa.Table:
-    """Lay clusters out as a table of `schemas.tables.clusters_schema`."""
+    """Lay clusters out as a table of `schemas.tables.link_clusters_schema`."""
     ids, means, *numbers = clusters.columns()
     columns = [ids_to_arrow(ids), vectors_to_arrow(means), *map(pa.array, numbers)]
-    return pa.table(columns, schema=tables.clusters_schema(means.shape[1]))
+    return pa.table(columns, schema=tables.link_clusters_schema(means.shape[1]))
 
 
 def clusters_from_arrow(table: pa.Table | pa.RecordBatch) -> Clusters:
