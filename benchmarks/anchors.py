@@ -8,7 +8,7 @@ that are mostly of no known intent, by the labeled rows that they lack, are the 
 import numpy as np
 
 from advin.discovery.compute.classes import class_centroids, nearest_centroids
-from advin.discovery.metric.training import UNLABELED
+from advin.discovery.labels import UNLABELED
 
 _MOST_ROUNDS = 100
 

@@ -47,7 +47,7 @@ from advin.discovery.intents.decision import (
     discover_intents,
     repetition_weights,
 )
-from advin.discovery.metric.training import UNLABELED
+from advin.discovery.labels import UNLABELED
 from advin.discovery.model import EncoderIdentity, Model
 from advin.pipelines.describe import DOCUMENTS
 from benchmarks.common import (
@@ -238,7 +238,7 @@ def _coherent(task: Task, model: Model, intents: Intents, assigned: np.ndarray) 
     order = np.random.default_rng(0).permutation(len(assigned))
     rows = [order[assigned[order] == i][:DOCUMENTS] for i in range(len(intents.kinds))]
     samples = [part(task.log_vectors[r]) for r in rows]
-    scored = model.novelty.strangeness(task.log_vectors)
+    scored = model.novelty.ood_zscore(task.log_vectors)
     known = np.flatnonzero(intents.kinds >= 0)
     junk = incoherent(
         samples,

@@ -16,7 +16,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from advin.discovery.clustering import partition
 from advin.discovery.intents.decision import IntentRules
-from advin.discovery.metric.training import FAST, UNLABELED, TrainingRows, train_metric_head
+from advin.discovery.labels import UNLABELED
+from advin.discovery.metric.training import FAST, TrainingRows, train_metric_head
 from benchmarks.common import Results, encode, load_utterances, parse_options
 from benchmarks.scale import link_all, linkage, source_of, write_log
 

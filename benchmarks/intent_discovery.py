@@ -55,9 +55,9 @@ from advin.discovery.evaluation.measures import (
 from advin.discovery.fit import FitSettings, intent_rules, needs_views
 from advin.discovery.intents.decision import Points, discover_intents
 from advin.discovery.intents.space import learn_intent_space
+from advin.discovery.labels import UNLABELED
 from advin.discovery.metric.training import (
     FAST,
-    UNLABELED,
     MetricSettings,
     TrainingRows,
     train_metric_head,

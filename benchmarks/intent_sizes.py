@@ -22,8 +22,8 @@ from advin.discovery.compute.classes import sample_evenly
 from advin.discovery.encoding.lexical import lexical_vectors
 from advin.discovery.encoding.views import embedded_views
 from advin.discovery.evaluation.agreement import ari, contingency
+from advin.discovery.labels import UNLABELED
 from advin.discovery.metric.training import (
-    UNLABELED,
     MetricSettings,
     TrainingRows,
     default_neighbors,

@@ -9,7 +9,7 @@ Methods: `default`, what `advin fit` learns without out-of-domain text; `default
 sample's out-of-domain text; each score by itself with its own learned threshold: `mahalanobis`,
 `neighbors` (nearest labeled utterances), `ratio` (the nearest intent beside the second),
 `learned_neighbors` and `learned_center` (neighbors and the intent's center in the space of the
-known intents), and `open`, the open classifier ((K+1)-way, trained with the sample's out-of-domain
+known intents), and `open_set`, the open classifier ((K+1)-way, trained with the sample's out-of-domain
 text). Seconds are those of fitting the scores, once for all that are given the same text. All
 measures in per cent; `fpr95` is the share of known utterances flagged where 95 % of the open ones
 are.
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from advin.discovery.evaluation.measures import auroc, fpr_at_recall, open_intent_scores
-from advin.discovery.novelty.novelty import HeldOut, hold_out, weigh
+from advin.discovery.novelty.novelty import HeldOut, calibrate, hold_out
 from advin.discovery.novelty.scores import SCORES
 from benchmarks.common import (
     OPEN,
@@ -37,8 +37,8 @@ from benchmarks.common import (
 
 SETS = ("textoir_banking", "textoir_oos")
 # What learns from out-of-domain text too, and which scores it may use.
-_WITH_OOD = {"default_ood": SCORES, "open": ("open",)}
-_WITHOUT = {"default": SCORES} | {name: (name,) for name in SCORES if name != "open"}
+_WITH_OOD = {"default_ood": SCORES, "open_set": ("open_set",)}
+_WITHOUT = {"default": SCORES} | {name: (name,) for name in SCORES if name != "open_set"}
 # More labeled utterances are sampled.
 MAX_TRAIN = 20_000
 
@@ -71,7 +71,7 @@ def draw_task(utterances: Utterances, vectors: np.ndarray, share: float, seed: i
 
 def measure(task: Task, held: HeldOut, scores: tuple[str, ...]) -> dict[str, float]:
     """Weigh these scores, and score the test split: per cent."""
-    found_scores = weigh(held, scores).score(task.test)
+    found_scores = calibrate(held, scores).score(task.test)
     score = found_scores.score
     found = np.where(score > 0, OPEN, found_scores.best_class)
     named = [[None if c == OPEN else int(c) for c in column] for column in (task.truth, found)]

@@ -17,9 +17,9 @@ from advin.discovery.encoding.lexical import lexical_vectors
 from advin.discovery.encoding.views import embedded_views
 from advin.discovery.intents.decision import OUT_OF_DOMAIN, IntentRules
 from advin.discovery.intents.space import learn_intent_space
+from advin.discovery.labels import UNLABELED
 from advin.discovery.metric.training import (
     FAST,
-    UNLABELED,
     MetricSettings,
     TrainingRows,
     labels_suffice,

@@ -15,7 +15,7 @@ from advin.discovery.intents.decision import (
     Points,
     discover_intents,
 )
-from advin.discovery.metric.training import UNLABELED
+from advin.discovery.labels import UNLABELED
 from advin.discovery.model import Model
 from advin.pipelines import storage
 from advin.pipelines.cluster_files import ClusterSource, anchors_of, read_largest

@@ -101,7 +101,7 @@ class Found:
         sizes: (k, 3) int64: distinct utterances, rows, summed distance.
         documents: of each, its sample; vectors are the sentence vectors.
         labeled: of each, the sentence vectors of its labeled utterances; none of a novel one.
-        strangeness: (k,) mean `NoveltyModel.strangeness` of a novel one's sample; else 0.
+        ood_zscore: (k,) mean `NoveltyModel.ood_zscore` of a novel one's sample; else 0.
     """
 
     ids: list[str]
@@ -111,7 +111,7 @@ class Found:
     sizes: np.ndarray
     documents: list[Documents]
     labeled: list[np.ndarray]
-    strangeness: np.ndarray
+    ood_zscore: np.ndarray
 
     def take(self, rows: np.ndarray) -> "Found":
         """Return some of the intents."""
@@ -123,7 +123,7 @@ class Found:
             sizes=self.sizes[rows],
             documents=[self.documents[i] for i in rows],
             labeled=[self.labeled[i] for i in rows],
-            strangeness=self.strangeness[rows],
+            ood_zscore=self.ood_zscore[rows],
         )
 
 
@@ -159,14 +159,14 @@ def read_found(described: Described, model: Model) -> Found:
         sizes=sizes[keep],
         documents=[sample.documents for sample in kept_samples],
         labeled=_labeled(kinds[keep], model),
-        strangeness=np.array([sample.strangeness for sample in kept_samples]),
+        ood_zscore=np.array([sample.ood_zscore for sample in kept_samples]),
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class _Sample:
     documents: Documents
-    strangeness: float
+    ood_zscore: float
 
 
 def _read_samples(described: Described, model: Model, novel: np.ndarray) -> dict[int, _Sample]:
@@ -184,10 +184,10 @@ def _read_samples(described: Described, model: Model, novel: np.ndarray) -> dict
                 weights=rows.column("count").to_numpy(),
                 vectors=model.encoder.sentence_part(vectors),
             )
-            intent, strangeness = int(intents[start]), 0.0
+            intent, ood_zscore = int(intents[start]), 0.0
             if novel[intent] and model.novelty is not None:
-                strangeness = float(model.novelty.strangeness(vectors).mean())
-            samples[intent] = _Sample(documents, strangeness)
+                ood_zscore = float(model.novelty.ood_zscore(vectors).mean())
+            samples[intent] = _Sample(documents, ood_zscore)
     return samples
 
 
@@ -202,7 +202,7 @@ def are_junk(found: Found, model: Model) -> np.ndarray:
     novel = np.array([label is None for label in found.known], bool)
     known = np.flatnonzero(~novel)
     least = least_coherence([samples[i] for i in known], [found.labeled[i] for i in known])
-    return incoherent(samples, novel, found.strangeness, least)
+    return incoherent(samples, novel, found.ood_zscore, least)
 
 
 def build_taxonomy(found: Found, model: Model) -> tuple[pa.RecordBatch, pa.RecordBatch]:

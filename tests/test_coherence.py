@@ -23,9 +23,9 @@ def nothing(intents):
     return intents * [np.zeros((0, 24), np.float16)]
 
 
-def judged(samples, suspect, strangeness, least):
+def judged(samples, suspect, ood_zscore, least):
     suspects = np.arange(len(samples)) == suspect
-    found = incoherent(samples, suspects, np.where(suspects, strangeness, 0.0), least)
+    found = incoherent(samples, suspects, np.where(suspects, ood_zscore, 0.0), least)
     assert not found[~suspects].any()
     return bool(found[suspect])
 
@@ -98,9 +98,9 @@ def test_only_suspects_are_judged(intents, least):
 def test_the_order_of_utterances_and_intents_does_not_matter(intents, least):
     rest, mixture = left_over(intents)
     samples = [*rest, mixture, loose()]
-    suspects, strangeness = np.arange(10) >= 6, np.array(9 * [NEAR] + [FAR])
-    once = incoherent(samples, suspects, strangeness, least)
-    turned = incoherent([x[::-1] for x in samples[::-1]], suspects[::-1], strangeness[::-1], least)
+    suspects, ood_zscore = np.arange(10) >= 6, np.array(9 * [NEAR] + [FAR])
+    once = incoherent(samples, suspects, ood_zscore, least)
+    turned = incoherent([x[::-1] for x in samples[::-1]], suspects[::-1], ood_zscore[::-1], least)
     assert once.sum() == 2 and (turned[::-1] == once).all()
 
 

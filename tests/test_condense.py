@@ -15,7 +15,8 @@ from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.clustering.partition import Clusters
 from advin.discovery.compute.precision import FP32
 from advin.discovery.intents.decision import IntentRules
-from advin.discovery.metric.training import UNLABELED, TrainingRows, train_metric_head
+from advin.discovery.labels import UNLABELED
+from advin.discovery.metric.training import TrainingRows, train_metric_head
 from advin.discovery.model import EncoderIdentity, Model
 from advin.pipelines import link as rounds_of
 from advin.pipelines import storage

@@ -7,12 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from advin.discovery.clustering.linkage import average_linkage
-from advin.discovery.compute.processors import at_once
+from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.evaluation.agreement import ari, contingency
 from advin.discovery.intents.space import learn_intent_space
+from advin.discovery.labels import SUSPECTED_NOVEL, UNLABELED
 from advin.discovery.metric.training import (
-    DOUBTED,
-    UNLABELED,
     MetricSettings,
     TrainingRows,
     default_neighbors,
@@ -49,7 +48,7 @@ def intents(known=12, novel=6, per_intent=30, spread=0.7, seed=0):
 def learn_intent_distance(rows, settings, doubt=None):
     neighbors = default_neighbors(rows.vectors, rows.labels)
     settings = replace(settings, neighbors=neighbors)
-    return intent_distance(neighbors, at_once(held_out_folds(rows, settings, doubt)))
+    return intent_distance(neighbors, run_parallel(held_out_folds(rows, settings, doubt)))
 
 
 @pytest.fixture
@@ -112,10 +111,10 @@ def test_intent_f1_does_not_depend_on_how_large_an_intent_is():
 
 def test_a_doubted_row_is_of_an_intent_as_large_as_one_held_out():
     # Two known intents with two labeled rows each, one of them held out, and six in the log.
-    labels = np.array([0, 0, 1, 1] + 6 * [UNLABELED] + 10 * [DOUBTED])
+    labels = np.array([0, 0, 1, 1] + 6 * [UNLABELED] + 10 * [SUSPECTED_NOVEL])
     shares = distance._shares(labels, labels == 1)
     assert (shares[:4] == 1 / 2).all()
-    assert shares[labels == DOUBTED] == pytest.approx(1 / (6 / 2 + 2))
+    assert shares[labels == SUSPECTED_NOVEL] == pytest.approx(1 / (6 / 2 + 2))
 
 
 def test_learned_distance_finds_the_number_of_intents():
@@ -143,21 +142,21 @@ def test_a_fold_is_trained_on_what_is_doubted_without_its_held_out_labels(monkey
 
     def doubt(rows):
         told.append(rows.labels)
-        return replace(rows, labels=np.where(rows.labels < 0, DOUBTED, rows.labels))
+        return replace(rows, labels=np.where(rows.labels < 0, SUSPECTED_NOVEL, rows.labels))
 
     # One fold after the other, so that what was told and what was trained on pair up.
-    monkeypatch.setattr("advin.discovery.compute.processors.processors", lambda: 1)
+    monkeypatch.setattr("advin.discovery.compute.parallel.processors", lambda: 1)
     learn_intent_distance(TrainingRows(vectors, labels), FAST, doubt)
     assert len(told) == len(trained) == 3
     for hidden, (used, _) in zip(told, trained, strict=True):
         assert 0 < len(np.unique(hidden[hidden >= 0])) < len(np.unique(labels[labels >= 0]))
-        assert (used.labels == np.where(hidden < 0, DOUBTED, hidden)).all()
+        assert (used.labels == np.where(hidden < 0, SUSPECTED_NOVEL, hidden)).all()
 
 
 def learn_folds(labels, neighbors):
     vectors, _, _ = intents()
     settings = replace(FAST, neighbors=neighbors)
-    at_once(held_out_folds(TrainingRows(vectors, labels), settings))
+    run_parallel(held_out_folds(TrainingRows(vectors, labels), settings))
 
 
 def test_held_out_intents_are_as_small_as_new_ones_of_a_short_log(trained):
@@ -211,7 +210,7 @@ def test_same_seed_same_distance():
 
 def test_large_data_are_sampled_with_every_intent(monkeypatch):
     _, _, labels = intents()
-    labels[labels < 0] = DOUBTED
+    labels[labels < 0] = SUSPECTED_NOVEL
     monkeypatch.setattr(distance, "MAX_FOLD_ROWS", 200)
     monkeypatch.setattr(distance, "_LABELED_ROWS", 60)
     rows = distance._sample(labels, np.random.default_rng(0))
@@ -222,7 +221,7 @@ def test_large_data_are_sampled_with_every_intent(monkeypatch):
 
 def test_of_many_intents_enough_of_each_are_sampled(monkeypatch):
     _, _, labels = intents()
-    labels[labels < 0] = DOUBTED
+    labels[labels < 0] = SUSPECTED_NOVEL
     monkeypatch.setattr(distance, "_LABELED_ROWS", 10)
     rows = distance._sample(labels, np.random.default_rng(0))
     have, kept = (np.bincount(of[of >= 0]) for of in (labels, labels[rows]))
@@ -235,7 +234,7 @@ def test_as_many_labeled_rows_are_sampled_as_the_log_has_that_look_known(
     monkeypatch, look_known, labeled
 ):
     _, _, labels = intents()
-    labels[np.flatnonzero(labels < 0)[look_known:]] = DOUBTED
+    labels[np.flatnonzero(labels < 0)[look_known:]] = SUSPECTED_NOVEL
     monkeypatch.setattr(distance, "MAX_FOLD_ROWS", 180)
     monkeypatch.setattr(distance, "_LABELED_ROWS", 60)
     rows = distance._sample(labels, np.random.default_rng(0))
@@ -254,7 +253,7 @@ def test_new_intents_beside_each_known_one_are_not_merged_with_it():
     settings = replace(FAST, neighbors=20)
     novelty = fit_novelty(vectors[labeled], truth[labeled] // 5, 5)
     head, learned = learn_intent_space(rows, settings, novelty)
-    by_labels = intent_distance(20, at_once(held_out_folds(rows, settings)))
+    by_labels = intent_distance(20, run_parallel(held_out_folds(rows, settings)))
     tree = average_linkage(head.transform(vectors), np.ones(len(vectors)), 0.0)
     found, merged = (ari(contingency(truth, tree.cut(1 - by.value))) for by in (learned, by_labels))
     assert learned.origin == by_labels.origin == LEARNED

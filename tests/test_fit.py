@@ -5,7 +5,7 @@ import pytest
 
 from advin.discovery.encoding.views import partial_text
 from advin.discovery.fit import EmbeddedTexts, FitSettings, TrainingData, needs_views
-from advin.discovery.metric.training import UNLABELED
+from advin.discovery.labels import UNLABELED
 
 DIMENSION = 8
 

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 
 from advin.discovery.intents.space import learn_intent_space
-from advin.discovery.metric.training import (
-    DOUBTED,
-    UNLABELED,
-    MetricSettings,
-    TrainingRows,
-    train_metric_head,
-)
+from advin.discovery.labels import SUSPECTED_NOVEL, UNLABELED
+from advin.discovery.metric.training import MetricSettings, TrainingRows, train_metric_head
 from advin.discovery.novelty.novelty import fit_novelty
 from advin.discovery.selection.distance import AGREED, LEARNED
 from advin.discovery.selection.stability import stable_clusters
@@ -45,7 +40,7 @@ def beside_similarity(head, vectors, truth):
 
 def test_doubted_rows_are_not_pulled_towards_labeled_ones(beside):
     vectors, truth, labels = beside
-    told = np.where(truth >= KNOWN, DOUBTED, labels)
+    told = np.where(truth >= KNOWN, SUSPECTED_NOVEL, labels)
     pulled, left = (
         train_metric_head(TrainingRows(vectors, given), FAST) for given in (labels, told)
     )

@@ -15,7 +15,7 @@ from advin.discovery.intents.decision import (
     discover_intents,
     repetition_weights,
 )
-from advin.discovery.metric.training import UNLABELED
+from advin.discovery.labels import UNLABELED
 
 RULES = IntentRules(distance=0.4, radius=0.4, min_size=5)
 DIMENSION = 16

@@ -222,7 +222,7 @@ def test_equal_rows_stay_finite():
 
 @pytest.mark.parametrize("processors", [1, 3])
 def test_neighbors_are_the_nearest_other_rows(processors, monkeypatch):
-    monkeypatch.setattr("advin.discovery.compute.processors.processors", lambda: processors)
+    monkeypatch.setattr("advin.discovery.compute.parallel.processors", lambda: processors)
     monkeypatch.setattr(metric, "_SEARCH_ROWS", 50)
     vectors, _ = mixture()
     similarity = vectors @ vectors.T

@@ -6,7 +6,7 @@ from drawn_intents import draw
 from sklearn.metrics import roc_auc_score
 
 from advin.discovery.novelty.known_space import train_known_space
-from advin.discovery.novelty.novelty import NoveltyModel, fit_novelty, hold_out, weigh
+from advin.discovery.novelty.novelty import NoveltyModel, calibrate, fit_novelty, hold_out
 from advin.discovery.novelty.scores import SCORES
 
 
@@ -27,7 +27,7 @@ def held(known_and_unknown):
 
 @pytest.fixture(scope="module")
 def model(held):
-    return weigh(held)
+    return calibrate(held)
 
 
 def test_unknown_intents_are_flagged_and_known_ones_kept(model, known_and_unknown):
@@ -52,10 +52,10 @@ def test_probability_is_calibrated_and_falls_with_the_score(model, known_and_unk
     assert found.probability.min() >= 0 and found.probability.max() <= 1
 
 
-@pytest.mark.parametrize("name", [s for s in SCORES if s != "open"])
+@pytest.mark.parametrize("name", [s for s in SCORES if s != "open_set"])
 def test_each_score_tells_unknown_from_known_by_itself(name, known_and_unknown, held):
     _, _, test, truth = known_and_unknown
-    found = weigh(held, (name,)).score(test)
+    found = calibrate(held, (name,)).score(test)
     assert roc_auc_score(truth >= 9, found.score) > 0.9
     assert 0.6 < (found.score[truth < 9] <= 0).mean()
     assert 0.6 < (found.score[truth >= 9] > 0).mean()
@@ -147,9 +147,9 @@ def test_wrong_labels_and_scores_are_told(held):
     with pytest.raises(ValueError, match="run over 3 of 4 classes, up to 2: give each class"):
         fit_novelty(x, labels, 4)
     with pytest.raises(ValueError, match=r"no such novelty scores: \['entropy'\]; choose from"):
-        weigh(held, ("entropy",))
+        calibrate(held, ("entropy",))
     with pytest.raises(ValueError, match="need out-of-domain text"):
-        weigh(held, ("open",))
+        calibrate(held, ("open_set",))
 
 
 def test_a_refitted_model_keeps_weights_and_threshold_and_knows_fewer_intents(

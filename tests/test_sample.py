@@ -105,7 +105,7 @@ def test_what_is_no_intent_is_told_from_what_nobody_has_named(sample):
     found = incoherent(
         [vectors[rows] for rows in groups],
         np.ones(len(groups), bool),
-        np.array([model.novelty.strangeness(model.anchors[rows]).mean() for rows in groups]),
+        np.array([model.novelty.ood_zscore(model.anchors[rows]).mean() for rows in groups]),
         least_coherence(*(2 * [[vectors[rows] for rows in groups[: len(model.intents)]]])),
     )
     assert found.tolist() == 16 * [False] + 4 * [True]

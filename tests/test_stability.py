@@ -5,8 +5,8 @@ import pytest
 
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.evaluation.agreement import ari, contingency
+from advin.discovery.labels import UNLABELED
 from advin.discovery.metric.training import (
-    UNLABELED,
     MetricSettings,
     TrainingRows,
     default_neighbors,
@@ -86,8 +86,8 @@ def test_the_default_distance_yields_to_a_hill_of_agreement(heights, distance):
 def test_nothing_depends_on_how_many_numbers_are_tried_at_once(size, monkeypatch):
     rows = unlabeled(1000 // size, size)[0]
     stable = []
-    for at_once in (1, 2, 3):
-        monkeypatch.setattr(stability, "_AT_ONCE", at_once)
+    for count in (1, 2, 3):
+        monkeypatch.setattr(stability, "_AT_ONCE", count)
         stable.append(stable_clusters(rows, FAST))
     assert stable[0] == stable[1] == stable[2]
 

@@ -53,14 +53,14 @@ def least_coherence(said: Sequence[np.ndarray], labeled: Sequence[np.ndarray]) -
 
 
 def incoherent(
-    samples: Sequence[np.ndarray], suspects: np.ndarray, strangeness: np.ndarray, least: float
+    samples: Sequence[np.ndarray], suspects: np.ndarray, ood_zscore: np.ndarray, least: float
 ) -> np.ndarray:
     """Tell which intents are none.
 
     Args:
         samples: of each intent, (n, d) of its utterances in the encoder's space, unit norm.
         suspects: (k,) bool, which are to be judged; the others are what these may be nearer to.
-        strangeness: (k,) mean `NoveltyModel.strangeness` of each sample; only suspects' is read.
+        ood_zscore: (k,) mean `NoveltyModel.ood_zscore` of each sample; only suspects' is read.
         least: what `least_coherence` returned.
 
     Returns:
@@ -74,7 +74,7 @@ def incoherent(
     everything = np.concatenate(samples).astype(np.float32)
     owner = np.repeat(np.arange(len(samples)), [len(sample) for sample in samples])
     for i in loose:
-        none[i] = strangeness[i] > _FAR or _together(everything, owner == i) < _TOGETHER
+        none[i] = ood_zscore[i] > _FAR or _together(everything, owner == i) < _TOGETHER
     return none
 
 

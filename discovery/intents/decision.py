@@ -14,7 +14,7 @@ from scipy.stats import poisson
 from advin.discovery.clustering.density import density_clusters
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.compute.classes import nearest, nearest_centroids
-from advin.discovery.metric.training import UNLABELED
+from advin.discovery.labels import UNLABELED
 
 # Labels of points, beside UNLABELED, and kinds of clusters: 0, 1, … is a known intent.
 OUT_OF_DOMAIN = -2

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from advin.discovery.compute.processors import at_once
+from advin.discovery.compute.parallel import run_parallel
+from advin.discovery.labels import SUSPECTED_NOVEL
 from advin.discovery.metric.training import (
-    DOUBTED,
     MetricHead,
     MetricSettings,
     TrainingRows,
@@ -65,7 +65,7 @@ def learn_intent_space(
         return _doubted(told, refitted)
 
     # Doubted at once, so on one thread: the last bits of scores follow the number of threads.
-    [marked] = at_once([partial(_doubted, rows, novelty)])
+    [marked] = run_parallel([partial(_doubted, rows, novelty)])
     folds = held_out_folds(marked, settings, doubt)
     stable = None
     if not folds:
@@ -73,15 +73,15 @@ def learn_intent_space(
         settings, stable = replace(settings, neighbors=found.neighbors), found.distance
 
     pieces: list[Callable[[], Any]] = [partial(train_metric_head, marked, settings), *folds]
-    trained, *learned = at_once(pieces)
+    trained, *learned = run_parallel(pieces)
     return trained, intent_distance(settings.neighbors, learned, stable)
 
 
 def _doubted(rows: TrainingRows, novelty: NoveltyModel | None) -> TrainingRows:
-    """Mark as DOUBTED what looks like no known intent; nothing where none is known."""
+    """Mark as SUSPECTED_NOVEL what looks like no known intent; nothing where none is known."""
     if novelty is None:
         return rows
     marked = rows.labels.copy()
     rest = np.flatnonzero(rows.labels < 0)
-    marked[rest[novelty.score(rows.vectors[rest]).score > _DOUBT]] = DOUBTED
+    marked[rest[novelty.score(rows.vectors[rest]).score > _DOUBT]] = SUSPECTED_NOVEL
     return replace(rows, labels=marked)

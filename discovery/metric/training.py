@@ -19,12 +19,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.compute.precision import FP32, autocast, best_precision
-from advin.discovery.compute.processors import at_once
+from advin.discovery.labels import SUSPECTED_NOVEL
 from advin.discovery.metric.losses import LOSSES, same_label
-
-# Labels of rows that have none: nothing is known of them, or they look like no labeled intent.
-UNLABELED, DOUBTED = -1, -2
 
 # Neighbor search is quadratic; callers sample a larger log down to this many rows.
 MAX_ROWS = 100_000
@@ -46,7 +44,7 @@ class TrainingRows:
 
     Attributes:
         vectors: (n, d) float32 of utterances, unit norm.
-        labels: (n,) int64: 0 or above, UNLABELED, or DOUBTED: not to be pulled towards labeled.
+        labels: (n,) int64: 0 or above, UNLABELED, or SUSPECTED_NOVEL: not to be pulled towards labeled.
         lexical: (n, e) float32 of the same utterances by `lexical_vectors`; None looks for
             neighbors by the vectors alone.
         views: (v, n, d) of the same utterances by `embedded_views`; None trains on whole ones only.
@@ -341,7 +339,7 @@ def _neighbor_positives(rows, neighbors, labels, place) -> torch.Tensor:
     positives = torch.zeros(len(rows), len(rows), device=rows.device)
     positives.scatter_(1, at, 1.0).fill_diagonal_(0)
     own = labels[rows]
-    labeled, doubted = (torch.nonzero(of).flatten() for of in (own >= 0, own == DOUBTED))
+    labeled, doubted = (torch.nonzero(of).flatten() for of in (own >= 0, own == SUSPECTED_NOVEL))
     positives[labeled[:, None], labeled] = same_label(own[labeled])
     positives[labeled[:, None], doubted] = 0
     positives[doubted[:, None], labeled] = 0
@@ -360,7 +358,7 @@ def nearest_neighbors(vectors: torch.Tensor, k: int, precision: str = FP32) -> t
             return scores.topk(k, dim=1).indices
 
     starts = range(0, len(vectors), _SEARCH_ROWS)
-    return torch.cat(at_once([partial(search, start) for start in starts]))
+    return torch.cat(run_parallel([partial(search, start) for start in starts]))
 
 
 def initial_weights(dimension: int, hidden: int, generator) -> list[torch.Tensor]:

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from advin.discovery.compute.classes import sample_evenly
-from advin.discovery.compute.processors import at_once
+from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.novelty.scores import SCORES, Scorers
 
 # Weights of the scores that are tried; the first of each is taken unless the held-out intents are
@@ -89,7 +89,7 @@ class NoveltyModel:
         probability = 1 / (1 + np.exp(-np.clip(slope * score + intercept, -30, 30)))
         return NoveltyScores(score.astype(np.float32), best, probability.astype(np.float32))
 
-    def strangeness(self, vectors: np.ndarray) -> np.ndarray:
+    def ood_zscore(self, vectors: np.ndarray) -> np.ndarray:
         """Return how far vectors (n, d) are from all intents, in spreads of known utterances (n,).
 
         By the relative Mahalanobis distance alone: of the scores it is what tells text that was not
@@ -103,7 +103,7 @@ class NoveltyModel:
         self, vectors: np.ndarray, labels: np.ndarray, ood: np.ndarray | None, seed: int
     ) -> "NoveltyModel":
         """Fit the scores to other rows, weighed and cut as here; arguments as of `fit_novelty`."""
-        given = None if self.scorers.opened is None else ood
+        given = None if self.scorers.open_set is None else ood
         return replace(self, scorers=Scorers.fit(vectors, labels, given, seed))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
@@ -136,7 +136,7 @@ def fit_novelty(
     ood_vectors: np.ndarray | None = None,
     seed: int = 0,
 ) -> NoveltyModel:
-    """Fit stage I to labeled vectors: `hold_out`, then `weigh`.
+    """Fit stage I to labeled vectors: `hold_out`, then `calibrate`.
 
     Args:
         vectors: (n, d) unit vectors of labeled utterances.
@@ -148,7 +148,7 @@ def fit_novelty(
     Raises:
         ValueError: if a class has no rows.
     """
-    return weigh(hold_out(vectors, labels, classes, ood_vectors, seed))
+    return calibrate(hold_out(vectors, labels, classes, ood_vectors, seed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +185,12 @@ def hold_out(
     folds = [*unknown, *_row_folds(labels, parts)]
     pieces: list[Callable[[], Any]] = [partial(Scorers.fit, vectors, labels, ood, seed)]
     pieces += [partial(_score_fold, vectors, labels, ood, fold, seed) for fold in folds]
-    scorers, *scored = at_once(pieces)
+    scorers, *scored = run_parallel(pieces)
     known = np.concatenate([fold.known for fold in scored[len(unknown) :]])
     return HeldOut(scorers, tuple(scored[: len(unknown)]), known, classes)
 
 
-def weigh(held: HeldOut, scores: tuple[str, ...] = SCORES) -> NoveltyModel:
+def calibrate(held: HeldOut, scores: tuple[str, ...] = SCORES) -> NoveltyModel:
     """Choose weights and threshold by what was held out.
 
     Args:
@@ -200,7 +200,7 @@ def weigh(held: HeldOut, scores: tuple[str, ...] = SCORES) -> NoveltyModel:
     Raises:
         ValueError: if there is no such score, or none that may be used.
     """
-    usable = _usable(scores, held.scorers.opened is not None)
+    usable = _usable(scores, held.scorers.open_set is not None)
     weights = _choose_weights(held.folds, usable)
     scaled = [_scaled(fold, weights) for fold in held.folds]
     scales = _scales(held.known)
@@ -225,11 +225,11 @@ def _check_labels(labels: np.ndarray, classes: int) -> None:
         )
 
 
-def _usable(scores: tuple[str, ...], opened: bool) -> list[str]:
+def _usable(scores: tuple[str, ...], open_set: bool) -> list[str]:
     strange = sorted(set(scores) - set(SCORES))
     if strange:
         raise ValueError(f"no such novelty scores: {strange}; choose from {list(SCORES)}")
-    usable = [s for s in SCORES if s in scores and (opened or s != "open")]
+    usable = [s for s in SCORES if s in scores and (open_set or s != "open_set")]
     if not usable:
         raise ValueError(f"scores {scores} need out-of-domain text: give some, or other scores")
     return usable
@@ -287,12 +287,12 @@ def _score_fold(
     known, unknown = (
         rows[sample_evenly(labels[rows], _MAX_HELD, rng)] for rows in (fold.known, fold.unknown)
     )
-    strange, opened = vectors[unknown], None
+    strange, open_set = vectors[unknown], None
     if ood is not None:
         held = np.arange(len(ood)) % _ROW_PARTS == fold.part
-        strange, opened = np.concatenate([strange, ood[held]]), ood[~held]
+        strange, open_set = np.concatenate([strange, ood[held]]), ood[~held]
     present, compact = np.unique(labels[fold.fit], return_inverse=True)
-    scorers = Scorers.fit(vectors[fold.fit], compact, opened, seed)
+    scorers = Scorers.fit(vectors[fold.fit], compact, open_set, seed)
     scores, best = scorers.score(np.concatenate([vectors[known], strange]))
     right = present[best[: len(known)]] == labels[known]
     return _Scored(scores[: len(known)], scores[len(known) :], right)

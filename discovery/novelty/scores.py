@@ -19,7 +19,7 @@ from advin.discovery.novelty.known_space import train_known_space
 from advin.discovery.novelty.mahalanobis import ClassMoments, RelativeMahalanobis
 from advin.discovery.novelty.open_classifier import OpenClassifier
 
-SCORES = ("learned_neighbors", "learned_center", "neighbors", "ratio", "mahalanobis", "open")
+SCORES = ("learned_neighbors", "learned_center", "neighbors", "ratio", "mahalanobis", "open_set")
 
 _SHRINKAGE = 0.01
 # Neighbors that are averaged; fewer where intents have few utterances.
@@ -44,7 +44,7 @@ class Scorers:
         exemplar_classes: (m,) int64.
         centers: (k, d) float32 unit vectors in the learned space.
         neighbors: how many exemplars are averaged.
-        opened: the open classifier, or None without out-of-domain text.
+        open_set: the open classifier, or None without out-of-domain text.
     """
 
     mahalanobis: RelativeMahalanobis
@@ -54,7 +54,7 @@ class Scorers:
     exemplar_classes: np.ndarray
     centers: np.ndarray
     neighbors: int
-    opened: OpenClassifier | None
+    open_set: OpenClassifier | None
 
     @classmethod
     def fit(
@@ -75,7 +75,7 @@ class Scorers:
             exemplar_classes=labels[kept].astype(np.int64),
             centers=class_centroids(learned, labels, len(counts)),
             neighbors=int(np.clip(np.median(counts) // 4, 1, _NEIGHBORS)),
-            opened=None if ood is None else OpenClassifier.fit(vectors, labels, ood, seed),
+            open_set=None if ood is None else OpenClassifier.fit(vectors, labels, ood, seed),
         )
 
     def score(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,8 +91,8 @@ class Scorers:
         scores[:, 2] = 1 - raw[:, : self.neighbors].mean(axis=1)
         scores[:, 3] = _distance_ratio(1 - raw, self.exemplar_classes[raw_which])
         scores[:, 4] = self.mahalanobis.distances(vectors).min(axis=1)
-        if self.opened is not None:
-            scores[:, 5] = self.opened.log_odds(vectors)
+        if self.open_set is not None:
+            scores[:, 5] = self.open_set.log_odds(vectors)
         # The best class is nearest by its center and by its utterances together.
         rows = np.arange(len(vectors))
         for column in range(self.neighbors):
@@ -110,8 +110,8 @@ class Scorers:
         }
         arrays |= {f"mahalanobis.{k}": v for k, v in self.mahalanobis.to_arrays().items()}
         arrays |= {f"space.{k}": v for k, v in self.space.to_arrays().items()}
-        if self.opened is not None:
-            arrays |= {f"opened.{k}": v for k, v in self.opened.to_arrays().items()}
+        if self.open_set is not None:
+            arrays |= {f"open_set.{k}": v for k, v in self.open_set.to_arrays().items()}
         return arrays
 
     @classmethod
@@ -121,7 +121,7 @@ class Scorers:
         def below(prefix: str) -> dict[str, np.ndarray]:
             return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
-        opened = below("opened.")
+        open_set = below("open_set.")
         return cls(
             mahalanobis=RelativeMahalanobis.from_arrays(below("mahalanobis.")),
             space=MetricHead.from_arrays(below("space.")),
@@ -130,7 +130,7 @@ class Scorers:
             exemplar_classes=arrays["exemplar_classes"],
             centers=arrays["centers"],
             neighbors=int(arrays["neighbors"][0]),
-            opened=OpenClassifier.from_arrays(opened) if opened else None,
+            open_set=OpenClassifier.from_arrays(open_set) if open_set else None,
         )
 
 

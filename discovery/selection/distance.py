@@ -18,9 +18,8 @@ import numpy as np
 from advin.discovery.clustering.linkage import Linkage, average_linkage
 from advin.discovery.compute.classes import nearest_centroids, sample_evenly
 from advin.discovery.evaluation.agreement import plateau_center
+from advin.discovery.labels import SUSPECTED_NOVEL, UNLABELED
 from advin.discovery.metric.training import (
-    DOUBTED,
-    UNLABELED,
     MetricSettings,
     TrainingRows,
     default_neighbors,
@@ -93,7 +92,7 @@ class Fold:
     """Rows linked in the space of a head that has not seen the labels of some intents.
 
     Attributes:
-        labels: (n,) of the rows, those held out among them; DOUBTED where stage I, told of all
+        labels: (n,) of the rows, those held out among them; SUSPECTED_NOVEL where stage I, told of all
             labels, takes a row for none of theirs.
         held: (n,) whether a row's intent is held out.
         space: (n, d) the rows in the space of the head.
@@ -147,13 +146,13 @@ def held_out_folds(
     settings: MetricSettings,
     doubt: Callable[[TrainingRows], TrainingRows] | None = None,
 ) -> list[Callable[[], Fold]]:
-    """Return what there is to learn a distance from, to be run `at_once` with what else there is.
+    """Return what there is to learn a distance from, to be run `run_parallel` with what else there is.
 
     Args:
-        rows: what the metric head learns from, what looks like no known intent DOUBTED.
+        rows: what the metric head learns from, what looks like no known intent SUSPECTED_NOVEL.
         settings: of the head that the distance is for, its number of neighbors among them.
         doubt: given rows, the labels of some of which are hidden, it marks what looks like none of
-            those left as DOUBTED, as the rows of that head are marked.
+            those left as SUSPECTED_NOVEL, as the rows of that head are marked.
 
     Returns:
         none where `labels_suffice` says no.
@@ -223,7 +222,7 @@ def intent_f1(
 
     Args:
         clusters: (n,) of the rows.
-        labels: (n,) of the rows; those that are DOUBTED are of none of the held-out intents.
+        labels: (n,) of the rows; those that are SUSPECTED_NOVEL are of none of the held-out intents.
         held: (n,) bool, whether a row's intent is held out.
         shares: (n,) float64, what a row is of its intent.
     """
@@ -241,7 +240,7 @@ def _shares(labels: np.ndarray, held: np.ndarray) -> np.ndarray:
     _, intent, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     known, held_out = (len(np.unique(labels[rows])) for rows in (labels >= 0, held))
     new = np.count_nonzero(labels == UNLABELED) / known + np.count_nonzero(held) / held_out
-    return np.where(labels == DOUBTED, 1 / new, 1 / sizes[intent])
+    return np.where(labels == SUSPECTED_NOVEL, 1 / new, 1 / sizes[intent])
 
 
 def _sample(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 
 from advin.discovery.clustering.linkage import average_linkage
-from advin.discovery.compute.processors import at_once
+from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.evaluation.agreement import ari, contingency
 from advin.discovery.metric.training import MetricSettings, TrainingRows, train_metric_head
 from advin.discovery.selection.distance import DEFAULT_INTENT_DISTANCE
@@ -115,7 +115,7 @@ def _agreement(
         for number in numbers
         for head in range(_HEADS)
     ]
-    clusters = at_once([partial(_clusters, rows, head) for head in alike])
+    clusters = run_parallel([partial(_clusters, rows, head) for head in alike])
     return [_mean_ari(clusters[start : start + _HEADS]) for start in range(0, len(alike), _HEADS)]
 
 

@@ -15,7 +15,7 @@ import torch
 T = TypeVar("T")
 
 
-def at_once(pieces: Sequence[Callable[[], T]]) -> list[T]:
+def run_parallel(pieces: Sequence[Callable[[], T]]) -> list[T]:
     """Run the pieces beside each other, and return what they return, in their order.
 
     As many run as there are processors, each with one thread of torch; those that wait are begun in

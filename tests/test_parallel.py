@@ -7,15 +7,11 @@ import pytest
 import torch
 from drawn_intents import draw
 
+from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.compute.precision import BF16
-from advin.discovery.compute.processors import at_once
 from advin.discovery.intents.space import learn_intent_space
-from advin.discovery.metric.training import (
-    UNLABELED,
-    MetricSettings,
-    TrainingRows,
-    train_metric_head,
-)
+from advin.discovery.labels import UNLABELED
+from advin.discovery.metric.training import MetricSettings, TrainingRows, train_metric_head
 from advin.discovery.novelty.novelty import fit_novelty
 
 
@@ -23,7 +19,7 @@ from advin.discovery.novelty.novelty import fit_novelty
 def processors(monkeypatch):
     """Say how many processors there are."""
     return lambda count: monkeypatch.setattr(
-        "advin.discovery.compute.processors.processors", lambda: count
+        "advin.discovery.compute.parallel.processors", lambda: count
     )
 
 
@@ -36,8 +32,8 @@ def test_pieces_run_beside_each_other_and_come_back_in_order(processors):
         met.wait()
         return number
 
-    assert at_once([partial(piece, number) for number in range(3)]) == [0, 1, 2]
-    assert at_once([]) == []
+    assert run_parallel([partial(piece, number) for number in range(3)]) == [0, 1, 2]
+    assert run_parallel([]) == []
 
 
 def test_each_piece_has_one_thread_of_torch_and_the_rest_as_many_as_before(processors):
@@ -45,8 +41,11 @@ def test_each_piece_has_one_thread_of_torch_and_the_rest_as_many_as_before(proce
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        assert at_once([torch.get_num_threads] * 3) == [1, 1, 1]
-        assert at_once([lambda: at_once([torch.get_num_threads] * 2)] * 2) == [[1, 1], [1, 1]]
+        assert run_parallel([torch.get_num_threads] * 3) == [1, 1, 1]
+        assert run_parallel([lambda: run_parallel([torch.get_num_threads] * 2)] * 2) == [
+            [1, 1],
+            [1, 1],
+        ]
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -60,7 +59,7 @@ def test_an_error_in_a_piece_is_raised_and_what_waits_is_not_begun(processors):
         raise ValueError("no labels")
 
     with pytest.raises(ValueError, match="no labels"):
-        at_once([fail, partial(begun.append, 1), partial(begun.append, 2)])
+        run_parallel([fail, partial(begun.append, 1), partial(begun.append, 2)])
     assert len(begun) < 2
 
 
@@ -80,7 +79,7 @@ def test_who_interrupts_does_not_wait_for_what_has_begun(processors):
     sender.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            at_once([learn])
+            run_parallel([learn])
         assert not go_on.is_set()
     finally:
         go_on.set()
@@ -118,4 +117,4 @@ def test_heads_beside_each_other_in_bfloat16_are_the_same_as_alone(processors, m
 
     alone = head()
     processors(4)
-    assert at_once([head] * 8) == [alone] * 8
+    assert run_parallel([head] * 8) == [alone] * 8
