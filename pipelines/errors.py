@@ -10,12 +10,27 @@ _HUNG_UP = "client cancelled"
 _MAX_CHARACTERS = 300
 
 
-class SettingsError(ValueError):
-    """A setting or a file is wrong: one clear line for the user, exit code 2."""
+class Error(Exception):
+    """Base of the errors that users are meant to see."""
 
 
-class StageError(RuntimeError):
-    """A stage failed on its engine; the run can be started again. Exit code 1."""
+class SettingsError(Error, ValueError):
+    """A setting or a file is wrong. The message is one clear line; exit code 2."""
+
+
+class StageError(Error, RuntimeError):
+    """A stage failed on its engine. The same command resumes the run; exit code 1."""
+
+
+def one_line(message: object) -> str:
+    """Return a message as one printable line of at most 300 characters.
+
+    >>> one_line("a\\tb\\nc")
+    'a b c'
+    """
+    words = " ".join(str(message).split())
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 2] + " …"
 
 
 def cause(error: BaseException | str) -> str:

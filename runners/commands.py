@@ -1,32 +1,38 @@
-"""What each command does: settings from flags, an engine, a pipeline, and what is printed.
+"""What each command does: read the settings, start an engine, run a pipeline, print the result.
 
-The pipelines are imported when the engine is ready: they load torch, which takes seconds, and a
-wrong set-up should be told before.
+The pipelines are imported once the engine is ready: they load torch, which takes seconds, and a
+wrong setting should be reported before that.
 """
 
 import argparse
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from apache_beam.options import pipeline_options
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from advin.discovery.config import Config
 from advin.pipelines import storage
 from advin.pipelines.errors import SettingsError
 from advin.pipelines.inputs import Columns
 from advin.runners.dataflow import dataflow
 from advin.runners.direct import direct
+from advin.runners.flags import parse
 from advin.runners.flink import flink
 from advin.runners.job import Job
 from advin.runners.portable import portable
 from advin.runners.prism import prism
+from advin.runners.settings import SHORTHANDS, Override, configured, for_model, overrides
 
 if TYPE_CHECKING:
     from advin.pipelines.discover import Settings
 
+# The sample log, which travels with the package.
+SAMPLE = Path(__file__).parent.parent / "sample"
 _ENGINES = {
     "direct": direct,
     "portable": portable,
@@ -36,48 +42,47 @@ _ENGINES = {
 }
 
 
-# How a model is fitted: None, or what the learner takes where nothing is said.
-_FIT_CHOICES = ("loss", "clustering", "effort")
-
-
 def run_discover(flags: argparse.Namespace, beam_args: list[str]) -> None:
-    """advin discover."""
+    """Run `advin discover`."""
     output = storage.absolute(flags.output)
-    # With labels, a model is what comes out, too.
+    # With --labeled, the model is an output too.
     used = None if flags.labeled else flags.model
-    if used:
-        _refuse_fit_flags(flags)
+    given = overrides(flags)
+    configured(given)
+    if used and flags.ood:
+        raise SettingsError(
+            f"--ood {flags.ood} acts when a model is fitted, but --model {used} is used as it is: "
+            "leave out --ood, or give --labeled to fit a new model"
+        )
     with _engine(flags, beam_args, used, output) as options:
         from advin.pipelines.discover import discover, translate
         from advin.runners.printing import print_run
 
-        settings = _settings(flags, flags.model)
+        settings = _settings(flags, flags.model, _config(given, used))
         if flags.dry_run:
             stages = translate(settings, output, options)
-            print(f"Translated, not sent: {', '.join(stages)}.")
+            print(f"Translated, but not submitted: {', '.join(stages)}.")
             return
         manifest = discover(settings, output, options)
     print_run(flags.output, manifest)
 
 
 def run_fit(flags: argparse.Namespace, beam_args: list[str]) -> None:
-    """advin fit."""
-    # To a fit, the model is what comes out, not what is used.
+    """Run `advin fit`."""
     model = storage.absolute(flags.model)
+    config = configured(overrides(flags))
+    # In a fit, the model is an output and no input.
     with _engine(flags, beam_args, None, model) as options:
         from advin.pipelines.discover import fit
         from advin.runners.printing import print_model
 
-        fit(_settings(flags, None), model, options)
+        fit(_settings(flags, None, config), model, options)
     print_model(flags.model)
 
 
 def run_evaluate(flags: argparse.Namespace, beam_args: list[str]) -> None:
-    """advin evaluate."""
-    if beam_args:
-        raise SettingsError(
-            f"unknown flag {beam_args[0]}: `advin evaluate --help` lists those there are"
-        )
+    """Run `advin evaluate`."""
+    _refuse_beam_args("evaluate", beam_args)
     from advin.pipelines.evaluate import evaluate
     from advin.runners.printing import print_evaluation
 
@@ -87,7 +92,39 @@ def run_evaluate(flags: argparse.Namespace, beam_args: list[str]) -> None:
     print_evaluation(result)
 
 
-COMMANDS = {"discover": run_discover, "fit": run_fit, "evaluate": run_evaluate}
+def run_config(flags: argparse.Namespace, beam_args: list[str]) -> None:
+    """Run `advin config`."""
+    _refuse_beam_args("config", beam_args)
+    from advin.runners.listing import as_markdown, as_toml, print_tunables
+
+    config = configured(overrides(flags))
+    if flags.format == "table":
+        print_tunables(config)
+    else:
+        print({"markdown": as_markdown, "toml": as_toml}[flags.format](config), end="")
+
+
+def run_demo(flags: argparse.Namespace, beam_args: list[str]) -> None:
+    """Run `advin demo`: discover and evaluate on the packaged sample."""
+    _refuse_beam_args("demo", beam_args)
+    sample = {"input": "log.jsonl", "labeled": "known.csv", "ood": "ood.txt"}
+    arguments = ["discover", f"--output={flags.output}"]
+    arguments += [f"--{flag}={SAMPLE / name}" for flag, name in sample.items()]
+    discover, _ = parse(arguments)
+    for name in ("effort", "config", "set", *SHORTHANDS):
+        setattr(discover, name, getattr(flags, name))
+    run_discover(discover, [])
+    evaluate, _ = parse(["evaluate", f"--run={flags.output}", f"--truth={SAMPLE / 'truth.csv'}"])
+    run_evaluate(evaluate, [])
+
+
+COMMANDS = {
+    "demo": run_demo,
+    "discover": run_discover,
+    "fit": run_fit,
+    "evaluate": run_evaluate,
+    "config": run_config,
+}
 
 
 @contextlib.contextmanager
@@ -105,8 +142,16 @@ def _engine(
         yield options
 
 
-def _settings(flags: argparse.Namespace, model: str | None) -> "Settings":
-    from advin.pipelines.discover import FitSettings, Settings
+def _config(given: list[Override], used: str | None) -> Config:
+    """Return the configuration of a run, given the folder of the fitted model that it uses."""
+    if used is None:
+        return configured(given)
+    return for_model(given, used, Config())
+
+
+def _settings(flags: argparse.Namespace, model: str | None, config: Config) -> "Settings":
+    from advin.discovery.fit import FitSettings
+    from advin.pipelines.discover import Settings
 
     encoder = flags.encoder
     return Settings(
@@ -119,24 +164,15 @@ def _settings(flags: argparse.Namespace, model: str | None) -> "Settings":
         encoder=os.path.abspath(encoder) if encoder and os.path.isdir(encoder) else encoder,
         threads=flags.encoder_threads,
         precision=flags.encoder_precision,
-        choices=FitSettings(flags.seed, **_given(flags, _FIT_CHOICES)),
+        choices=FitSettings(
+            config.seed,
+            config.metric.loss,
+            config.intents.clustering,
+            "full" if config.views.count else "fast",
+        ),
         accelerator=flags.gpu,
-        max_linked=flags.max_linked,
+        max_linked=config.linkage.max_clusters,
     )
-
-
-def _given(flags: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
-    """Return those of the flags that have been given."""
-    return {name: getattr(flags, name) for name in names if getattr(flags, name) is not None}
-
-
-def _refuse_fit_flags(flags: argparse.Namespace) -> None:
-    """Refuse what says how a model is fitted where one is given: it would do nothing."""
-    for name, value in _given(flags, (*_FIT_CHOICES, "ood")).items():
-        raise SettingsError(
-            f"--{name} {value} is for fitting a model, but --model {flags.model} is used as it is: "
-            f"leave out --{name}, or give --labeled and the model is fitted anew"
-        )
 
 
 def _columns(flags: argparse.Namespace) -> Columns:
@@ -144,18 +180,26 @@ def _columns(flags: argparse.Namespace) -> Columns:
 
 
 def _check_beam_args(beam_args: list[str]) -> None:
-    """Refuse flags that neither we nor Beam know: Beam itself would pass over them in silence."""
+    """Refuse flags that neither advin nor Beam knows: Beam itself would ignore them silently."""
     parser = pipeline_options._BeamArgumentParser(add_help=False, allow_abbrev=False)
     for options in PipelineOptions.__subclasses__():
         if options.__module__ == pipeline_options.__name__:
             options._add_argparse_args(parser)
-    # A bare word that follows no flag is not a flag's value.
+    # Beam's parser exits on a flag without its value.
     try:
         _, unknown = parser.parse_known_args(beam_args)
     except SystemExit as error:
         raise SettingsError(f"Beam does not take {' '.join(beam_args)}") from error
     if unknown:
         raise SettingsError(
-            f"unknown flag {unknown[0]}: `advin discover --help` lists ours, and Beam has none of "
+            f"unknown flag {unknown[0]}: neither `advin discover --help` nor Beam has a flag of "
             "this name"
+        )
+
+
+def _refuse_beam_args(command: str, beam_args: list[str]) -> None:
+    """Refuse flags meant for Beam in a command that runs no pipeline of its own."""
+    if beam_args:
+        raise SettingsError(
+            f"unknown flag {beam_args[0]}: `advin {command} --help` lists the flags there are"
         )

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from advin.runners.cli import command_line, commands_of, parse
+from advin.runners.flags import command_line, commands_of, parse
 
 # Of other engines, and such that are the same for every launch.
-_LEFT_OUT = {"help", "runner", "dry_run"}
+_LEFT_OUT = {"help", "runner", "dry_run", "set"}
 _LEFT_OUT |= {"flink_master", "worker_pool", "flink_job_server", "parallelism"}
 # Given with each launch; the launcher hands them to the program itself.
 _OF_THE_LAUNCH = {"project", "region", "temp_location"}

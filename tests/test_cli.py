@@ -19,7 +19,8 @@ from advin.discovery.model import Model
 from advin.pipelines import report
 from advin.pipelines.link import MAX_CLUSTERED
 from advin.pipelines.models import load_model
-from advin.runners.cli import main, parse
+from advin.runners.cli import main
+from advin.runners.flags import command_line, parse
 
 ROOT = Path(__file__).parent.parent
 INTENTS = {
@@ -172,11 +173,6 @@ def test_more_utterances_than_hdbscan_takes(run, monkeypatch):
 def test_more_clusters_than_a_worker_holds(run):
     code, lines, _ = run("--max-linked", 200_000, log_rows=log())
     assert code == 2 and "200000" in lines[0] and "100000" in lines[0]
-
-
-def test_the_command_line_has_the_bound_that_the_pipeline_has():
-    flags, _ = parse(["discover", "--input", "log", "--output", "out"])
-    assert flags.max_linked == MAX_CLUSTERED
 
 
 def test_a_flag_without_its_value_is_argparse_business(capsys):
@@ -338,6 +334,6 @@ def test_ctrl_c_while_it_learns_ends_it_with_one_line(write_rows, tmp_path):
                 process.send_signal(signal.SIGINT)
                 break
         said = process.stderr.read().splitlines()
-    assert said == ["advin: stopped by SIGINT; the same command goes on at the unfinished stage"]
+    assert said == ["advin: stopped by SIGINT; the same command resumes at the unfinished stage"]
     assert process.returncode == 128 + signal.SIGINT
     assert not (tmp_path / "out" / "stages" / "fit" / "manifest.json").exists()

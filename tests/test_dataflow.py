@@ -13,8 +13,9 @@ import pytest
 from advin.pipelines.errors import SettingsError
 from advin.pipelines.report import read_run
 from advin.runners import template
-from advin.runners.cli import command_line, commands_of, main, parse
+from advin.runners.cli import main
 from advin.runners.dataflow import check_bucket
+from advin.runners.flags import command_line, commands_of, parse
 from advin.schemas.manifest import CLAIM
 
 ROOT = Path(__file__).parent.parent
@@ -132,7 +133,8 @@ def test_the_template_and_the_command_line_agree():
     assert names <= flags
     other_engines = {"flink_master", "worker_pool", "flink_job_server", "parallelism"}
     of_each_launch = {"project", "region", "temp_location"}
-    assert flags - names == {"help", "runner", "dry_run"} | other_engines | of_each_launch
+    # `--set` may be repeated, which a template's parameter cannot; `--config` takes a file.
+    assert flags - names == {"help", "runner", "dry_run", "set"} | other_engines | of_each_launch
 
 
 def test_a_template_passes_its_parameters_with_underscores():

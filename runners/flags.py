@@ -1,0 +1,267 @@
+"""The flags of the command line, all in one place. Loads neither Beam nor torch."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import NoReturn
+
+from advin import __version__
+from advin.pipelines.errors import one_line
+
+ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
+_OTHER_FLAGS = "Flags that are not listed here go to Apache Beam."
+_ORDER = "Later ones win: --effort, then --config, then --set, then the shorthands below."
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and exit with code 2."""
+        self.exit(2, f"advin: {one_line(f'{message}; see `{self.prog} --help`')}\n")
+
+
+def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return our flags and the flags that go to Beam.
+
+    Our flags may be spelled with underscores, as Beam's flags and a Flex Template's parameters are.
+    """
+    parser = command_line()
+    ours = {
+        flag for command in commands_of(parser).values() for flag in command._option_string_actions
+    }
+
+    def spelled(argument: str) -> str:
+        flag, equals, value = argument.partition("=")
+        dashed = flag.replace("_", "-")
+        return dashed + equals + value if dashed in ours else argument
+
+    return parser.parse_known_args([spelled(a) for a in arguments])
+
+
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of each command."""
+    (action,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(action.choices)
+
+
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = _Parser(
+        prog="advin",
+        description="Find novel intents and domains in utterance logs.",
+        epilog="`advin COMMAND --help` lists the flags of a command.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"advin {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_discover(commands)
+    _add_fit(commands)
+    _add_evaluate(commands)
+    _add_config(commands)
+    return parser
+
+
+def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="run `discover` and `evaluate` on the sample log that comes with advin",
+        description="Run `discover` and `evaluate` on the sample log that comes with advin.",
+        allow_abbrev=False,
+    )
+    demo.add_argument(
+        "--output", default="advin-demo", metavar="DIR", help="folder of the run (%(default)s)"
+    )
+    _add_config_flags(demo)
+
+
+def _add_discover(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    discover = commands.add_parser(
+        "discover",
+        help="find novel intents and domains in a log",
+        description="Find novel intents and domains in a log. With --labeled, or without --model, "
+        "a model is fitted first.",
+        epilog=_OTHER_FLAGS,
+        allow_abbrev=False,
+    )
+    _add_inputs(discover)
+    discover.add_argument("--output", required=True, metavar="DIR", help="folder of the run")
+    discover.add_argument(
+        "--model",
+        metavar="DIR",
+        help="folder of a fitted model to use; with --labeled, the folder to write the new model "
+        "to (default: model in the output folder)",
+    )
+    discover.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="with --runner dataflow: check and translate all stages, but submit nothing",
+    )
+    _add_config_flags(discover)
+    _add_engines(discover)
+
+
+def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    fit = commands.add_parser(
+        "fit",
+        help="fit a model to a log and labeled utterances",
+        description="Fit a model, which `advin discover --model DIR` applies to any number of "
+        "logs.",
+        epilog=_OTHER_FLAGS,
+        allow_abbrev=False,
+    )
+    _add_inputs(fit)
+    fit.set_defaults(dry_run=False)
+    fit.add_argument("--model", required=True, metavar="DIR", help="folder to write the model to")
+    _add_config_flags(fit)
+    _add_engines(fit)
+
+
+def _add_evaluate(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="compare a finished run with the true intents",
+        description="Compare a finished run with the true intents of its utterances.",
+        allow_abbrev=False,
+    )
+    evaluate.add_argument("--run", required=True, metavar="DIR", help="folder of a finished run")
+    evaluate.add_argument(
+        "--truth", required=True, metavar="FILES", help="texts with their true intent and domain"
+    )
+    evaluate.add_argument(
+        "--json", metavar="FILE", help="also write the metrics to this file, as flat JSON"
+    )
+    _add_columns(evaluate)
+
+
+def _add_config(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    config = commands.add_parser(
+        "config",
+        help="list every tunable with its value, default, unit, range and meaning",
+        description="List every tunable with its value, default, unit, range and meaning.",
+        allow_abbrev=False,
+    )
+    _add_config_flags(config)
+    config.add_argument(
+        "--format",
+        choices=("table", "markdown", "toml"),
+        default="table",
+        help="toml writes a file that --config reads (%(default)s)",
+    )
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    files = "a file, folder or glob of Parquet, JSONL, CSV, TSV or text"
+    parser.add_argument("--input", required=True, metavar="FILES", help=f"the log: {files}")
+    parser.add_argument("--labeled", metavar="FILES", help="labeled utterances of known intents")
+    parser.add_argument("--ood", metavar="FILES", help="out-of-domain texts: they have no intent")
+    _add_columns(parser)
+    parser.add_argument(
+        "--encoder",
+        metavar="NAME",
+        help="a SentenceTransformer: hub id or folder (all-MiniLM-L6-v2)",
+    )
+    parser.add_argument(
+        "--encoder-threads",
+        type=int,
+        default=2,
+        metavar="N",
+        help="processor threads of each worker's encoder; another number changes the last bits of "
+        "the vectors (%(default)s)",
+    )
+    parser.add_argument(
+        "--encoder-precision",
+        choices=("fp32", "bf16"),
+        help="number format of the encoder (default: that of the given model, else bf16 if this "
+        "processor supports it)",
+    )
+
+
+def _add_config_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "configuration", f"`advin config` lists every tunable. {_ORDER}"
+    )
+    group.add_argument(
+        "--effort",
+        choices=("full", "fast"),
+        help="preset: fast takes two thirds of the time of a fit, for a little quality (full)",
+    )
+    group.add_argument("--config", metavar="FILE", help="tunables to change, as TOML")
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change one tunable, such as metric.steps=200; may be repeated",
+    )
+    group.add_argument("--seed", metavar="N", help="seed of all random numbers (0)")
+    group.add_argument(
+        "--clustering",
+        metavar="METHOD",
+        help="intents.clustering: linkage, or density for HDBSCAN (linkage)",
+    )
+    group.add_argument(
+        "--loss",
+        metavar="LOSS",
+        help="metric.loss: contrastive, or margin for the loss of ADVIN (contrastive)",
+    )
+    group.add_argument(
+        "--max-linked",
+        metavar="N",
+        help="linkage.max_clusters: clusters linked on one worker; larger logs are pre-merged by "
+        "many (100000)",
+    )
+
+
+def _add_engines(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runner", choices=ENGINES, default="direct", help="the engine (%(default)s)"
+    )
+    flink = parser.add_argument_group("with --runner flink")
+    flink.add_argument(
+        "--flink-master",
+        default="[local]",
+        metavar="HOST:PORT",
+        help="REST endpoint of a cluster, or [local] for this machine (%(default)s)",
+    )
+    flink.add_argument(
+        "--worker-pool",
+        default="localhost:50000",
+        metavar="HOST:PORT",
+        help="address at which each TaskManager finds its pool of Beam workers (%(default)s)",
+    )
+    flink.add_argument(
+        "--flink-job-server",
+        default=os.environ.get("ADVIN_FLINK_JOB_SERVER"),
+        metavar="PATH",
+        help="Beam's job server: a jar or a folder of jars (ADVIN_FLINK_JOB_SERVER, or download)",
+    )
+    flink.add_argument(
+        "--parallelism",
+        type=int,
+        metavar="N",
+        help="parallel tasks (default: all slots of the cluster, or all processors of this "
+        "machine)",
+    )
+
+    dataflow = parser.add_argument_group("with --runner dataflow")
+    dataflow.add_argument("--project", metavar="ID", help="Google Cloud project")
+    dataflow.add_argument("--region", metavar="NAME", help="region of the workers")
+    dataflow.add_argument(
+        "--temp-location", metavar="gs://DIR", help="folder for staged and temporary files"
+    )
+    dataflow.add_argument("--image", metavar="IMAGE", help="container image of the workers")
+    dataflow.add_argument(
+        "--gpu", metavar="TYPE", help="accelerator of the workers that encode, such as nvidia-l4"
+    )
+
+
+def _add_columns(parser: argparse.ArgumentParser) -> None:
+    for column in ("text", "intent", "domain"):
+        parser.add_argument(
+            f"--{column}-column",
+            default=column,
+            metavar="NAME",
+            help=f"name of the {column} column (%(default)s)",
+        )

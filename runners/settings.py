@@ -1,0 +1,148 @@
+"""The configuration that a command's flags ask for: preset, file, single values, shorthands."""
+
+import argparse
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from advin.discovery.config import DISCOVER_SECTIONS, PRESETS, Config, ConfigError
+from advin.pipelines.errors import SettingsError
+
+SHORTHANDS = {
+    "seed": "seed",
+    "clustering": "intents.clustering",
+    "loss": "metric.loss",
+    "max_linked": "linkage.max_clusters",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One value that the user asked for.
+
+    Attributes:
+        name: dotted name of the tunable.
+        value: its value, possibly as text.
+        source: the flag, as the user may have written it.
+    """
+
+    name: str
+    value: Any
+    source: str
+
+
+def overrides(flags: argparse.Namespace) -> list[Override]:
+    """Return all values that the flags ask for; of two for one tunable, the later one counts.
+
+    Raises:
+        SettingsError: if a file cannot be read, or a value has no name.
+    """
+    return [
+        *_of_preset(flags.effort),
+        *_of_file(flags.config),
+        *(_of_text(text) for text in flags.set),
+        *_of_shorthands(flags),
+    ]
+
+
+def configured(given: list[Override], base: Config | None = None) -> Config:
+    """Return a configuration with some values replaced.
+
+    Args:
+        given: the replacements, in order.
+        base: the configuration to start from; None for the defaults.
+
+    Raises:
+        SettingsError: if there is no such tunable, or a value is wrong.
+    """
+    config = base or Config()
+    for override in given:
+        try:
+            config = config.with_values({override.name: override.value})
+        except ConfigError as error:
+            raise SettingsError(f"{override.source}: {error}") from error
+    return config
+
+
+def for_model(given: list[Override], folder: str, base: Config) -> Config:
+    """Return the configuration that a fitted model is applied with.
+
+    Args:
+        given: the replacements, in order.
+        folder: the model's folder, for messages.
+        base: the configuration that the model was fitted with.
+
+    Raises:
+        SettingsError: if a value is wrong, or would have to act in the fit of the model.
+    """
+    config = configured(given, base)
+    fitted = {tunable.name: tunable.value for tunable in base.tunables()}
+    now = {tunable.name: tunable.value for tunable in config.tunables()}
+    for override in reversed(given):
+        name = override.name
+        if now[name] != fitted[name] and name.partition(".")[0] not in DISCOVER_SECTIONS:
+            raise SettingsError(
+                f"{override.source}: {name} acts when a model is fitted, but --model {folder} is "
+                f"used as it is: leave out {override.source.partition(' ')[0]}, or give --labeled "
+                "to fit a new model"
+            )
+    return config
+
+
+def read_toml(path: str) -> dict[str, Any]:
+    """Read a TOML file on any file system.
+
+    Raises:
+        SettingsError: if there is no such file, or it does not parse.
+    """
+    try:
+        return tomllib.loads(_read(path))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SettingsError(f"--config: cannot read {path}: {reason}") from error
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"--config: {path} is not TOML: {error}") from error
+
+
+def _read(path: str) -> str:
+    if "://" not in path:
+        return Path(path).read_text(encoding="utf-8")
+    # Imports Beam, which takes a second.
+    from advin.pipelines import storage
+
+    return storage.read_text(path)
+
+
+def _of_preset(effort: str | None) -> Iterator[Override]:
+    for name, value in PRESETS[effort or "full"].items():
+        yield Override(name, value, f"--effort {effort}")
+
+
+def _of_file(path: str | None) -> Iterator[Override]:
+    if path is not None:
+        for name, value in _flat(read_toml(path)):
+            yield Override(name, value, f"--config {path}")
+
+
+def _of_text(text: str) -> Override:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError(f"--set {text}: give NAME=VALUE, such as metric.steps=200")
+    return Override(name.strip(), value.strip(), f"--set {text}")
+
+
+def _of_shorthands(flags: argparse.Namespace) -> Iterator[Override]:
+    for flag, name in SHORTHANDS.items():
+        value = getattr(flags, flag)
+        if value is not None:
+            yield Override(name, value, f"--{flag.replace('_', '-')} {value}")
+
+
+def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in mapping.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
