@@ -1,4 +1,6 @@
-"""A pool that starts Beam workers: `python -m advin.runners.pool --port 50000` beside each TaskManager.
+"""A pool that starts Beam workers: `python -m advin.runners.pool --port 50000`.
+
+On Flink, a pool runs beside each TaskManager.
 
 It differs from Beam's own worker pool where that one fails on a Flink cluster: workers run the
 Python of the pool and not whatever `python` is first on PATH; several TaskManagers can share it,

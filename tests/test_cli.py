@@ -17,10 +17,8 @@ from run_tables import read_tables
 from advin.discovery.clustering import density
 from advin.discovery.model import Model
 from advin.pipelines import report
-from advin.pipelines.link import MAX_CLUSTERED
 from advin.pipelines.models import load_model
 from advin.runners.cli import main
-from advin.runners.flags import command_line, parse
 
 ROOT = Path(__file__).parent.parent
 INTENTS = {

@@ -10,17 +10,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # What each room may import of the project, and of the libraries that tell rooms apart.
 ALLOWED = {
-<<<<<<< HEAD
     "schemas": {"schemas", "schemas.ids"},
     "discovery": {"discovery", "schemas.ids"},
     "pipelines": {"pipelines", "discovery", "schemas", "schemas.ids", "apache_beam"},
-    "runners": {"runners", "pipelines", "schemas", "schemas.ids", "apache_beam"},
-=======
-    "schemas": {"schemas"},
-    "discovery": {"discovery"},
-    "pipelines": {"pipelines", "discovery", "schemas", "apache_beam"},
-    "runners": {"runners", "pipelines", "discovery", "schemas", "apache_beam"},
->>>>>>> 91fd968 (Add the commands config and demo, and the flags --config, --set and --version)
+    "runners": {"runners", "pipelines", "discovery", "schemas", "schemas.ids", "apache_beam"},
 }
 WATCHED = {*ALLOWED, "schemas.ids", "apache_beam", "benchmarks", "tests"}
 
