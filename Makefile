@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # Whole files of tests, each on one of two processes.
 AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-fast test-engines test-faults lint clean
+.PHONY: demo test test-fast test-engines test-faults lint docs clean
 
 # The main job on the sample log: novel intents and domains, and how they compare with the truth.
 demo: $(READY)
@@ -38,6 +38,11 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy schemas discovery pipelines runners
+
+# The documentation site, in site/; a warning is an error.
+docs: $(READY)
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Anew whenever the dependencies change.
 $(READY): setup.py constraints.txt

@@ -42,6 +42,7 @@ setup(
             "pytest-xdist",
         ],
         "dev": ["mypy", "ruff"],
+        "docs": ["mkdocs-material", "mkdocstrings[python]"],
         # What the benchmarks compare with.
         "bench": ["bertopic>=0.17", "evoc>=0.3", "fast_hdbscan>=0.3", "umap-learn>=0.5"],
     },

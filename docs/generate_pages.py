@@ -1,0 +1,195 @@
+"""Write the generated pages of the site: a hook of MkDocs.
+
+The reference comes from the code, and the pages on benchmarks and on the project come from the
+Markdown files of the repository. They are made at each build, so they cannot be out of date.
+"""
+
+import argparse
+import importlib
+import pkgutil
+import posixpath
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).resolve().parent.parent
+# MkDocs loads this file by its path, from any folder.
+sys.path.insert(0, str(ROOT))
+
+from advin import discovery  # noqa: E402
+from advin.discovery.config import Config  # noqa: E402
+from advin.runners.cli import command_line, commands_of  # noqa: E402
+from advin.schemas.tables import TABLES  # noqa: E402
+
+# Files of the repository, and the page that each becomes.
+COPIED = {
+    "benchmarks/README.md": "benchmarks/index.md",
+    "benchmarks/history.md": "benchmarks/history.md",
+    "ARCHITECTURE.md": "project/architecture.md",
+    "CHANGELOG.md": "project/changelog.md",
+}
+PUBLIC_MODULES = ("advin",)
+LINK = re.compile(r"(!?\[[^]]*\])\(([^)\s]+)\)")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the generated pages to the files of the site."""
+    pages = {
+        "reference/tables.md": tables_page(),
+        "reference/configuration.md": configuration_page(),
+        "reference/cli.md": command_line_page(),
+        "reference/api.md": api_page("Python API", PUBLIC_MODULES),
+        "reference/discovery.md": api_page("Packages of the method", discovery_modules()),
+    }
+    for source, page in COPIED.items():
+        pages[page] = copied(source, page)
+    for path, text in pages.items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def tables_page() -> str:
+    """Return the page of the tables, from the metadata of their schemas."""
+    lines = [
+        "# Tables",
+        "",
+        "A run writes four tables as Parquet. Each description below is also in the files, as "
+        "metadata of the field.",
+    ]
+    for name, schema in TABLES.items():
+        lines += ["", f"## {name}", "", schema.metadata[b"description"].decode(), ""]
+        rows = [
+            (
+                f"`{field.name}`",
+                f"{field.type}".replace("element: ", ""),
+                "yes" if field.nullable else "no",
+                field.metadata[b"description"].decode(),
+            )
+            for field in schema
+        ]
+        lines += table(("column", "type", "may be null", "meaning"), rows)
+    return "\n".join(lines) + "\n"
+
+
+def configuration_page() -> str:
+    """Return the page of the configuration: one table for each section."""
+    lines = [
+        "# Configuration",
+        "",
+        "Every tunable of the method, from `discovery/config.py`. "
+        "[Tune the configuration](../howto/tuning.md) explains how to change one.",
+    ]
+    section = None
+    rows: list[tuple[str, ...]] = []
+    for tunable in Config().tunables():
+        prefix = tunable.name.rpartition(".")[0]
+        if prefix != section:
+            lines += _section(section, rows)
+            section, rows = prefix, []
+        default = str(tunable.default).strip("()").rstrip(",")
+        rows.append((f"`{tunable.name}`", default, tunable.unit, tunable.range, tunable.meaning))
+    return "\n".join([*lines, *_section(section, rows)]) + "\n"
+
+
+def _section(prefix: str | None, rows: Sequence[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return []
+    value = Config()
+    for part in prefix.split(".") if prefix else ():
+        value = getattr(value, part)
+    summary = (type(value).__doc__ or "").splitlines()[0]
+    header = ("name", "default", "unit", "range", "meaning")
+    title = prefix or "General"
+    return ["", f"## {title}", "", summary if prefix else "", "", *table(header, rows)]
+
+
+def command_line_page() -> str:
+    """Return the page of the command line, from its parser."""
+    parser = command_line()
+    lines = ["# Command line", "", f"{parser.description} {parser.epilog or ''}"]
+    for name, command in commands_of(parser).items():
+        usage = command.format_usage().removeprefix("usage: ").strip()
+        lines += ["", f"## advin {name}", "", *_summary(parser, name)]
+        lines += ["", "```text", usage, "```"]
+        for group in command._action_groups:
+            rows = [_flag(command, a) for a in group._group_actions if a.dest != "help"]
+            if rows:
+                lines += ["", f"**{group.title.capitalize()}**", ""]
+                lines += table(("flag", "meaning"), rows)
+    return "\n".join(lines) + "\n"
+
+
+def _summary(parser: argparse.ArgumentParser, name: str) -> list[str]:
+    (action,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    help_of = {choice.dest: choice.help or "" for choice in action._choices_actions}
+    return [help_of.get(name, "").capitalize() + "."]
+
+
+def _flag(command: argparse.ArgumentParser, action: argparse.Action) -> tuple[str, str]:
+    formatter = command._get_formatter()
+    names = ", ".join(action.option_strings) or action.dest
+    value = ""
+    if action.nargs != 0 and action.option_strings:
+        value = " " + formatter._format_args(
+            action, formatter._get_default_metavar_for_optional(action)
+        )
+    required = " (required)" if action.required and action.option_strings else ""
+    return f"`{names}{value}`".replace("|", "\\|"), formatter._expand_help(action) + required
+
+
+def api_page(title: str, modules: Sequence[str]) -> str:
+    """Return a page on which mkdocstrings shows the public names of modules."""
+    lines = [f"# {title}"]
+    for module in modules:
+        importlib.import_module(module)
+        lines += ["", f"::: {module}"]
+    return "\n".join(lines) + "\n"
+
+
+def discovery_modules() -> list[str]:
+    """Return the packages and modules of the method, the parents first."""
+    prefix = discovery.__name__ + "."
+    return [
+        discovery.__name__,
+        *(m.name for m in pkgutil.walk_packages(discovery.__path__, prefix)),
+    ]
+
+
+def copied(source: str, page: str) -> str:
+    """Return a Markdown file of the repository with its links turned into links of the site."""
+    folder = posixpath.dirname(source)
+
+    def replaced(match: re.Match[str]) -> str:
+        label, target = match.groups()
+        if "://" in target or target.startswith(("#", "mailto:")):
+            return match[0]
+        path, hash_mark, anchor = target.partition("#")
+        path = posixpath.normpath(posixpath.join(folder, path))
+        found = site_page(path)
+        if found is None:
+            return f"{label[1:-1]} (`{path}`)" if label[1:-1] != path else f"`{path}`"
+        link = posixpath.relpath(found, posixpath.dirname(page))
+        return f"{label}({link}{hash_mark}{anchor})"
+
+    return LINK.sub(replaced, (ROOT / source).read_text(encoding="utf-8"))
+
+
+def site_page(path: str) -> str | None:
+    """Return the page of the site for a file of the repository, or None if it has none."""
+    if path in COPIED:
+        return COPIED[path]
+    if path.startswith("docs/"):
+        return path.removeprefix("docs/")
+    return {"README.md": "index.md"}.get(path)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a Markdown table."""
+    yield "| " + " | ".join(header) + " |"
+    yield "|" + " --- |" * len(header)
+    for row in rows:
+        yield "| " + " | ".join(" ".join(cell.split()) for cell in row) + " |"
