@@ -22,7 +22,8 @@ sys.path.insert(0, str(ROOT))
 
 from advin import discovery  # noqa: E402
 from advin.discovery.config import Config  # noqa: E402
-from advin.runners.cli import command_line, commands_of  # noqa: E402
+from advin.runners.flags import command_line, commands_of  # noqa: E402
+from advin.runners.listing import as_markdown  # noqa: E402
 from advin.schemas.tables import TABLES  # noqa: E402
 
 # Files of the repository, and the page that each becomes.
@@ -76,44 +77,25 @@ def tables_page() -> str:
 
 
 def configuration_page() -> str:
-    """Return the page of the configuration: one table for each section."""
+    """Return the page of the configuration, as `advin config --format markdown` prints it."""
     lines = [
         "# Configuration",
         "",
         "Every tunable of the method, from `discovery/config.py`. "
         "[Tune the configuration](../howto/tuning.md) explains how to change one.",
+        "",
+        as_markdown(Config()),
     ]
-    section = None
-    rows: list[tuple[str, ...]] = []
-    for tunable in Config().tunables():
-        prefix = tunable.name.rpartition(".")[0]
-        if prefix != section:
-            lines += _section(section, rows)
-            section, rows = prefix, []
-        default = str(tunable.default).strip("()").rstrip(",")
-        rows.append((f"`{tunable.name}`", default, tunable.unit, tunable.range, tunable.meaning))
-    return "\n".join([*lines, *_section(section, rows)]) + "\n"
-
-
-def _section(prefix: str | None, rows: Sequence[tuple[str, ...]]) -> list[str]:
-    if not rows:
-        return []
-    value = Config()
-    for part in prefix.split(".") if prefix else ():
-        value = getattr(value, part)
-    summary = (type(value).__doc__ or "").splitlines()[0]
-    header = ("name", "default", "unit", "range", "meaning")
-    title = prefix or "General"
-    return ["", f"## {title}", "", summary if prefix else "", "", *table(header, rows)]
+    return "\n".join(lines)
 
 
 def command_line_page() -> str:
     """Return the page of the command line, from its parser."""
     parser = command_line()
-    lines = ["# Command line", "", f"{parser.description} {parser.epilog or ''}"]
+    lines = ["# Command line", "", f"{parser.description} {parser.epilog}"]
     for name, command in commands_of(parser).items():
         usage = command.format_usage().removeprefix("usage: ").strip()
-        lines += ["", f"## advin {name}", "", *_summary(parser, name)]
+        lines += ["", f"## advin {name}", "", command.description or ""]
         lines += ["", "```text", usage, "```"]
         for group in command._action_groups:
             rows = [_flag(command, a) for a in group._group_actions if a.dest != "help"]
@@ -121,12 +103,6 @@ def command_line_page() -> str:
                 lines += ["", f"**{group.title.capitalize()}**", ""]
                 lines += table(("flag", "meaning"), rows)
     return "\n".join(lines) + "\n"
-
-
-def _summary(parser: argparse.ArgumentParser, name: str) -> list[str]:
-    (action,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    help_of = {choice.dest: choice.help or "" for choice in action._choices_actions}
-    return [help_of.get(name, "").capitalize() + "."]
 
 
 def _flag(command: argparse.ArgumentParser, action: argparse.Action) -> tuple[str, str]:
