@@ -14,11 +14,8 @@ from bisect import bisect_left
 import numpy as np
 
 from advin.discovery.compute.classes import class_means
-from advin.discovery.domains.linking import (
-    DEFAULT_DOMAIN_DISTANCE,
-    learn_domain_distance,
-    link_domains,
-)
+from advin.discovery.config import DomainsConfig
+from advin.discovery.domains.linking import learn_domain_distance, link_domains
 from advin.discovery.evaluation.agreement import ari, contingency, nmi
 from benchmarks.common import (
     Results,
@@ -48,16 +45,18 @@ def measure(means: np.ndarray, domains: list[str], share: float, seed: int) -> d
     known = [d if d in drawn else None for d in domains]
     held = [i for i, d in enumerate(known) if d is None]
     is_known = [d is not None for d in known]
-    learned = learn_domain_distance(means[is_known], [d for d in known if d is not None], seed)
+    config = DomainsConfig()
+    given = [d for d in known if d is not None]
+    learned = learn_domain_distance(means[is_known], given, config, seed)
 
     def score(distance: float) -> dict[str, float]:
-        found = link_domains(means, known, distance)
+        found = link_domains(means, known, distance, config)
         pairs = contingency([domains[i] for i in held], [str(found[i]) for i in held])
         return {"distance": distance, "nmi": 100 * nmi(pairs), "ari": 100 * ari(pairs)}
 
     return {
         "learned": score(learned.value),
-        "default": score(DEFAULT_DOMAIN_DISTANCE),
+        "default": score(config.default),
         "best": max((score(float(d)) for d in _GRID), key=lambda s: s["ari"]),
     }
 

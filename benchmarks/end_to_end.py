@@ -26,7 +26,9 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from advin.discovery.clustering.linkage import average_linkage
+from advin.discovery.config import DomainsConfig
 from advin.discovery.domains.linking import link_domains
+from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.evaluation.measures import Found, Truth, evaluate_discovery, recovery
 from advin.discovery.fit import (
     MAX_LABELED,
@@ -48,7 +50,7 @@ from advin.discovery.intents.decision import (
     repetition_weights,
 )
 from advin.discovery.labels import UNLABELED
-from advin.discovery.model import EncoderIdentity, Model
+from advin.discovery.model import Model
 from advin.pipelines.describe import DOCUMENTS
 from benchmarks.common import (
     DATA,
@@ -289,7 +291,7 @@ def _domains(task: Task, model: Model, kinds: np.ndarray, assigned: np.ndarray) 
     held = np.unique(owner[owner >= 0])
     means = np.stack([vectors[owner == i].mean(axis=0) for i in held])
     known = [model.domains[kinds[i]] if kinds[i] >= 0 else None for i in held]
-    linked = link_domains(means, known, model.domain_distance)
+    linked = link_domains(means, known, model.domain_distance, DomainsConfig())
     domains: list[str | None] = [None] * len(kinds)
     for intent, domain in zip(held, linked, strict=True):
         domains[intent] = str(domain)

@@ -9,12 +9,11 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
-from advin.discovery.clustering import partition
+from advin.discovery.config import Config
 from advin.discovery.intents.decision import IntentRules
 from advin.discovery.labels import UNLABELED
 from advin.discovery.metric.training import FAST, TrainingRows, train_metric_head
@@ -45,10 +44,12 @@ def main() -> int:
                 write_log(folder, space, np.zeros(len(drawn), np.int64))
                 exact = link_all(source_of(folder, len(drawn)), 1 - distance)
                 for cell_rows in _CELL_ROWS:
-                    sizes = {"CELL_ROWS": cell_rows, "MAX_CELL_ROWS": 4 * cell_rows}
-                    with mock.patch.multiple(partition, **sizes):
-                        rules = IntentRules(distance, distance)
-                        found = linkage(folder, len(drawn), ONE_WORKER, rules)
+                    sizes = {
+                        "linkage.cell_rows": cell_rows,
+                        "linkage.max_cell_rows": 4 * cell_rows,
+                    }
+                    rules, config = IntentRules(distance, distance), Config().with_values(sizes)
+                    found = linkage(folder, len(drawn), ONE_WORKER, rules, config)
                     labels = np.load(folder / "labels.npy")
                     scores = {
                         "ARI with exact": 100 * adjusted_rand_score(exact, labels),

@@ -43,6 +43,8 @@ from sklearn.cluster import KMeans
 
 from advin.discovery.clustering.linkage import Linkage, average_linkage
 from advin.discovery.compute.classes import nearest_centroids
+from advin.discovery.config import Config
+from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.encoding.lexical import lexical_vectors
 from advin.discovery.encoding.views import embedded_views
 from advin.discovery.evaluation.measures import (
@@ -62,7 +64,6 @@ from advin.discovery.metric.training import (
     TrainingRows,
     train_metric_head,
 )
-from advin.discovery.model import EncoderIdentity
 from advin.discovery.novelty.novelty import fit_novelty
 from advin.discovery.selection.distance import IntentDistance
 from benchmarks.anchors import anchored, novel_clusters, seeded_k_means, tightness
@@ -100,6 +101,7 @@ _RESTARTS = 10
 # Of the learned distance: where k-means with K given takes its seeds from.
 _SEED_CUTS = (0.7, 0.8, 0.9, 1.0, 1.1)
 _NEIGHBORS = 10
+_DEFAULTS = Config()
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class Task:
         """Views of the train split, if `advin` would make them."""
         if not needs_views(self.labels, FitSettings()):
             return None
-        return embedded_views(self.texts, self.train, self.encode_views)
+        return embedded_views(self.texts, self.train, self.encode_views, _DEFAULTS.views)
 
     @cached_property
     def fast(self) -> "Space":
@@ -187,7 +189,7 @@ class Space:
     ) -> "Space":
         """Fit stage I, learn the space and the distance, and link up to it."""
         start = time.perf_counter()
-        lexical = lexical_vectors(task.texts) if by_words else None
+        lexical = lexical_vectors(task.texts, _DEFAULTS.lexical) if by_words else None
         rows = TrainingRows(task.train, task.labels, lexical, views)
         labeled = task.labels >= 0
         novelty, scores = None, np.ones(len(task.train), np.float32)
@@ -376,7 +378,9 @@ def _show_default_distance(embedded: Embedded) -> None:
     """Print the cut that is best on the true labels of the train split, for an unlabeled head."""
     task, name = _draw(embedded, 0.0, 0, MAX_DEFAULT_ROWS), embedded.utterances.name
     settings = MetricSettings()
-    rows = TrainingRows(task.train, task.labels, lexical_vectors(task.texts), task.views)
+    rows = TrainingRows(
+        task.train, task.labels, lexical_vectors(task.texts, _DEFAULTS.lexical), task.views
+    )
     head, distance = learn_intent_space(rows, settings, None)
     space = head.transform(task.train)
     tree = average_linkage(space, np.ones(len(space)), floor=0.05)

@@ -19,6 +19,7 @@ import numpy as np
 
 from advin.discovery.clustering.linkage import Linkage, average_linkage
 from advin.discovery.compute.classes import sample_evenly
+from advin.discovery.config import LexicalConfig, ViewsConfig
 from advin.discovery.encoding.lexical import lexical_vectors
 from advin.discovery.encoding.views import embedded_views
 from advin.discovery.evaluation.agreement import ari, contingency
@@ -104,8 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 rows = TrainingRows(
                     vectors=vectors[chosen],
                     labels=np.full(len(chosen), UNLABELED),
-                    lexical=lexical_vectors(utterances.texts[chosen]),
-                    views=embedded_views(utterances.texts[chosen], vectors[chosen], encode_views),
+                    lexical=lexical_vectors(utterances.texts[chosen], LexicalConfig()),
+                    views=embedded_views(
+                        utterances.texts[chosen], vectors[chosen], encode_views, ViewsConfig()
+                    ),
                 )
                 for method in options.asked(METHODS):
                     start = time.perf_counter()

@@ -22,9 +22,9 @@ import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions
 from sklearn.metrics import adjusted_rand_score
 
-from advin.discovery.clustering import partition
+from advin.discovery.clustering.clusters import Clusters
 from advin.discovery.clustering.linkage import average_linkage
-from advin.discovery.clustering.partition import Clusters
+from advin.discovery.config import Config
 from advin.discovery.intents.decision import IntentRules
 from advin.pipelines import storage
 from advin.pipelines.cluster_files import (
@@ -34,7 +34,7 @@ from advin.pipelines.cluster_files import (
     ids_from_arrow,
     read_largest,
 )
-from advin.pipelines.link import MAX_CLUSTERED, MERGED, condense, link_stages
+from advin.pipelines.link import MERGED, condense, link_stages
 from advin.pipelines.shards import SHARD_ROWS
 from advin.pipelines.stages import Workspace
 from benchmarks.common import Options, Results
@@ -45,6 +45,7 @@ from benchmarks.text_scale import measure_texts
 
 # Where the mixture's intents come apart best; a learned distance in the pipeline.
 RULES = IntentRules(distance=0.68, radius=0.68)
+_CONFIG = Config()
 _NEIGHBORS = 16
 _QUERIES = 100_000
 # What grows with the square, or takes hours, is run up to here.
@@ -75,13 +76,18 @@ def source_of(folder: Path, rows: int) -> CondensedClusters:
 
 
 def linkage(
-    folder: Path, rows: int, one_worker: int, rules: IntentRules = RULES
+    folder: Path,
+    rows: int,
+    one_worker: int,
+    rules: IntentRules = RULES,
+    config: Config | None = None,
 ) -> dict[str, float]:
     """Run rounds on the in-process engine, then link what is left on one worker."""
     run = tempfile.mkdtemp(dir=folder)
     workspace = Workspace.claim(run, {}, PipelineOptions(["--runner=FnApiRunner"]))
     log = source_of(folder, rows)
-    sources = condense(workspace, log, rows, rules, one_worker)
+    config = (config or _CONFIG).with_values({"linkage.max_clusters": one_worker})
+    sources = condense(workspace, log, rows, rules, config)
     none = log.read(log.names()[0]).take(np.arange(0))
     left, left_out = read_largest(sources, one_worker, none)
     found = link(left, 1 - rules.distance)
@@ -128,12 +134,12 @@ def faiss_cells(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
     Of a large log a part of the queries is timed, and the time told for all.
     """
     x = _vectors(folder, rows)
-    cells = max(1, rows // partition.CELL_ROWS)
+    cells = max(1, rows // _CONFIG.linkage.cell_rows)
     index = faiss.IndexIVFFlat(faiss.IndexFlatIP(DIMENSION), DIMENSION, cells)
     index.metric_type = faiss.METRIC_INNER_PRODUCT
     index.train(x[: 64 * max(cells, 64)])
     index.add(x)
-    index.nprobe = partition.VISITS
+    index.nprobe = _CONFIG.linkage.visits
     return _timed(lambda queries: index.search(queries, _NEIGHBORS), x)
 
 
@@ -215,11 +221,17 @@ def main() -> int:
     given = parser.parse_args()
     results = Results(Options(data=(), known=(), seeds=1, out=given.out))
     for rows in given.rows:
-        one_worker = given.one_worker or min(MAX_CLUSTERED, rows // _FIFTH)
+        one_worker = given.one_worker or min(_CONFIG.linkage.max_clusters, rows // _FIFTH)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             if given.text:
-                measure_texts(folder, given.text, rows, given.one_worker or MAX_CLUSTERED, results)
+                measure_texts(
+                    folder,
+                    given.text,
+                    rows,
+                    given.one_worker or _CONFIG.linkage.max_clusters,
+                    results,
+                )
                 continue
             measured(_drawn, folder, rows, given.seed)
             for method in given.methods:

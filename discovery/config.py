@@ -293,9 +293,7 @@ class CoherenceConfig(Section):
 class LinkageConfig(Section):
     """Rounds of linkage across workers, for logs that one worker cannot link."""
 
-    max_clusters: int = tunable(
-        100_000, "clusters linked on one worker; larger logs are pre-merged", "clusters", 1, 100_000
-    )
+    max_clusters: int = tunable(100_000, "clusters linked on one worker", "clusters", 1, 100_000)
     cell_rows: int = tunable(4_096, "clusters per cell", "clusters", 1)
     max_cell_rows: int = tunable(16_384, "clusters per cell in the last rounds", "clusters", 1)
     visits: int = tunable(4, "cells that a cluster is compared in, its own included", low=1)
@@ -305,9 +303,7 @@ class LinkageConfig(Section):
     crowded: float = tunable(4, "a cell this many times too full is split by id", low=1)
     slow: float = fraction(0.85, "a round that leaves more than this share enlarges the cells")
     max_rounds: int = tunable(20, "rounds at most", low=1, high=99)
-    wave_clusters: int = tunable(
-        250_000, "clusters per wave if shuffles stay in memory", "clusters", 1
-    )
+    wave_clusters: int = tunable(250_000, "clusters of a wave in memory", "clusters", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,9 +318,7 @@ class DomainsConfig(Section):
     grid: Grid = tunable((0.5, 1.6, 0.02), "distances tried: first, last, step", "1 - CSLS", 0)
     min_neighbors: int = tunable(3, "fewest intents of a neighborhood", "intents", 1)
     max_neighbors: int = tunable(10, "most intents of a neighborhood", "intents", 1)
-    neighbors_without_domains: int = tunable(
-        5, "intents of a neighborhood if no domain is known", "intents", 1
-    )
+    neighbors_without_domains: int = tunable(5, "neighborhood if no domain is known", "intents", 1)
     plateau: float = fraction(0.05, "distances whose F1 is this near the best are equal")
 
 
@@ -338,10 +332,15 @@ class NamingConfig(Section):
     max_words: int = tunable(5, "longest name", "words", 1)
     max_word_length: int = tunable(25, "longest word in a name", "characters", 1)
     max_evidence: int = tunable(40, "longest text that is a name as it stands", "characters", 2)
+    min_readable: int = tunable(3, "shortest text preferred as an exemplar", "words", 0)
+    max_readable: int = tunable(15, "longest text preferred as an exemplar", "words", 0)
+    min_stem: int = tunable(3, "shortest base form of a word", "characters", 1)
+    min_occurrences: int = tunable(2, "utterances that a phrase of a name occurs in", low=1)
     candidate_words: int = tunable(30, "most characteristic words that may form a name", low=1)
     max_skipped: int = tunable(2, "words with meaning that a pair may skip", "words", 0)
     compared: int = tunable(5, "candidates compared with the centroid", low=1)
     coverage_power: float = tunable(0.6, "exponent of a candidate's share of the intent", low=0)
+    centrality_power: float = tunable(2.0, "exponent of a candidate's centrality", low=0)
     rarity: float = tunable(0.1, "added to a term's frequency elsewhere", low=0)
     one_word_factor: float = tunable(0.18, "factor of one-word names", low=0)
     three_word_factor: float = tunable(1.8, "factor of three-word names", low=0)
@@ -349,7 +348,8 @@ class NamingConfig(Section):
     apart_factor: float = fraction(0.35, "factor of words that never stand together")
     domain_words: int = tunable(3, "words of a domain's name", "words", 1)
     full_coverage: float = tunable(0.25, "share at which a word covers an intent", low=1e-6, high=1)
-    min_domain_gain: float = fraction(0.3, "least gain of the third domain word")
+    min_domain_words: int = tunable(2, "words of a domain's name whatever they gain", "words", 1)
+    min_domain_gain: float = fraction(0.3, "gain of any further word as a share of the best gain")
     covered_discount: float = fraction(0.7, "how much a chosen word lowers the need for others")
 
 

@@ -12,7 +12,9 @@ from typing import Literal
 import numpy as np
 
 from advin.discovery.compute.classes import class_means
+from advin.discovery.config import Config
 from advin.discovery.domains.linking import learn_domain_distance
+from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.encoding.lexical import lexical_vectors
 from advin.discovery.encoding.views import embedded_views
 from advin.discovery.intents.decision import OUT_OF_DOMAIN, IntentRules
@@ -24,7 +26,7 @@ from advin.discovery.metric.training import (
     TrainingRows,
     labels_suffice,
 )
-from advin.discovery.model import EncoderIdentity, Model
+from advin.discovery.model import Model
 from advin.discovery.novelty.novelty import fit_novelty
 from advin.discovery.selection.distance import DEFAULT, LEARNED, SMALLEST_INTENT, IntentDistance
 
@@ -34,6 +36,7 @@ MAX_LABELED = 20_000
 MAX_OUT_OF_DOMAIN = 5_000
 
 Effort = Literal["full", "fast"]
+_DEFAULTS = Config()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,9 @@ class TrainingData:
     def with_views(self, encode: Callable[[list[str]], np.ndarray]) -> "TrainingData":
         """Return the same data with views, by the encoder of the vectors."""
         whole = self.whole()
-        return replace(self, views=embedded_views(whole.texts, whole.vectors, encode))
+        return replace(
+            self, views=embedded_views(whole.texts, whole.vectors, encode, _DEFAULTS.views)
+        )
 
     def rows(self) -> TrainingRows:
         """Return what stage II learns from: all texts, of which some are labeled."""
@@ -100,7 +105,7 @@ class TrainingData:
         return TrainingRows(
             vectors=whole.vectors,
             labels=np.concatenate([nothing, self.labels, outside]),
-            lexical=lexical_vectors(whole.texts),
+            lexical=lexical_vectors(whole.texts, _DEFAULTS.lexical),
             views=self.views,
         )
 
@@ -160,7 +165,7 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, choices: FitSettings
         novelty = fit_novelty(labeled, data.labels, known, ood_vectors=ood, seed=seed)
     head, distance = learn_intent_space(data.rows(), choices.metric, novelty, ood)
     means = encoder.sentence_part(class_means(labeled, data.labels, known))
-    domain_distance = learn_domain_distance(means, data.domains, seed)
+    domain_distance = learn_domain_distance(means, data.domains, _DEFAULTS.domains, seed)
     return Model(
         encoder=encoder,
         intents=data.intents,

@@ -8,7 +8,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors import numpy as tensors
 
-from advin.discovery.encoding.encoder import Encoder
+from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.intents.decision import IntentRules
 from advin.discovery.metric.training import MetricHead
 from advin.discovery.novelty.novelty import NoveltyModel
@@ -20,53 +20,6 @@ _VERSION = 5
 
 class ModelError(ValueError):
     """A model cannot be read, or does not belong to the vectors it is used on."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderIdentity:
-    """Which encoder made the vectors: vectors of two encoders must never meet.
-
-    Attributes:
-        name: a hub id or a folder.
-        digest: of what decides the vectors.
-        dimension: length of a vector.
-        sentence_dimension: how much of it is the sentence vector, with which it begins.
-        precision: that it calculates in.
-    """
-
-    name: str
-    digest: str
-    dimension: int
-    sentence_dimension: int
-    precision: str
-
-    @classmethod
-    def of(cls, encoder: Encoder) -> Self:
-        """Describe a loaded encoder."""
-        lengths = (encoder.dimension, encoder.sentence_dimension)
-        return cls(encoder.name, encoder.digest, *lengths, encoder.precision)
-
-    def sentence_part(self, vectors: np.ndarray) -> np.ndarray:
-        """Return the sentence vectors (n, s) of vectors (n, d), unit norm; or means of both.
-
-        They say what a text is about, and so tell domains apart better than the whole does, which
-        is better for intents (`benchmarks/history.md`).
-        """
-        # Both parts of a vector have the same norm, if there are two.
-        parts = 1 if self.sentence_dimension == self.dimension else 2
-        return vectors[:, : self.sentence_dimension] * np.float32(parts**0.5)
-
-    def check_same(self, now: "EncoderIdentity") -> None:
-        """Raise ModelError if vectors of the encoder now are not what a model was learned on."""
-        if now.digest != self.digest:
-            fitted, given = (
-                f"{e.name} ({e.digest[:12]}, {e.dimension} dimensions, {e.precision})"
-                for e in (self, now)
-            )
-            raise ModelError(
-                f"the model was fitted on encoder {fitted}, but the encoder now is {given}: "
-                "use the same one, or fit the model again"
-            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from advin.discovery.clustering.partition import Clusters
+from advin.discovery.clustering.clusters import Clusters
 from advin.discovery.intents.decision import repetition_weights
 from advin.discovery.model import Model
 from advin.pipelines import storage

@@ -9,12 +9,13 @@ import math
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from advin.discovery.clustering import density
 from advin.discovery.compute.precision import best_precision
+from advin.discovery.config import Config
 from advin.discovery.encoding.encoder import EncoderError, load_encoder
+from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.fit import FitSettings
 from advin.discovery.intents.decision import IntentRules
-from advin.discovery.model import EncoderIdentity, ModelError
+from advin.discovery.model import ModelError
 from advin.pipelines import storage
 from advin.pipelines.assemble import Assemble, AssembleSources
 from advin.pipelines.assign import Assign, AssignSources
@@ -26,7 +27,7 @@ from advin.pipelines.errors import SettingsError
 from advin.pipelines.fit import Embedded, Fit, FitInputs, check_labels
 from advin.pipelines.ingest import Ingest, WriteRejects, WriteUtterances
 from advin.pipelines.inputs import Columns, find_input, input_fingerprint
-from advin.pipelines.link import MAX_CLUSTERED, condense
+from advin.pipelines.link import condense
 from advin.pipelines.models import load_model, model_exists, model_fingerprint
 from advin.pipelines.plan import Plan
 from advin.pipelines.report import finish_run, read_run
@@ -36,6 +37,9 @@ from advin.pipelines.stages import Stage, Workspace
 from advin.pipelines.taxonomy import Described, Taxonomy
 from advin.schemas import tables
 from advin.schemas.manifest import RunManifest
+
+_DEFAULTS = Config()
+_MAX_DENSITY_POINTS = _DEFAULTS.intents.max_density_points
 
 _log = logging.getLogger("advin")
 
@@ -70,13 +74,14 @@ class Settings:
     precision: str | None = None
     choices: FitSettings = FitSettings()
     accelerator: str | None = None
-    max_linked: int = MAX_CLUSTERED
+    max_linked: int = _DEFAULTS.linkage.max_clusters
 
     def __post_init__(self) -> None:
         """Refuse what no worker can hold."""
-        if not 1 <= self.max_linked <= MAX_CLUSTERED:
+        if not 1 <= self.max_linked <= _DEFAULTS.linkage.max_clusters:
             raise SettingsError(
-                f"--max-linked is {self.max_linked}, but must be from 1 to {MAX_CLUSTERED}: "
+                f"--max-linked is {self.max_linked}, but must be from 1 to "
+                f"{_DEFAULTS.linkage.max_clusters}: "
                 "so many clusters are linked in 3 GB"
             )
 
@@ -213,7 +218,7 @@ def _encoder(settings: Settings) -> _LoadedEncoder:
 def _most_utterances(settings: Settings) -> float:
     """Return how many distinct utterances the chosen way to cluster can take."""
     choices = settings.choices if settings.fits else load_model(str(settings.model)).rules
-    return density.MAX_POINTS if choices.clustering == "density" else math.inf
+    return _MAX_DENSITY_POINTS if choices.clustering == "density" else math.inf
 
 
 def _ingest_and_embed(
@@ -333,7 +338,8 @@ def _run_discovery(workspace: Workspace, log: Embedded, model: str, max_linked: 
 
     workspace.run("score", score)
     shards = LogShards(log.utterances, log.vectors, novelty.path(), log.shards, model)
-    condensed = condense(workspace, shards, log.distinct, _rules(workspace, model), max_linked)
+    config = _DEFAULTS.with_values({"linkage.max_clusters": max_linked})
+    condensed = condense(workspace, shards, log.distinct, _rules(workspace, model), config)
     workspace.run("cluster", cluster)
     workspace.run("assign", assign)
     workspace.run("describe", summarize)

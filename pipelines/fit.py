@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
+from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.fit import (
     MAX_LABELED,
     MAX_LOG,
@@ -20,7 +21,6 @@ from advin.discovery.fit import (
     needs_views,
 )
 from advin.discovery.labels import LabelError, intent_domains, resolve_labels
-from advin.discovery.model import EncoderIdentity
 from advin.pipelines.embed import EncoderSettings
 from advin.pipelines.errors import SettingsError
 from advin.pipelines.models import save_model

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from apache_beam import pvalue
 from apache_beam.metrics import Metrics
 
+from advin.discovery.config import TextConfig
 from advin.discovery.encoding import text as texts
 from advin.pipelines.inputs import Columns, InputFile
 from advin.pipelines.readers import Piece, Row, read_piece, split_file
@@ -53,7 +54,7 @@ class _CheckRow(beam.DoFn):
         text = "" if row.problem else texts.clean(row.text or "")
         intent = texts.clean(row.intent or "") or None
         domain = texts.clean(row.domain or "") or None
-        reason = row.problem or texts.defect(text)
+        reason = row.problem or texts.defect(text, TextConfig())
         if reason is None and self._labeled and intent is None:
             reason = "no_intent"
         if reason is not None:

@@ -9,7 +9,6 @@ in waves.
 
 import dataclasses
 import functools
-import math
 from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
@@ -18,9 +17,8 @@ import pyarrow as pa
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import AsSingleton
 
-from advin.discovery.clustering import partition
+from advin.discovery.clustering.clusters import Clusters
 from advin.discovery.clustering.partition import (
-    Clusters,
     Coarse,
     Partition,
     best_outside,
@@ -28,7 +26,14 @@ from advin.discovery.clustering.partition import (
     merge_certain,
     rows_to_learn,
 )
-from advin.discovery.intents.decision import IntentRules, condensing_floors
+from advin.discovery.clustering.rounds import (
+    LinkageRound,
+    next_round,
+    premerge_floors,
+    split_finished,
+)
+from advin.discovery.config import Config, LinkageConfig
+from advin.discovery.intents.decision import IntentRules
 from advin.pipelines import (
     coders,  # noqa: F401, registers the coder of record batches
     storage,
@@ -44,69 +49,49 @@ from advin.pipelines.cluster_files import (
 from advin.pipelines.stages import Stage, Workspace
 from advin.schemas import tables
 
-# Clusters that one worker takes at most, to finish the linkage and to tell known, novel and junk
-# apart.
-MAX_CLUSTERED = 100_000
-# After a round at the lowest floor that leaves more than this share, cells are made larger, and
-# once they are, rounds end.
-_SLOW = 0.85
-_MAX_ROUNDS = 20
-# Clusters whose cells are sent to at once, where what is sent stays in memory.
-_WAVE_CLUSTERS = 250_000
-
 PARTITION = "cells.parquet"
 REMAINING, FINISHED, MERGED = "remaining", "finished", "merged"
 # Visitors that are held against the residents at once.
 _BLOCK_ROWS = 4_096
 
 
-def link_stages() -> list[str]:
+def link_stages(config: LinkageConfig | None = None) -> list[str]:
     """Return the names of all rounds there may be."""
-    return [f"link_{number:02d}" for number in range(1, _MAX_ROUNDS + 1)]
+    rounds = (config or LinkageConfig()).max_rounds
+    return [f"link_{number:02d}" for number in range(1, rounds + 1)]
 
 
 def condense(
-    workspace: Workspace,
-    log: ClusterSource,
-    clusters: int,
-    rules: IntentRules,
-    at_most: int,
+    workspace: Workspace, log: ClusterSource, clusters: int, rules: IntentRules, config: Config
 ) -> list[ClusterSource]:
-    """Run rounds of linkage until one worker can take what is left; none for a small log.
+    """Run rounds of linkage until one worker can link the rest; none for a small log.
 
-    Labeled utterances are not among them: beside so large a log they are few, and join at the end.
+    Labeled utterances take no part: they are few beside so large a log, and join at the end.
 
     Args:
         workspace: where each round is a stage.
-        log: its utterances.
-        clusters: how many these are.
-        rules: the learned distance, down to which is linked, and what is large enough.
-        at_most: how many one worker can take.
+        log: the utterances of the log.
+        clusters: number of utterances.
+        rules: the learned distance, and the size of the smallest novel intent.
+        config: sizes of rounds, cells and waves.
 
     Returns:
-        where the clusters are: those of the last round, and those that nothing is near to.
+        where the clusters are: those of the last round, and those that finished before.
     """
-    floors = condensing_floors(rules)
-    source, left, cell_rows = log, clusters, partition.CELL_ROWS
-    finished: list[ClusterSource] = []
-    for number, name in enumerate(link_stages(), start=1):
-        if left <= at_most:
-            break
+    floors = premerge_floors(rules.distance, config.intents.refinement_cuts)
+    names = link_stages(config.linkage)
+    source, finished = log, list[ClusterSource]()
+    this = next_round(None, clusters, floors, config.linkage, workspace.shuffles_in_memory)
+    while this is not None:
+        name = names[this.number - 1]
         stage, cells = workspace.stage(name), workspace.stage(f"{name}_cells").folder
-        floor = floors[min(number, len(floors)) - 1]
-        waves = math.ceil(left / _WAVE_CLUSTERS) if workspace.shuffles_in_memory else 1
-        lowest = floor == floors[-1]
-        this = Round(number, left, cell_rows, waves, floor, lowest, rules.min_size)
-        step = Link(source, this, cells, stage.folder)
+        step = Link(source, this, rules.min_size, config.linkage, cells, stage.folder)
         manifest = workspace.run(name, step.wire, scratch=cells)
-        before, left = left, manifest.counters.get("clusters_left", 0)
+        left = manifest.counters.get("clusters_left", 0)
         done = manifest.counters.get("clusters_finished", 0)
         source = CondensedClusters.of(stage, manifest, REMAINING, left)
         finished.append(CondensedClusters.of(stage, manifest, FINISHED, done))
-        if lowest and left > _SLOW * before:
-            if cell_rows == partition.MAX_CELL_ROWS:
-                break
-            cell_rows = partition.MAX_CELL_ROWS
+        this = next_round(this, left, floors, config.linkage, workspace.shuffles_in_memory)
     return [source, *finished]
 
 
@@ -127,42 +112,23 @@ def partition_to_arrow(cells: Partition) -> pa.Table:
     return pa.table([centroids, pa.array(cells.parts)], schema=schema)
 
 
-@dataclasses.dataclass(frozen=True)
-class Round:
-    """One round of linkage.
-
-    Attributes:
-        number: 1, 2, …: each has other cells.
-        clusters: how many there are.
-        cell_rows: how many a cell should hold.
-        waves: how many are made of it, each to other cells.
-        floor: the least similarity of a merge.
-        lowest: whether no lower floor follows: what nothing is as similar to stays what it is.
-        min_size: a smaller one that does is left out.
-    """
-
-    number: int
-    clusters: int
-    cell_rows: int
-    waves: int
-    floor: float
-    lowest: bool
-    min_size: int
-
-
 @dataclasses.dataclass
 class Link(beam.PTransform):
     """Files of clusters to files of fewer: their names.
 
     Attributes:
         source: the files.
-        round: which one.
+        round: the round.
+        min_size: distinct utterances of the smallest novel intent.
+        config: how cells are learned and visited.
         cells: folder for what is needed only meanwhile.
         target: folder of the stage.
     """
 
     source: ClusterSource
-    round: Round
+    round: LinkageRound
+    min_size: int
+    config: LinkageConfig
     cells: str
     target: str
 
@@ -177,7 +143,7 @@ class Link(beam.PTransform):
         learned = (
             pipeline
             | "Source" >> beam.Create([self.source], reshuffle=False)
-            | "Learn" >> beam.Map(_learn, self.round, path)
+            | "Learn" >> beam.Map(_learn, self.round, self.config, path)
         )
         names = (
             pipeline
@@ -188,7 +154,7 @@ class Link(beam.PTransform):
         for wave in range(self.round.waves):
             # What the wave before was sent need not be kept any more.
             turn = names | f"Wait {wave}" >> beam.WaitOn(told[-1]) if told else names
-            send = _Send(self.source, wave, self.round.waves)
+            send = _Send(self.source, wave, self.round.waves, self.config.visits)
             told.append(
                 turn
                 | f"Send {wave}" >> beam.ParDo(send, AsSingleton(learned))
@@ -199,13 +165,13 @@ class Link(beam.PTransform):
             told
             | "Told" >> beam.Flatten()
             | "Return" >> beam.GroupByKey()
-            | "Merge" >> beam.ParDo(_Merge(self.round, self.cells, self.target))
+            | "Merge" >> beam.ParDo(_Merge(self.round, self.min_size, self.cells, self.target))
         )
 
 
-def _learn(source: ClusterSource, this: Round, path: str) -> str:
-    sample = source.sample(rows_to_learn(this.clusters, this.cell_rows))
-    cells = learn_partition(sample, this.clusters, this.cell_rows, seed=this.number)
+def _learn(source: ClusterSource, this: LinkageRound, config: LinkageConfig, path: str) -> str:
+    sample = source.sample(rows_to_learn(this.clusters, this.cell_rows, config))
+    cells = learn_partition(sample, this.clusters, this.cell_rows, this.number, config)
     storage.write_parquet(path, partition_to_arrow(cells))
     Metrics.counter("link", "cells").inc(int(cells.parts.sum()))
     return path
@@ -217,13 +183,14 @@ class _Send(beam.DoFn):
     Each wave goes to one in so many parts.
     """
 
-    def __init__(self, source: ClusterSource, wave: int, waves: int):
+    def __init__(self, source: ClusterSource, wave: int, waves: int, visits: int):
         self._source, self._wave, self._waves = source, wave, waves
+        self._cells_visited = visits
         self._sent = Metrics.counter("link", "bytes_sent")
 
     def process(self, name: str, cells: str) -> Iterator[tuple[int, pa.RecordBatch]]:
         clusters = self._source.read(name)
-        home, visits = load_partition(cells).homes(clusters)
+        home, visits = load_partition(cells).homes(clusters, self._cells_visited)
         living = clusters_to_arrow(clusters)
         visiting = _visitors(clusters, home)
         for table, row, part in (
@@ -270,8 +237,8 @@ class _Search(beam.DoFn):
 class _Merge(beam.DoFn):
     """What the residents of a part were told to what they become."""
 
-    def __init__(self, this: Round, cells: str, target: str):
-        self._round, self._cells, self._target = this, cells, target
+    def __init__(self, this: LinkageRound, min_size: int, cells: str, target: str):
+        self._round, self._min_size, self._cells, self._target = this, min_size, cells, target
         self._left = Metrics.counter("link", "clusters_left")
         self._finished = Metrics.counter("link", "clusters_finished")
         self._out = Metrics.counter("link", "utterances_left_out")
@@ -283,13 +250,14 @@ class _Merge(beam.DoFn):
         for batch in told:
             row = np.searchsorted(residents.ids, ids_from_arrow(batch.column("id")))
             np.maximum.at(outside, row, batch.column("similarity").to_numpy())
-        merged, into, waits = merge_certain(residents, outside, self._round.floor)
-        waits |= not self._round.lowest
-        large = merged.sizes >= self._round.min_size
-        self._left.inc(int(np.count_nonzero(waits)))
-        self._finished.inc(int(np.count_nonzero(~waits & large)))
-        self._out.inc(int(merged.sizes[~waits & ~large].sum()))
-        for name, rows in ((REMAINING, waits), (FINISHED, ~waits & large)):
+        merged, into, has_partner = merge_certain(residents, outside, self._round.floor)
+        remaining, finished, dropped = split_finished(
+            merged, has_partner, self._round.is_final, self._min_size
+        )
+        self._left.inc(int(np.count_nonzero(remaining)))
+        self._finished.inc(int(np.count_nonzero(finished)))
+        self._out.inc(int(merged.sizes[dropped].sum()))
+        for name, rows in ((REMAINING, remaining), (FINISHED, finished)):
             if rows.any():
                 path = _cell(storage.join(self._target, name), part)
                 storage.write_parquet(path, clusters_to_arrow(merged.take(np.flatnonzero(rows))))

@@ -8,16 +8,13 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from advin.discovery.domains.linking import MAX_INTENTS, link_domains
+from advin.discovery.config import Config
+from advin.discovery.domains.linking import link_domains
 from advin.discovery.intents.coherence import incoherent, least_coherence
 from advin.discovery.model import Model
-from advin.discovery.naming.names import (
-    Documents,
-    IntentName,
-    exemplars,
-    name_domains,
-    name_intents,
-)
+from advin.discovery.naming.exemplars import exemplars
+from advin.discovery.naming.names import IntentName, name_domains, name_intents
+from advin.discovery.naming.terms import Documents
 from advin.pipelines import storage
 from advin.pipelines.cluster import CENTROIDS
 from advin.pipelines.describe import mean_distance
@@ -28,7 +25,7 @@ from advin.schemas import tables
 from advin.schemas.batches import vectors_from_arrow, vectors_to_arrow
 from advin.schemas.ids import known_id, novel_id
 
-EXEMPLARS = 5
+_CONFIG = Config()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,9 +138,10 @@ def read_found(described: Described, model: Model) -> Found:
         rows = [batch.column(c).to_numpy() for c in ("distinct_size", "size", "distance")]
         sizes[batch.column("intent").to_numpy()] = np.stack(rows, axis=1)
     keep = np.flatnonzero((kinds >= 0) | (sizes[:, 0] > 0))
-    if len(keep) > MAX_INTENTS:
+    if len(keep) > _CONFIG.domains.max_intents:
         raise ValueError(
-            f"{len(keep)} intents were found, but at most {MAX_INTENTS} can be linked and named: "
+            f"{len(keep)} intents were found, but at most {_CONFIG.domains.max_intents} can be "
+            "linked and named: "
             "the learned distance does not suit this log; give labeled intents with --labeled"
         )
     samples = _read_samples(described, model, kinds < 0)
@@ -209,7 +207,9 @@ def build_taxonomy(found: Found, model: Model) -> tuple[pa.RecordBatch, pa.Recor
     """Return the tables intents and domains, sorted by id."""
     domain_of_label = dict(zip(model.intents, model.domains, strict=True))
     known_domains = [domain_of_label.get(k) if k is not None else None for k in found.known]
-    linked = link_domains(_encoder_centroids(found, model), known_domains, model.domain_distance)
+    linked = link_domains(
+        _encoder_centroids(found, model), known_domains, model.domain_distance, _CONFIG.domains
+    )
     # An intent that is known, but labeled without a domain, is given none.
     no_domain = [
         k is not None and d is None for k, d in zip(found.known, known_domains, strict=True)
@@ -264,7 +264,7 @@ def _encoder_centroids(found: Found, model: Model) -> np.ndarray:
 def _intent_names(found: Found) -> list[IntentName]:
     """Return the names, keywords and evidence of all intents; known ones keep their labels."""
     taken = {k for k in found.known if k is not None}
-    names = name_intents(found.documents, taken)
+    names = name_intents(found.documents, _CONFIG.naming, taken)
     return [
         dataclasses.replace(name, name=label) if label is not None else name
         for name, label in zip(names, found.known, strict=True)
@@ -275,7 +275,9 @@ def _domains(
     found: Found, groups: dict[str | int, list[int]], taken: set[str]
 ) -> list[tuple[dict, list[int]]]:
     """Return the rows of the table domains, each with its intents."""
-    names = name_domains([[found.documents[i] for i in g] for g in groups.values()], taken)
+    names = name_domains(
+        [[found.documents[i] for i in g] for g in groups.values()], _CONFIG.naming, taken
+    )
     rows = []
     for (domain, group), name in zip(groups.items(), names, strict=True):
         largest_first = sorted(group, key=lambda i: (-found.sizes[i, 1], found.ids[i]))
@@ -298,7 +300,7 @@ def _domains(
 
 
 def _exemplars(documents: Documents) -> list[str]:
-    chosen = exemplars(documents.vectors, documents.texts, documents.weights, EXEMPLARS)
+    chosen = exemplars(documents.vectors, documents.texts, documents.weights, _CONFIG.naming)
     return [documents.texts[i] for i in chosen]
 
 

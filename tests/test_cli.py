@@ -14,9 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from run_tables import read_tables
 
-from advin.discovery.clustering import density
 from advin.discovery.model import Model
-from advin.pipelines import report
+from advin.pipelines import discover, report
 from advin.pipelines.models import load_model
 from advin.runners.cli import main
 
@@ -162,7 +161,7 @@ def test_an_output_folder_that_holds_something_else(run, tmp_path):
 
 
 def test_more_utterances_than_hdbscan_takes(run, monkeypatch):
-    monkeypatch.setattr(density, "MAX_POINTS", 10)
+    monkeypatch.setattr(discover, "_MAX_DENSITY_POINTS", 10)
     code, lines, _ = run("--clustering", "density", log_rows=log(), labeled=known())
     assert code == 2 and len(lines) == 1
     assert "48 distinct utterances" in lines[0] and "at most 10" in lines[0]

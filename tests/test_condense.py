@@ -1,4 +1,4 @@
-"""pipelines/link.py: rounds across workers against exact linkage, whatever the workers."""
+"""Tests of rounds of linkage across workers, against exact linkage."""
 
 import dataclasses
 import hashlib
@@ -10,15 +10,15 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from sklearn.metrics import adjusted_rand_score
 
-from advin.discovery.clustering import partition
+from advin.discovery.clustering.clusters import Clusters
 from advin.discovery.clustering.linkage import average_linkage
-from advin.discovery.clustering.partition import Clusters
 from advin.discovery.compute.precision import FP32
+from advin.discovery.config import Config
+from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.intents.decision import IntentRules
 from advin.discovery.labels import UNLABELED
 from advin.discovery.metric.training import TrainingRows, train_metric_head
-from advin.discovery.model import EncoderIdentity, Model
-from advin.pipelines import link as rounds_of
+from advin.discovery.model import Model
 from advin.pipelines import storage
 from advin.pipelines.cluster_files import (
     CondensedClusters,
@@ -35,6 +35,7 @@ from benchmarks.scale import follow, merges
 ROWS = 4000
 RULES = IntentRules(distance=0.68, radius=0.68)
 IN_PROCESS = ["--runner=FnApiRunner"]
+SMALL_CELLS = {"linkage.cell_rows": 500, "linkage.max_cell_rows": 2000}
 
 
 def workers(number: int, kind: str) -> list[str]:
@@ -60,13 +61,7 @@ def log() -> Clusters:
     )
 
 
-@pytest.fixture(autouse=True)
-def small_cells(monkeypatch):
-    monkeypatch.setattr(partition, "CELL_ROWS", 500)
-    monkeypatch.setattr(partition, "MAX_CELL_ROWS", 2000)
-
-
-def test_a_text_that_is_repeated_counts_for_more_but_not_for_all():
+def test_a_repeated_text_has_a_damped_weight():
     vectors = draw_mixture(5).vectors
     dimension = vectors.shape[1]
     model = Model(
@@ -103,11 +98,15 @@ def write(folder: Path, log: Clusters, files: int, order=None) -> CondensedClust
     return CondensedClusters(str(folder / "log"), tuple(names), len(log.ids))
 
 
-def run(folder: Path, log: Clusters, files=4, options=IN_PROCESS, at_most=1500, order=None):
+def run(
+    folder: Path, log: Clusters, files=4, options=IN_PROCESS, at_most=1500, order=None, values=None
+):
     """Run the rounds; return the clusters that are left, and the workspace."""
+    values = SMALL_CELLS | {"linkage.max_clusters": at_most} | (values or {})
+    config = Config().with_values(values)
     workspace = Workspace.claim(str(folder / "run"), {}, PipelineOptions(options))
     source = write(folder, log, files, order)
-    sources = condense(workspace, source, len(log.ids), RULES, at_most)
+    sources = condense(workspace, source, len(log.ids), RULES, config)
     return Clusters.joined([s.read(n) for s in sources for n in s.names()]), workspace
 
 
@@ -115,13 +114,13 @@ def rounds(workspace: Workspace) -> list:
     return [m for name in link_stages() if (m := workspace.stage(name).manifest())]
 
 
-def test_a_small_log_is_left_alone(log, tmp_path):
+def test_a_small_log_takes_no_rounds(log, tmp_path):
     left, workspace = run(tmp_path, log, at_most=ROWS)
     assert not rounds(workspace)
     np.testing.assert_array_equal(left.ids, log.ids)
 
 
-def test_it_is_exact_linkage_but_for_cells_that_were_not_visited(log, tmp_path):
+def test_rounds_nearly_equal_exact_linkage(log, tmp_path):
     left, workspace = run(tmp_path, log)
     assert len(rounds(workspace)) >= 2 and len(left.ids) <= 1500
     floor = 1 - RULES.distance
@@ -139,21 +138,21 @@ def test_it_is_exact_linkage_but_for_cells_that_were_not_visited(log, tmp_path):
     assert adjusted_rand_score(exact, found) >= 0.99
 
 
-def test_nothing_is_lost(log, tmp_path):
+def test_every_utterance_is_in_a_cluster_or_counted_as_left_out(log, tmp_path):
     left, workspace = run(tmp_path, log)
     counters = [m.counters for m in rounds(workspace)]
     out = sum(c["utterances_left_out"] for c in counters)
     assert left.sizes.sum() + out == ROWS
-    # Left out is only what is small and near to nothing.
+    # Only small clusters without a near neighbor are left out.
     assert out < 0.25 * ROWS
     assert left.weights.sum() <= log.weights.sum()
     assert (left.kept <= left.sizes).all()
-    # What was needed only meanwhile is gone.
+    # Temporary files are gone.
     assert not list(Path(workspace.folder).glob("stages/*_cells/*"))
 
 
 @pytest.mark.parametrize("files", [1, 5])
-def test_the_largest_are_kept_where_too_many_are_left(log, tmp_path, files):
+def test_the_largest_clusters_are_kept_if_too_many_are_left(log, tmp_path, files):
     rng = np.random.default_rng(2)
     sizes = rng.integers(1, 50, ROWS)
     source = write(tmp_path, dataclasses.replace(log, sizes=sizes), files)
@@ -164,7 +163,7 @@ def test_the_largest_are_kept_where_too_many_are_left(log, tmp_path, files):
 
 
 def tables(workspace: Workspace) -> dict[str, str]:
-    """Hashes of all that the rounds left."""
+    """Return hashes of all files of the rounds."""
     folder = Path(workspace.folder) / "stages"
     paths = sorted(folder.rglob("*.parquet"))
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
@@ -177,16 +176,15 @@ def test_same_bytes_for_any_file_split(log, tmp_path, files):
     assert tables(one) == tables(other) and tables(one)
 
 
-def test_same_bytes_whatever_is_in_which_file(log, tmp_path):
+def test_same_bytes_for_any_order_of_rows(log, tmp_path):
     _, one = run(tmp_path / "a", log)
     _, other = run(tmp_path / "b", log, order=np.random.default_rng(1).permutation(ROWS))
     assert tables(one) == tables(other)
 
 
-def test_same_bytes_for_any_number_of_waves(log, tmp_path, monkeypatch):
+def test_same_bytes_for_any_number_of_waves(log, tmp_path):
     _, one = run(tmp_path / "a", log)
-    monkeypatch.setattr(rounds_of, "_WAVE_CLUSTERS", 900)
-    _, other = run(tmp_path / "b", log)
+    _, other = run(tmp_path / "b", log, values={"linkage.wave_clusters": 900})
     assert tables(one) == tables(other)
 
 
@@ -194,16 +192,13 @@ def test_same_bytes_for_any_number_of_waves(log, tmp_path, monkeypatch):
     ("number", "kind"),
     [(2, "threading"), (8, "threading"), pytest.param(2, "processing", marks=pytest.mark.slow)],
 )
-def test_same_bytes_for_any_number_of_workers(log, tmp_path, number, kind, monkeypatch):
-    if kind == "processing":
-        # No patch reaches other processes: cells as they are.
-        monkeypatch.setattr(partition, "CELL_ROWS", 8192)
+def test_same_bytes_for_any_number_of_workers(log, tmp_path, number, kind):
     _, one = run(tmp_path / "a", log, at_most=3500)
     _, many = run(tmp_path / "b", log, options=workers(number, kind), at_most=3500)
     assert tables(one) == tables(many) and tables(one)
 
 
-def test_a_round_that_was_killed_is_run_again(log, tmp_path):
+def test_a_killed_round_runs_again(log, tmp_path):
     _, whole = run(tmp_path / "a", log)
     _, again = run(tmp_path / "b", log)
     stage = Path(again.stage("link_02").folder)

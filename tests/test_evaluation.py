@@ -384,11 +384,3 @@ def test_many_rows_and_intents_cost_what_their_distinct_pairs_cost():
     found = np.where(rng.random(200_000) < 0.2, rng.integers(0, 20_000, 200_000), truth)
     pairs = contingency(truth, found)
     assert 0.75 < ev.hungarian_accuracy(pairs) < 1 and 0.75 < ev.nmi(pairs) < 1
-
-
-def test_plateau_center_is_the_middle_of_the_hill_not_the_peak_beside_it():
-    grid = np.linspace(0, 1, 101)
-    hill = np.clip(1 - 4 * np.abs(grid - 0.4), 0, None).round(1)
-    assert agreement.plateau_center(grid, hill, 0.03) == pytest.approx(0.4, abs=0.02)
-    assert agreement.plateau_center(grid, np.ones(101), 0.03) == pytest.approx(0.5)
-    assert agreement.plateau_center(grid, np.zeros(101), 0.03) == pytest.approx(0.5)

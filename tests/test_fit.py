@@ -36,7 +36,7 @@ def test_the_rows_are_the_log_the_labeled_and_the_rest_each_with_its_views():
     assert (rows.vectors == vectors_of(texts)).all()
     assert rows.views is not None
     for number, views in enumerate(rows.views):
-        assert (views == vectors_of([partial_text(text, number) for text in texts])).all()
+        assert (views == vectors_of([partial_text(text, number, 0.1) for text in texts])).all()
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,10 @@ import resource, sys
 from pathlib import Path
 from benchmarks import scale
 from advin.discovery.clustering import partition
-from advin.pipelines import link
 
-partition.CELL_ROWS, partition.MAX_CELL_ROWS, partition._BLOCK = 1024, 2048, 1024
-link._WAVE_CLUSTERS = 15_000
+partition._BLOCK = 1024
+sizes = {"cell_rows": 1024, "max_cell_rows": 2048, "wave_clusters": 15_000}
+scale._CONFIG = scale._CONFIG.with_mapping({"linkage": sizes})
 small, folder, rows, method, megabytes = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
 for first in (scale.linkage, scale.exact):
     first(small, 5_000, 1_000)

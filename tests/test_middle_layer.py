@@ -9,7 +9,7 @@ from sentence_transformers.sentence_transformer.modules import StaticEmbedding, 
 from advin.discovery.compute.precision import FP32
 from advin.discovery.encoding import encoder as encoders
 from advin.discovery.encoding.encoder import EncoderError, load_encoder
-from advin.discovery.model import EncoderIdentity
+from advin.discovery.encoding.identity import EncoderIdentity
 
 TEXTS = ["my kitchen tap drips", "book a flight to oslo", "hi", "tap " * 90, ""]
 

@@ -1,9 +1,14 @@
-"""discovery/naming.py: names come from the utterances, are distinct, and do not depend on order."""
+"""Tests of names: they come from the utterances, are unique, and do not depend on order."""
 
 import numpy as np
 import pytest
 
-from advin.discovery.naming.names import Documents, exemplars, name_domains, name_intents
+from advin.discovery.config import NamingConfig
+from advin.discovery.naming.exemplars import exemplars
+from advin.discovery.naming.names import name_domains, name_intents
+from advin.discovery.naming.terms import Documents
+
+CONFIG = NamingConfig()
 
 PRESCRIPTION = """refill my prescription;need to refill a prescription;prescription refill please;
 can you refill my prescription for me;my prescription needs a refill;refill heart prescription"""
@@ -26,50 +31,52 @@ def three():
     return [documents(t, seed) for seed, t in enumerate((PRESCRIPTION, PARKING, BOILER))]
 
 
-def test_names_say_what_it_is_about(three):
-    prescription, parking, boiler = (n.name for n in name_intents(three))
+def test_names_contain_the_topic(three):
+    prescription, parking, boiler = (n.name for n in name_intents(three, CONFIG))
     assert {"prescription", "refill"} & set(prescription.split())
     assert "parking fine" in parking
     assert "boiler" in boiler
 
 
-def test_names_are_traced_to_an_utterance(three):
-    for name, intent in zip(name_intents(three), three, strict=True):
+def test_names_have_an_utterance_as_evidence(three):
+    for name, intent in zip(name_intents(three, CONFIG), three, strict=True):
         assert name.evidence_text in intent.texts
         assert set(name.name.split()) <= set(" ".join(intent.texts).split())
         assert name.keywords
 
 
-def test_names_are_unlike_each_other_and_those_taken(three):
-    names = name_intents([*three, *three], taken=["parking fine"])
+def test_names_are_unique_and_avoid_taken_names(three):
+    names = name_intents([*three, *three], CONFIG, taken=["parking fine"])
     assert len({n.name for n in names} | {"parking fine"}) == 7
 
 
-def test_the_order_of_utterances_does_not_matter(three):
+def test_the_order_of_utterances_has_no_effect(three):
     turned = [Documents(d.texts[::-1], d.weights[::-1], d.vectors[::-1]) for d in three]
-    assert [n.name for n in name_intents(three)] == [n.name for n in name_intents(turned)]
+    assert [n.name for n in name_intents(three, CONFIG)] == [
+        n.name for n in name_intents(turned, CONFIG)
+    ]
 
 
 @pytest.mark.parametrize("texts", ["???", "12345", "привет;как дела", "你好;早上好", "a;the;of"])
-def test_every_intent_gets_some_name(texts):
-    (name,) = name_intents([documents(texts)])
+def test_every_intent_with_utterances_has_a_name(texts):
+    (name,) = name_intents([documents(texts)], CONFIG)
     assert isinstance(name.name, str) and name.name
 
 
-def test_an_intent_without_utterances_has_no_name():
-    (name,) = name_intents([Documents([], np.zeros(0), np.zeros((0, 16)))])
+def test_an_intent_without_utterances_has_an_empty_name():
+    (name,) = name_intents([Documents([], np.zeros(0), np.zeros((0, 16)))], CONFIG)
     assert (name.name, name.keywords, name.evidence_text) == ("", (), "")
 
 
-def test_domains_are_named_by_words_of_their_intents(three):
-    health, other = name_domains([[three[0]], [three[1], three[2]]])
+def test_domain_names_consist_of_words_of_their_intents(three):
+    health, other = name_domains([[three[0]], [three[1], three[2]]], CONFIG)
     assert health.name != other.name
     assert {"prescription", "refill"} & set(health.name.replace("/", " ").split())
 
 
 def test_exemplars_begin_with_the_medoid_and_never_repeat_a_text():
     d = documents("pay the fine now;Pay the fine  now;where to pay;how to pay it;i want to pay")
-    chosen = exemplars(d.vectors, d.texts, d.weights, 4)
+    chosen = exemplars(d.vectors, d.texts, d.weights, NamingConfig(exemplars=4))
     assert len(chosen) == len(set(chosen)) == 4
     normalized = {" ".join(d.texts[i].casefold().split()) for i in chosen}
     assert len(normalized) == 4
@@ -78,7 +85,7 @@ def test_exemplars_begin_with_the_medoid_and_never_repeat_a_text():
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
-def test_fewer_utterances_than_exemplars(n):
+def test_all_utterances_are_exemplars_if_there_are_few(n):
     d = documents(";".join(f"text number {w}" for w in ("one", "two", "three")[:n]))
     texts = d.texts[:n]
-    assert sorted(exemplars(d.vectors[:n], texts, d.weights[:n], 5)) == list(range(n))
+    assert sorted(exemplars(d.vectors[:n], texts, d.weights[:n], CONFIG)) == list(range(n))

@@ -1,15 +1,15 @@
-"""discovery/partition.py against brute force and against exact linkage of everything."""
+"""Tests of cells and certain merges, against brute force and exact linkage of all clusters."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advin.discovery.clustering import linkage
+from advin.discovery.clustering import forest
 from advin.discovery.clustering import partition as module
+from advin.discovery.clustering.clusters import Clusters
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.clustering.partition import (
-    Clusters,
     Coarse,
     Partition,
     best_outside,
@@ -17,10 +17,13 @@ from advin.discovery.clustering.partition import (
     merge_certain,
     rows_to_learn,
 )
+from advin.discovery.config import LinkageConfig
+
+CONFIG = LinkageConfig()
 
 
 def drawn(n: int, dimension: int = 8, groups: int = 6, seed: int = 0) -> Clusters:
-    """Utterances around some directions, with ids in a random order."""
+    """Return utterances around some directions, with random ids."""
     rng = np.random.default_rng(seed)
     centers = rng.normal(size=(groups, dimension)) * 1.5
     x = rng.normal(size=(n, dimension)) + centers[rng.integers(0, groups, n)]
@@ -36,7 +39,7 @@ def drawn(n: int, dimension: int = 8, groups: int = 6, seed: int = 0) -> Cluster
 
 
 def whole_tree(clusters: Clusters) -> set[frozenset[int]]:
-    """All clusters that exact average linkage ever makes, as sets of rows."""
+    """Return all clusters of the exact average-linkage tree, as sets of rows."""
     weights = clusters.weights.astype(float)
     tree = average_linkage(clusters.means.astype(float) * weights[:, None], weights, floor=-2)
     nodes = [frozenset([row]) for row in range(tree.n_leaves)]
@@ -47,7 +50,7 @@ def whole_tree(clusters: Clusters) -> set[frozenset[int]]:
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(4, 70), st.integers(6, 12), st.integers(2, 4), st.integers(0, 10_000))
-def test_what_is_merged_in_a_part_is_merged_in_the_whole(n, dimension, parts, seed):
+def test_merges_inside_a_part_are_merges_of_the_whole_tree(n, dimension, parts, seed):
     clusters = drawn(n, dimension, seed=seed)
     nodes = whole_tree(clusters)
     part = np.random.default_rng(seed).integers(0, parts, n)
@@ -59,13 +62,13 @@ def test_what_is_merged_in_a_part_is_merged_in_the_whole(n, dimension, parts, se
             continue
         outside = (x[here] @ x[there].T).max(axis=1, initial=-np.inf)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(linkage, "_TIED", 0)
+            patch.setattr(forest, "_TIE_TOLERANCE", 0)
             _, into, _ = merge_certain(clusters.take(here), outside, floor=-2)
         for row in range(into.max() + 1):
             assert frozenset(here[into == row].tolist()) in nodes
 
 
-def test_a_part_that_is_all_there_is_gives_the_exact_answer():
+def test_a_single_part_gives_exact_linkage():
     clusters = Clusters.joined([drawn(300, 16)])
     merged, into, waits = merge_certain(clusters, np.full(300, -np.inf), floor=0.5)
     weights = clusters.weights.astype(float)
@@ -82,7 +85,7 @@ def test_a_part_that_is_all_there_is_gives_the_exact_answer():
     assert not waits.any()
 
 
-def test_one_with_a_nearer_one_elsewhere_waits():
+def test_a_cluster_waits_if_a_nearer_one_is_elsewhere():
     means = np.array([[1, 0], [0.8, 0.6]], np.float16)
     ones = np.ones(2, np.int64)
     two = Clusters(np.array(["0" * 32, "1" * 32], "S32"), means, ones, ones, ones * 0.0, ones)
@@ -92,7 +95,7 @@ def test_one_with_a_nearer_one_elsewhere_waits():
     assert len(both.ids) == 2 and into.tolist() == [0, 1] and waits.all()
 
 
-def test_one_waits_while_another_is_as_near_as_the_floor():
+def test_a_cluster_waits_while_a_partner_elsewhere_is_above_the_floor():
     means = np.eye(3, dtype=np.float16)
     ones = np.ones(3, np.int64)
     ids = np.array([f"{i:032x}" for i in range(3)], "S32")
@@ -101,14 +104,14 @@ def test_one_waits_while_another_is_as_near_as_the_floor():
     assert into.tolist() == [0, 1, 2] and waits.tolist() == [False, True, False]
 
 
-def test_equal_vectors_on_two_workers_do_not_wait_for_each_other():
+def test_equal_vectors_on_two_workers_do_not_wait():
     same = drawn(40, 8, seed=1)
     same = Clusters.joined([Clusters(same.ids, same.means[[0] * 40], *same.columns()[2:])])
     merged, _, _ = merge_certain(same, np.full(40, 1 + 1e-6), floor=0.5)
     assert len(merged.ids) == 1
 
 
-def test_nearest_of_residents_and_visitors(monkeypatch):
+def test_best_outside_equals_brute_force(monkeypatch):
     monkeypatch.setattr(module, "_BLOCK", 7)
     residents, visitors = (drawn(n, seed=n).means.astype(np.float32) for n in (40, 23))
     similarity = residents @ visitors.T
@@ -120,7 +123,7 @@ def test_nearest_of_residents_and_visitors(monkeypatch):
 
 
 @given(st.integers(1, 400), st.integers(0, 1000))
-def test_coarse_vectors_are_good_enough(dimension, seed):
+def test_coarse_vectors_have_a_small_error(dimension, seed):
     x = np.random.default_rng(seed).normal(size=(6, dimension))
     x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float16)
     rounded = Coarse.of(x)
@@ -131,21 +134,21 @@ def test_coarse_vectors_are_good_enough(dimension, seed):
     np.testing.assert_array_equal(Coarse.of(np.zeros((2, dimension))).vectors(), 0)
 
 
-def test_homes_are_the_nearest_cell_and_visits_the_next():
+def test_a_cluster_lives_in_the_nearest_cell_and_visits_the_next_ones():
     clusters = drawn(200, 8)
     cells = Partition(np.eye(8, dtype=np.float32)[:6], np.ones(6, np.int64))
-    home, visits = cells.homes(clusters)
+    home, visits = cells.homes(clusters, CONFIG.visits)
     order = np.argsort(-clusters.means[:, :6].astype(float), axis=1, kind="stable")
     np.testing.assert_array_equal(home, order[:, 0])
     for row in range(200):
         there = visits[visits[:, 0] == row, 1]
-        assert sorted(there) == sorted(order[row, 1 : module.VISITS])
+        assert sorted(there) == sorted(order[row, 1 : CONFIG.visits])
 
 
-def test_a_full_cell_is_dealt_out_and_its_parts_visit_each_other():
+def test_clusters_of_a_crowded_cell_visit_its_other_parts():
     clusters = drawn(3000, 8, groups=1)
     cells = Partition(np.eye(8, dtype=np.float32)[:2], np.array([3, 1]))
-    home, visits = cells.homes(clusters)
+    home, visits = cells.homes(clusters, CONFIG.visits)
     in_first = home < 3
     assert set(home[in_first]) == {0, 1, 2}
     assert np.bincount(home[in_first]).max() < 0.4 * in_first.sum()
@@ -153,14 +156,16 @@ def test_a_full_cell_is_dealt_out_and_its_parts_visit_each_other():
         assert set(visits[visits[:, 0] == row, 1]) == {0, 1, 2, 3} - {home[row]}
 
 
-def test_cells_hold_what_they_should():
+def test_cells_do_not_exceed_their_size():
     clusters = drawn(4000, 8, groups=30)
-    learned = learn_partition(clusters.means[: rows_to_learn(4000, 100)], 4000, 100, seed=1)
-    home, _ = learned.homes(clusters)
+    learned = learn_partition(
+        clusters.means[: rows_to_learn(4000, 100, CONFIG)], 4000, 100, 1, CONFIG
+    )
+    home, _ = learned.homes(clusters, CONFIG.visits)
     assert learned.centroids.shape == (40, 8)
-    assert np.bincount(home).max() <= 2 * module._FULL * 100
-    # Near duplicates cannot be told apart by where they are: they are dealt out.
+    assert np.bincount(home).max() <= 2 * CONFIG.crowded * 100
+    # Near duplicates share one cell, which is split into parts.
     same = Clusters(clusters.ids, clusters.means[[0] * 4000], *clusters.columns()[2:])
-    learned = learn_partition(same.means[: rows_to_learn(4000, 100)], 4000, 100, seed=1)
-    home, _ = learned.homes(same)
-    assert np.bincount(home).max() <= 2 * module._FULL * 100
+    learned = learn_partition(same.means[: rows_to_learn(4000, 100, CONFIG)], 4000, 100, 1, CONFIG)
+    home, _ = learned.homes(same, CONFIG.visits)
+    assert np.bincount(home).max() <= 2 * CONFIG.crowded * 100

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from advin.discovery.compute.precision import BF16, FP32, best_precision
-from advin.discovery.encoding.encoder import load_encoder
-from advin.discovery.model import EncoderIdentity, ModelError
+from advin.discovery.encoding.encoder import EncoderError, load_encoder
+from advin.discovery.encoding.identity import EncoderIdentity
 
 TEXTS = ["my kitchen tap drips", "book a flight to oslo", "what is the weather", "hi", "tap " * 90]
 
@@ -27,5 +27,7 @@ def test_vectors_of_two_precisions_never_meet():
         EncoderIdentity.of(encoder)
         for encoder in (load_encoder(None, 2, FP32), load_encoder(None, 2, BF16))
     )
-    with pytest.raises(ModelError, match="dimensions, fp32.* dimensions, bf16.*use the same one"):
+    with pytest.raises(
+        EncoderError, match="dimensions, fp32.* dimensions, bf16.*use the same encoder"
+    ):
         fitted.check_same(now)

@@ -1,10 +1,13 @@
-"""discovery/text.py."""
+"""Tests of cleaning and comparing texts."""
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from advin.discovery.encoding.text import MAX_CHARACTERS, clean, defect, normalize
+from advin.discovery.config import TextConfig
+from advin.discovery.encoding.text import clean, defect, normalize
+
+CONFIG = TextConfig(max_characters=20)
 
 
 @pytest.mark.parametrize(
@@ -19,11 +22,11 @@ from advin.discovery.encoding.text import MAX_CHARACTERS, clean, defect, normali
         ("\ufeff\u200b", ""),
     ],
 )
-def test_cleaning(text, cleaned):
+def test_cleaning_folds_spaces_and_removes_invisible_characters(text, cleaned):
     assert clean(text) == cleaned
 
 
-def test_spellings_share_what_is_normalized():
+def test_spellings_of_one_text_have_one_normal_form():
     assert normalize("Lost  my CARD") == normalize("lost my card ") == "lost my card"
     assert normalize("STRASSE") == normalize("straße")
 
@@ -39,7 +42,7 @@ def test_cleaning_twice_changes_nothing(text):
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("", "empty"), ("x" * MAX_CHARACTERS, None), ("x" * (MAX_CHARACTERS + 1), "oversized")],
+    [("", "empty"), ("x" * 20, None), ("x" * 21, "oversized")],
 )
-def test_defects(text, reason):
-    assert defect(text) == reason
+def test_empty_and_oversized_texts_have_a_defect(text, reason):
+    assert defect(text, CONFIG) == reason

@@ -1,11 +1,9 @@
-"""Stage III: intents into domains.
+"""Stage III: link intents into domains.
 
-Known domains keep their names: their intents are merged beforehand, and two known domains are never
-merged. Novel intents join a known domain or form a novel one, by average linkage of their centered
-centroids down to a second learned distance. Domains differ in density: the intents of one lie close
-together, those of another far apart, and no single cosine separates both. So a similarity is taken
-relative to the neighborhoods of the two intents (cross-domain similarity local scaling, CSLS,
-Conneau et al., arXiv 1710.04087, there against hubs in bilingual dictionaries).
+Novel intents join a known domain or form a novel one, by average linkage of their centroids down
+to a second learned distance. Intents of a known domain are merged first, and two known domains are
+never merged. Domains differ in density, so no single cosine separates all of them: a similarity is
+taken relative to the neighborhoods of both intents (CSLS, Conneau et al., arXiv 1710.04087).
 """
 
 from collections.abc import Sequence
@@ -13,38 +11,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advin.discovery.evaluation.agreement import plateau_center
+from advin.discovery.config import DomainsConfig, grid
+from advin.discovery.selection.plateau import plateau_center
 
-# Similarities of all pairs of intents are held at once.
-MAX_INTENTS = 10_000
-
-# Used when there are too few domains. `python -m benchmarks.domains` has 1.2 as the best one where
-# domains are whole; this is a cautious one: two parts of a domain are merged at a glance, a mixed
-# domain is not.
-DEFAULT_DOMAIN_DISTANCE = 1.0
-
-# With fewer known domains of two intents, holding half of them out tells too little.
-MIN_DOMAINS = 5
-_DRAWS = 20
-_GRID = np.round(np.arange(0.5, 1.61, 0.02), 2)
-# Nearest intents that make a neighborhood: as many as a known domain has intents, within bounds.
-_NEIGHBORS = (3, 10)
-_NEIGHBORS_WITHOUT_DOMAINS = 5
-# Cuts whose agreement is within this share of the best one count as equally good. ARI on forty
-# draws of clinc150, massive_en and sgd: 51.1, 77.1, 63.3 at 0.03; 52.1, 77.6, 64.0 at 0.05; 52.4,
-# 77.5, 62.8 at 0.08.
-_PLATEAU = 0.05
+# Shortest norm that a centroid is divided by.
+_MIN_NORM = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class DomainDistance:
-    """A learned distance, and how well each distance on the grid did on held-out domains.
+    """A learned distance, and the agreement of each distance that was tried.
 
     Attributes:
-        value: average 1 - `local_similarity` up to which intents are one domain.
+        value: largest mean 1 - `local_similarity` at which two groups of intents are one domain.
         learned: False if the value is the default.
         grid: (g,) distances that were tried.
-        agreement: (g,) mean pairwise F1 on the intents of held-out domains.
+        agreement: (g,) mean pairwise F1 on the intents of held-out domains, 0 to 1.
     """
 
     value: float
@@ -54,90 +36,122 @@ class DomainDistance:
 
 
 def learn_domain_distance(
-    centroids: np.ndarray, domains: Sequence[str | None], seed: int = 0
+    centroids: np.ndarray, domains: Sequence[str | None], config: DomainsConfig, seed: int = 0
 ) -> DomainDistance:
-    """Learn the distance by holding out half of the known domains, again and again.
+    """Learn the distance that best recovers known domains while they are held out.
 
     Args:
-        centroids: (k, d) of the known intents.
-        domains: the domain of each, or None.
-        seed: of the draws.
+        centroids: (k, d) centroids of the known intents.
+        domains: (k,) domain of each intent, or None.
+        config: number of draws, share of held-out domains, and grid of distances.
+        seed: seed of the draws.
+
+    Returns:
+        the learned distance; the default if fewer than `config.min_domains` domains have two
+        intents.
+
+    Raises:
+        ValueError: if there are more than `config.max_intents` intents.
     """
+    _check_size(len(centroids), config)
+    cuts = grid(config.grid)
     names, index, sizes = np.unique(
         [d or "" for d in domains], return_inverse=True, return_counts=True
     )
     usable = np.flatnonzero((sizes >= 2) & (names != ""))
-    if len(usable) < MIN_DOMAINS:
-        return DomainDistance(DEFAULT_DOMAIN_DISTANCE, False, _GRID, np.zeros(len(_GRID)))
-    near = _neighborhood(domains)
+    if len(usable) < config.min_domains:
+        return DomainDistance(config.default, False, cuts, np.zeros(len(cuts)))
+    neighbors = _neighborhood_size(domains, config)
     rng = np.random.default_rng(seed)
-    agreement = np.zeros((_DRAWS, len(_GRID)))
-    for draw in range(_DRAWS):
-        held_out = rng.permutation(usable)[: len(usable) // 2]
-        held = np.isin(index, held_out)
-        anchors = np.where(held | (names[index] == ""), -1, index)
-        tree = _Tree(centroids, anchors, near)
-        for column, cut in enumerate(_GRID):
-            agreement[draw, column] = _pair_f1(tree.cut(1 - cut), index, held)
+    agreement = np.zeros((config.draws, len(cuts)))
+    for draw in range(config.draws):
+        held_out = rng.permutation(usable)[: int(len(usable) * config.held_out_share)]
+        is_held_out = np.isin(index, held_out)
+        anchors = np.where(is_held_out | (names[index] == ""), -1, index)
+        tree = _AnchoredTree(centroids, anchors, neighbors)
+        for column, cut in enumerate(cuts):
+            agreement[draw, column] = _pair_f1(tree.cut(1 - cut), index, is_held_out)
     mean = agreement.mean(axis=0)
-    return DomainDistance(plateau_center(_GRID, mean, _PLATEAU), True, _GRID, mean)
+    return DomainDistance(plateau_center(cuts, mean, config.plateau), True, cuts, mean)
 
 
 def link_domains(
-    centroids: np.ndarray, known_domains: Sequence[str | None], distance: float
+    centroids: np.ndarray,
+    known_domains: Sequence[str | None],
+    distance: float,
+    config: DomainsConfig,
 ) -> list[str | int]:
-    """Return the domain of each intent: a known one's name, or the number of a novel one.
+    """Return the domain of each intent.
 
     Args:
-        centroids: (k, d) of intents, known and novel.
-        known_domains: the domain of each known intent, None for all others.
-        distance: the learned one.
+        centroids: (k, d) centroids of known and novel intents.
+        known_domains: (k,) domain of each intent that has a known one, else None.
+        distance: the learned distance.
+        config: neighborhood sizes and the largest number of intents.
 
     Returns:
-        (k,) names, and for novel domains the position of their first intent.
+        (k,) the name of a known domain, or for a novel domain the position of its first intent.
 
     Raises:
-        ValueError: if there are more than MAX_INTENTS intents.
+        ValueError: if there are more than `config.max_intents` intents.
     """
+    _check_size(len(centroids), config)
     names = sorted({d for d in known_domains if d is not None})
     anchors = np.array([names.index(d) if d is not None else -1 for d in known_domains], np.int64)
-    labels = _Tree(centroids, anchors, _neighborhood(known_domains)).cut(1 - distance)
+    tree = _AnchoredTree(centroids, anchors, _neighborhood_size(known_domains, config))
+    labels = tree.cut(1 - distance)
     name_of = {int(labels[i]): d for i, d in enumerate(known_domains) if d is not None}
     return [name_of.get(int(label), int(label)) for label in labels]
 
 
-def _neighborhood(known_domains: Sequence[str | None]) -> int:
-    sizes = np.unique([d for d in known_domains if d is not None], return_counts=True)[1]
-    return (
-        int(np.clip(round(sizes.mean()), *_NEIGHBORS)) if len(sizes) else _NEIGHBORS_WITHOUT_DOMAINS
-    )
-
-
 def local_similarity(centroids: np.ndarray, neighbors: int) -> np.ndarray:
-    """Return (k, k) similarities of intents relative to their neighborhoods.
+    """Return similarities of intents relative to their neighborhoods (CSLS).
 
-    CSLS: cos(a, b) - (r(a) + r(b)) / 2 of the centered centroids (k, d), where r is the mean cosine
-    to the nearest `neighbors` intents. The diagonal is not meant to be used.
+    The similarity is cos(a, b) - (r(a) + r(b)) / 2 of centered centroids, where r is the mean
+    cosine to the nearest intents.
+
+    Args:
+        centroids: (k, d) centroids.
+        neighbors: number of nearest intents that make a neighborhood.
+
+    Returns:
+        (k, k) float64; values on the diagonal have no meaning.
     """
     x = centroids.astype(np.float64)
     x = x - x.mean(axis=0) if len(x) else x
-    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), _MIN_NORM)
     cosine = x @ x.T
     near = min(neighbors, len(x) - 1)
     if near < 1:
         return cosine
-    others = cosine - 3 * np.eye(len(x))
+    others = cosine.copy()
+    np.fill_diagonal(others, -np.inf)
     density = np.partition(others, -near, axis=1)[:, -near:].mean(axis=1)
     return cosine - (density[:, None] + density[None, :]) / 2
 
 
-class _Tree:
-    """Average linkage under the constraint that two anchors are never in one cluster."""
+def _check_size(intents: int, config: DomainsConfig) -> None:
+    """Raise ValueError if the similarities of all pairs of intents would take too much memory."""
+    if intents > config.max_intents:
+        raise ValueError(
+            f"{intents} intents, but at most {config.max_intents} can be linked into domains: "
+            "raise domains.max_intents if memory allows it"
+        )
+
+
+def _neighborhood_size(domains: Sequence[str | None], config: DomainsConfig) -> int:
+    """Return the mean number of intents of a known domain, within bounds."""
+    sizes = np.unique([d for d in domains if d is not None], return_counts=True)[1]
+    if not len(sizes):
+        return config.neighbors_without_domains
+    return int(np.clip(round(sizes.mean()), config.min_neighbors, config.max_neighbors))
+
+
+class _AnchoredTree:
+    """Average linkage that never merges two anchors; an anchor is a known domain."""
 
     def __init__(self, centroids: np.ndarray, anchors: np.ndarray, neighbors: int):
         k = len(centroids)
-        if k > MAX_INTENTS:
-            raise ValueError(f"{k} intents, but at most {MAX_INTENTS} can be linked into domains")
         self._cluster = np.arange(k)
         self._anchors = anchors.copy()
         for anchor in np.unique(anchors[anchors >= 0]):
@@ -151,7 +165,7 @@ class _Tree:
         self._merges = self._link()
 
     def _link(self) -> list[tuple[int, int, float]]:
-        """Merge the most similar pair again and again; rows and columns are positions in slots."""
+        """Merge the most similar pair until none may be merged; rows are positions in slots."""
         similarity, size = self._similarity, self._size.copy()
         anchored = self._anchors[self._slots] >= 0
         np.fill_diagonal(similarity, -np.inf)
@@ -179,10 +193,13 @@ class _Tree:
         return merges
 
     def cut(self, similarity: float) -> np.ndarray:
-        """Return (k,) labels after all merges of at least this similarity."""
+        """Return (k,) int64 labels after all merges of at least this similarity.
+
+        The label of a cluster is the position of its first intent.
+        """
         into = np.arange(len(self._cluster))
         for keep, drop, value in self._merges:
-            # Constraints can make a later merge a better one: the first that is too far ends it.
+            # Under the constraint a later merge can be better, so the first low value ends the cut.
             if value < similarity:
                 break
             into[drop] = keep
@@ -192,11 +209,11 @@ class _Tree:
         return labels
 
 
-def _pair_f1(labels: np.ndarray, truth: np.ndarray, held: np.ndarray) -> float:
-    """Pairwise F1 of pairs of which at least one intent is held out."""
+def _pair_f1(labels: np.ndarray, truth: np.ndarray, is_held_out: np.ndarray) -> float:
+    """Return the pairwise F1 over pairs of intents of which at least one is held out."""
     together = labels[:, None] == labels[None, :]
     alike = truth[:, None] == truth[None, :]
-    counted = (held[:, None] | held[None, :]) & ~np.eye(len(labels), dtype=bool)
+    counted = (is_held_out[:, None] | is_held_out[None, :]) & ~np.eye(len(labels), dtype=bool)
     right = (together & alike & counted).sum()
     total = (together & counted).sum() + (alike & counted).sum()
     return float(2 * right / total) if total else 1.0

@@ -1,29 +1,27 @@
-"""Normalizing and checking the text of utterances."""
+"""Cleaning and comparing the text of utterances."""
 
 import re
 import unicodedata
 
-# An encoder reads some 256 tokens; anything much longer is a document, not an utterance.
-MAX_CHARACTERS = 2000
+from advin.discovery.config import TextConfig
 
 _SPACES = re.compile(r"\s+")
-# Invisible: controls, surrogates, private use, and format characters but the joiners that
-# scripts and emoji need.
+# Zero-width joiners: invisible format characters that scripts and emoji need.
 _KEPT_FORMAT = {"\u200c", "\u200d"}
 
 
 def clean(text: str) -> str:
-    """Return the text in Unicode NFC, without invisible characters, white space folded."""
+    """Return a text in Unicode NFC, without invisible characters, with white space folded."""
     text = _SPACES.sub(" ", text)
     if not text.isprintable():
         text = "".join(c for c in text if c in _KEPT_FORMAT or unicodedata.category(c)[0] != "C")
-        # What went may have stood between two spaces, or a letter and its accent.
+        # A removed character may have stood between two spaces, or between a letter and its accent.
         text = _SPACES.sub(" ", text)
     return unicodedata.normalize("NFC", text.strip())
 
 
 def normalize(text: str) -> str:
-    """Return what two spellings of one utterance share: `clean`, without case.
+    """Return the form that all spellings of one utterance share: cleaned and case folded.
 
     >>> normalize("  Lost  my CARD ")
     'lost my card'
@@ -31,10 +29,10 @@ def normalize(text: str) -> str:
     return clean(text).casefold()
 
 
-def defect(text: str) -> str | None:
-    """Return why a cleaned text cannot be used, or None if it can."""
+def defect(text: str, config: TextConfig) -> str | None:
+    """Return why a cleaned text cannot be used, "empty" or "oversized"; None if it can."""
     if not text:
         return "empty"
-    if len(text) > MAX_CHARACTERS:
+    if len(text) > config.max_characters:
         return "oversized"
     return None

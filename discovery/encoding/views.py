@@ -1,8 +1,8 @@
-"""Views of an utterance: its text with some words left out, as people leave them out themselves.
+"""Views of an utterance: its text with some words left out.
 
-Most views are of the same intent as the whole. A metric head that has to put them where the whole
-belongs learns which words an intent hangs on, without labels (word dropout, Iyyer et al., ACL 2015;
-deletion as augmentation for contrastive learning, CLEAR, arXiv 2012.15466).
+A view mostly keeps the intent of its utterance. A metric head that places views beside the whole
+text learns, without labels, which words carry the intent (word dropout, Iyyer et al., ACL 2015;
+CLEAR, arXiv 2012.15466).
 """
 
 import random
@@ -10,41 +10,48 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from advin.discovery.config import ViewsConfig
 from advin.discovery.encoding.encoder import batches_by_length
 
-# `benchmarks/history.md` tells what a quarter of the words, and other numbers of views, would give.
-VIEWS = 4
-_LEFT_OUT = 0.1
 
+def partial_text(text: str, number: int, dropout: float) -> str:
+    """Return a view of a text.
 
-def partial_text(text: str, number: int) -> str:
-    """Return the text without about a tenth of its words; the same each time for one number.
+    Args:
+        text: an utterance.
+        number: number of the view; the same number always gives the same view.
+        dropout: probability that a word is left out, 0 to 1.
 
-    A text of which nothing would be left stays whole, as one without spaces does.
+    Returns:
+        the text without some words; the whole text if no word would be left.
     """
     # Seeded by the text, so that neither other texts nor their order change a view.
     draw = random.Random(f"{number} {text}")
-    return " ".join(word for word in text.split() if draw.random() >= _LEFT_OUT) or text
+    return " ".join(word for word in text.split() if draw.random() >= dropout) or text
 
 
 def embedded_views(
-    texts: Sequence[str], vectors: np.ndarray, encode: Callable[[list[str]], np.ndarray]
+    texts: Sequence[str],
+    vectors: np.ndarray,
+    encode: Callable[[list[str]], np.ndarray],
+    config: ViewsConfig,
 ) -> np.ndarray:
-    """Make `VIEWS` views of each text, and encode those that differ from it.
+    """Make views of each text, and encode each distinct view that differs from its text.
 
     Args:
         texts: (n,) utterances.
-        vectors: (n, d) of the whole texts.
-        encode: from (m,) texts to their (m, d) vectors, by the same encoder.
+        vectors: (n, d) unit vectors of the whole texts.
+        encode: from (m,) texts to (m, d) unit vectors, by the same encoder.
+        config: number of views and word dropout.
 
     Returns:
-        (VIEWS, n, d) float16.
+        (config.count, n, d) float16 unit vectors.
     """
-    views = np.repeat(np.asarray(vectors, np.float16)[None], VIEWS, axis=0)
+    views = np.repeat(np.asarray(vectors, np.float16)[None], config.count, axis=0)
     where: dict[str, list[tuple[int, int]]] = {}
-    for number in range(VIEWS):
+    for number in range(config.count):
         for row, text in enumerate(texts):
-            view = partial_text(text, number)
+            view = partial_text(text, number, config.word_dropout)
             if view != text:
                 where.setdefault(view, []).append((number, row))
     distinct = list(where)

@@ -211,21 +211,6 @@ def checked_counts(counts: np.ndarray | None, n: int) -> np.ndarray:
     return values
 
 
-def plateau_center(grid: np.ndarray, agreement: np.ndarray, within: float) -> float:
-    """Return the center of the cuts that are about as good as the best one, better ones weighted.
-
-    One peak of a curve that few utterances make is an accident; the hill around it is not.
-
-    Args:
-        grid: (g,) cuts that were tried.
-        agreement: (g,) how well each did, 0 or above.
-        within: the share of the best agreement that a cut may lack.
-    """
-    excess = agreement - agreement.max() * (1 - within)
-    weights = np.where(excess >= 0, excess + 1e-12, 0.0)
-    return round(float(np.average(grid, weights=weights)), 4)
-
-
 def share(part: float, whole: float) -> float:
     """Return part of whole, nan of nothing."""
     return float(part / whole) if whole else np.nan

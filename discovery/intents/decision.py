@@ -14,6 +14,7 @@ from scipy.stats import poisson
 from advin.discovery.clustering.density import density_clusters
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.compute.classes import nearest, nearest_centroids
+from advin.discovery.config import IntentsConfig
 from advin.discovery.labels import UNLABELED
 
 # Labels of points, beside UNLABELED, and kinds of clusters: 0, 1, … is a known intent.
@@ -43,10 +44,6 @@ _ENOUGH_KNOWN = 4
 # flagged, novel utterances found rise from 10 to 85 %.
 _TELLING = 10
 _RARELY_FEWER = 0.1
-
-# A log may be linked down to these shares of the distance beforehand, at the price of the parts
-# that are set apart at smaller ones. The largest part is not worth a round of its own.
-CONDENSING_SHARES = (*reversed(_CLOSER[1:]), 1.0)
 
 # More points than this are not linked on one worker; callers link parts of a larger log first.
 MAX_POINTS = 150_000
@@ -129,11 +126,6 @@ class Intents:
     centroids: np.ndarray
     kinds: np.ndarray
     radii: np.ndarray
-
-
-def condensing_floors(rules: IntentRules) -> tuple[float, ...]:
-    """Return the similarities down to which a log may be linked beforehand, best first."""
-    return tuple(1 - share * rules.distance for share in CONDENSING_SHARES)
 
 
 def repetition_weights(counts: np.ndarray) -> np.ndarray:
@@ -220,7 +212,11 @@ def assign(vectors: np.ndarray, intents: Intents) -> tuple[np.ndarray, np.ndarra
 def _clusters(points: Points, rules: IntentRules) -> np.ndarray:
     """Return (n,) cluster numbers 0, 1, … in the order of their first points."""
     if rules.clustering == "density":
-        return _numbered(density_clusters(points.vectors, rules.distance, rules.min_size))
+        return _numbered(
+            density_clusters(
+                points.vectors, rules.distance, rules.min_size, IntentsConfig().max_density_points
+            )
+        )
     sums = points.vectors * points.weights[:, None]
     tree = average_linkage(sums, points.weights, floor=1 - rules.distance)
     clusters = _numbered(tree.cut(1 - rules.distance))

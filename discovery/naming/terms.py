@@ -1,17 +1,19 @@
-"""The utterances of intents in words, and their terms weighed by class-based TF-IDF."""
+"""The words of intents, and their terms weighted by class-based TF-IDF."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer
 
+from advin.discovery.config import NamingConfig
 from advin.discovery.naming.words import INNER, base_form, has_meaning, split_words
 
-KEYWORDS = 10
-LONGEST_NAME = 5  # words
+# Smallest mean centrality that centralities are divided by.
+_MIN_CENTRALITY = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,8 @@ class Documents:
 
     Attributes:
         texts: (n,) utterances.
-        weights: (n,) how often each was said, above 0.
-        vectors: (n, d) unit norm.
+        weights: (n,) number of occurrences of each utterance, above 0.
+        vectors: (n, d) unit vectors.
     """
 
     texts: Sequence[str]
@@ -31,19 +33,29 @@ class Documents:
 
 @dataclass(frozen=True, slots=True)
 class IntentWords:
-    """An intent's utterances in words, sorted by text, with damped weights."""
+    """The utterances of an intent in words, sorted by text.
+
+    Attributes:
+        texts: (n,) utterances.
+        words: (n,) words of each utterance.
+        lemmas: (n,) base forms of these words.
+        meant: (n,) positions of the words that carry meaning.
+        weights: (n,) damped numbers of occurrences.
+        closeness: (n,) centrality of each utterance, 1 on average.
+        centroid: (d,) weighted sum of the vectors.
+    """
 
     texts: list[str]
     words: list[list[str]]
     lemmas: list[list[str]]
-    meant: list[list[int]]  # the places of the words that carry meaning
+    meant: list[list[int]]
     weights: np.ndarray
-    closeness: np.ndarray  # of each utterance to all, 1 on average
+    closeness: np.ndarray
     centroid: np.ndarray
 
     @classmethod
     def joined(cls, intents: Sequence["IntentWords"]) -> "IntentWords":
-        """Return the utterances of several intents as those of one."""
+        """Return the utterances of several intents as one intent."""
         return cls(
             texts=[t for i in intents for t in i.texts],
             words=[line for i in intents for line in i.words],
@@ -54,11 +66,16 @@ class IntentWords:
             centroid=sum((i.centroid for i in intents), np.zeros(1)),
         )
 
-    def most_central(self, rows: Iterable[int] | None = None) -> str:
-        """Return the most central of some or all utterances, if possible one of readable length."""
+    def most_central(self, config: NamingConfig, rows: Iterable[int] | None = None) -> str:
+        """Return the most central utterance, of readable length if possible; "" without any.
+
+        Args:
+            config: readable lengths.
+            rows: utterances to choose from; None for all.
+        """
 
         def order(i: int) -> tuple[bool, float, str]:
-            return not 3 <= len(self.words[i]) <= 15, -self.closeness[i], self.texts[i]
+            return not is_readable(len(self.words[i]), config), -self.closeness[i], self.texts[i]
 
         best = min(range(len(self.texts)) if rows is None else rows, key=order, default=None)
         return "" if best is None else self.texts[best]
@@ -66,18 +83,24 @@ class IntentWords:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The terms of all intents, with their class-based TF-IDF."""
+    """The terms of all intents with their class-based TF-IDF.
+
+    Attributes:
+        names: (t,) terms, one or two lemmas each.
+        weight: (k, t) weight of each term in each intent.
+        surface: from each lemma to its most frequent spelling.
+    """
 
     names: np.ndarray
-    weight: csr_array  # (intents, terms)
-    surface: Mapping[str, str]  # how a lemma is mostly written
+    weight: csr_array
+    surface: Mapping[str, str]
 
     @classmethod
-    def of(cls, intents: Sequence[IntentWords]) -> "Terms":
-        """Count the terms of every intent, and weigh them.
+    def of(cls, intents: Sequence[IntentWords], config: NamingConfig) -> "Terms":
+        """Count and weight the terms of all intents.
 
-        tf · log(1 + A / f): tf is a term's share of an intent's terms, f how often it occurs in all
-        intents, A how many terms an intent has on average.
+        The weight is tf · log(1 + A / f), where tf is the term's share of an intent's terms, f its
+        frequency in all intents, and A the mean number of terms of an intent.
         """
         surface = _surface(intents)
         lines = [
@@ -85,7 +108,8 @@ class Terms:
         ]
         if not surface:
             return cls(np.zeros(0, object), csr_array((len(intents), 0)), surface)
-        vectorizer = CountVectorizer(analyzer=_terms_of, binary=True, dtype=np.float64)
+        analyzer = partial(_terms_of, max_words=config.max_words)
+        vectorizer = CountVectorizer(analyzer=analyzer, binary=True, dtype=np.float64)
         counts = vectorizer.fit_transform(lines)
         weights = np.concatenate([intent.weights for intent in intents])
         bounds = np.cumsum([0, *(len(intent.lemmas) for intent in intents)])
@@ -98,13 +122,13 @@ class Terms:
         return cls(vectorizer.get_feature_names_out(), frequency, surface)
 
     def of_intent(self, row: int) -> list[tuple[str, float]]:
-        """Return an intent's terms with their weights, heaviest first."""
+        """Return the terms of an intent with their weights, heaviest first."""
         start, stop = self.weight.indptr[row : row + 2]
         weights, names = self.weight.data[start:stop], self.names[self.weight.indices[start:stop]]
         return [(str(names[i]), float(weights[i])) for i in np.lexsort((names, -weights))]
 
-    def keywords(self, row: int) -> tuple[str, ...]:
-        """Return an intent's first terms, without those whose words were all named before."""
+    def keywords(self, row: int, most: int) -> tuple[str, ...]:
+        """Return up to `most` terms of an intent; each adds a word to the terms before it."""
         chosen: list[str] = []
         named: set[str] = set()
         for term, _ in self.of_intent(row):
@@ -112,13 +136,17 @@ class Terms:
             if not named.issuperset(lemmas):
                 chosen.append(" ".join(self.surface[lemma] for lemma in lemmas))
                 named.update(lemmas)
-            if len(chosen) == KEYWORDS:
+            if len(chosen) == most:
                 break
         return tuple(chosen)
 
 
-def read_documents(documents: Sequence[Documents]) -> list[IntentWords]:
-    """Split texts into words and lemmas; the order of an intent's utterances does not matter."""
+def read_documents(documents: Sequence[Documents], config: NamingConfig) -> list[IntentWords]:
+    """Split texts into words and lemmas; the order of an intent's utterances has no effect.
+
+    Raises:
+        ValueError: if an intent's texts, weights and vectors differ in number.
+    """
     split = []
     vocabulary: set[str] = set()
     for d in documents:
@@ -131,8 +159,8 @@ def read_documents(documents: Sequence[Documents]) -> list[IntentWords]:
         lines = [split_words(d.texts[i]) for i in order]
         vocabulary.update(word for line in lines for word in line)
         split.append((order, lines))
-    lemma = {word: base_form(word, vocabulary) for word in vocabulary}
-    meaning = {w for w in lemma.values() if has_meaning(w)}
+    lemma = {word: base_form(word, vocabulary, config.min_stem) for word in vocabulary}
+    meaning = {w for w in lemma.values() if has_meaning(w, config.max_word_length)}
     intents = []
     for d, (order, lines) in zip(documents, split, strict=True):
         near = centrality(d.vectors, d.weights)[order]
@@ -144,40 +172,48 @@ def read_documents(documents: Sequence[Documents]) -> list[IntentWords]:
                 lemmas=(lemmas := [[lemma[word] for word in line] for line in lines]),
                 meant=[[i for i, w in enumerate(line) if w in meaning] for line in lemmas],
                 weights=weights,
-                closeness=near / max(near.mean(), 1e-6) if len(near) else near,
+                closeness=near / max(near.mean(), _MIN_CENTRALITY) if len(near) else near,
                 centroid=weights @ np.asarray(d.vectors, np.float64)[order],
             )
         )
     return intents
 
 
+def is_readable(words: int, config: NamingConfig) -> bool:
+    """True if a text of this many words is preferred as an exemplar or as evidence."""
+    return config.min_readable <= words <= config.max_readable
+
+
 def damped(weights: np.ndarray) -> np.ndarray:
-    """Return 1 + log of the counts (n,), at least 1."""
-    # A text that was typed 400 times says no more about an intent than a few others do.
+    """Return (n,) float64, 1 + log of the counts (n,), at least 1."""
+    # A frequent text says little more about an intent than a rare one.
     return 1 + np.log(np.maximum(np.asarray(weights, np.float64), 1))
 
 
 def centrality(vectors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the mean similarity of each vector to all."""
+    """Return the (n,) mean similarity of each vector (n, d) to all, weighted by damped counts."""
     if not len(vectors):
         return np.zeros(0)
     vectors, weights = np.asarray(vectors, np.float64), damped(weights)
     return vectors @ (weights @ vectors / weights.sum())
 
 
-def _terms_of(utterance: tuple[Sequence[str], Sequence[int]]) -> list[str]:
-    """Return an utterance's terms: words with meaning, neighbors of them; or whatever there is."""
+def _terms_of(utterance: tuple[Sequence[str], Sequence[int]], max_words: int) -> list[str]:
+    """Return the terms of an utterance: words with meaning and pairs of neighbors.
+
+    An utterance without any word that carries meaning returns all its lemmas.
+    """
     line, places = utterance
     terms = [line[i] for i in places]
     for i, j in zip(places[:-1], places[1:], strict=True):
-        if j - i < LONGEST_NAME and line[i] != line[j]:
+        if j - i < max_words and line[i] != line[j]:
             between = [lemma for lemma in line[i + 1 : j] if lemma in INNER]
             terms.append(" ".join([line[i], *between, line[j]]))
     return terms or list(line)
 
 
 def _surface(intents: Sequence[IntentWords]) -> dict[str, str]:
-    """Return how each lemma is mostly written."""
+    """Return the most frequent spelling of each lemma."""
     written: Counter[tuple[str, str]] = Counter()
     for intent in intents:
         for lemmas, words in zip(intent.lemmas, intent.words, strict=True):

@@ -1,6 +1,6 @@
-"""Words of utterances: split, brought to their base, and told apart by what they are for.
+"""Words of utterances: splitting, base forms, and function words.
 
-Function words and endings are those of English; other languages are split, but keep their endings.
+Function words and endings are English. Words of other languages are split but keep their endings.
 """
 
 import re
@@ -10,7 +10,7 @@ from itertools import chain
 
 from advin.discovery.encoding.text import normalize
 
-# Words that no name needs: they say who speaks and how politely, not what about.
+# Words that no name needs, because they carry no topic.
 DROPPED = frozenset(
     """a an the this that these those my your his her its our their mine yours i me we us you he him
     she it they them myself yourself am is are was were be been being do does did doing done have
@@ -24,18 +24,18 @@ DROPPED = frozenset(
 )
 
 
-# Words that may stand inside a name, and at its end only where nothing follows ("turn lights on").
+# Words allowed inside a name, and at its end if they end the utterance ("turn lights on").
 INNER = frozenset(
     """to of in on at for from by with without up out off over down under not no between after
     before during until through""".split()
 )
 
 
-# Of those, the ones that end a name wherever they follow its last word ("verify top up").
+# Inner words that end a name wherever they follow its last word ("verify top up").
 PARTICLES = frozenset("up out off down over".split())
 
 
-# Words that may begin a name, and what is written for their short forms.
+# Question words, which may begin a name; their short forms are expanded.
 ASKING = frozenset("how what when where who why which whose".split())
 
 
@@ -51,11 +51,11 @@ _NEGATED = frozenset(
 FUNCTION = DROPPED | INNER | ASKING
 
 
-# Not the plural it looks like.
+# Words that look like plurals but are not.
 _NO_PLURALS = frozenset({"news"})
 
 
-# All but white space, punctuation and symbols, so that the marks of other scripts stay in words.
+# Everything except white space, punctuation and symbols; marks of other scripts stay in words.
 _WORD = re.compile(
     "[^\\s!-&(-/:-@\\[-`{-\u00bf\u00d7\u00f7\u2010-\u206f\u20a0-\u2bff\u3000-\u3004\u3008-\u3020"
     "\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\u060c\u061b\u061f\u0964\u0965]+"
@@ -65,11 +65,8 @@ _WORD = re.compile(
 _APOSTROPHES = re.compile("[\u2018\u2019\u02bc`]")
 
 
-_LONGEST_WORD = 25
-
-
 def split_words(text: str) -> list[str]:
-    """Split a text into words, case folded; numbers are none, and negations are "not"."""
+    """Split a text into case-folded words, without numbers; negations become "not"."""
     runs = _WORD.findall(_APOSTROPHES.sub("'", normalize(text)))
     return list(chain.from_iterable(map(_words_in, runs)))
 
@@ -89,14 +86,24 @@ def _words_in(run: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def base_form(word: str, vocabulary: Collection[str]) -> str:
-    """Return the base of an English word, if the base is in the vocabulary, else the word."""
-    while (base := _base(word, vocabulary)) is not None:
+def base_form(word: str, vocabulary: Collection[str], min_stem: int) -> str:
+    """Return the base form of an English word.
+
+    Args:
+        word: a case-folded word.
+        vocabulary: all words of all utterances.
+        min_stem: characters of the shortest base form.
+
+    Returns:
+        the base form if it is in the vocabulary, else the word.
+    """
+    while (base := _base(word, vocabulary, min_stem)) is not None:
         word = base
     return word
 
 
-def _base(word: str, vocabulary: Collection[str]) -> str | None:
+def _base(word: str, vocabulary: Collection[str], min_stem: int) -> str | None:
+    """Return the word without its last ending; None if that is not in the vocabulary."""
     if not word.isascii() or word in FUNCTION or word in _NO_PLURALS:
         return None
     if word.endswith("s") and not word.endswith(("ss", "us", "is")):
@@ -107,7 +114,7 @@ def _base(word: str, vocabulary: Collection[str]) -> str | None:
         options = [word[:-1], word[:-2], _undoubled(word[:-2]), _with_y(word, "ied")]
     else:
         return None
-    found = (o for o in options if len(o) >= 3 and o in vocabulary and o not in FUNCTION)
+    found = (o for o in options if len(o) >= min_stem and o in vocabulary and o not in FUNCTION)
     return next(found, None)
 
 
@@ -119,8 +126,8 @@ def _with_y(word: str, ending: str) -> str:
     return word[: -len(ending)] + "y" if word.endswith(ending) else ""
 
 
-def has_meaning(lemma: str) -> bool:
-    """Tell whether a base form says what an utterance is about."""
-    if lemma in FUNCTION or len(lemma) > _LONGEST_WORD:
+def has_meaning(lemma: str, max_length: int) -> bool:
+    """True if a base form of at most `max_length` characters can carry the topic."""
+    if lemma in FUNCTION or len(lemma) > max_length:
         return False
     return len(lemma) > 1 or not lemma.isascii()

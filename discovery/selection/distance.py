@@ -17,7 +17,6 @@ import numpy as np
 
 from advin.discovery.clustering.linkage import Linkage, average_linkage
 from advin.discovery.compute.classes import nearest_centroids, sample_evenly
-from advin.discovery.evaluation.agreement import plateau_center
 from advin.discovery.labels import SUSPECTED_NOVEL, UNLABELED
 from advin.discovery.metric.training import (
     MetricSettings,
@@ -28,6 +27,7 @@ from advin.discovery.metric.training import (
     train_metric_head,
     unlabeled_neighbors,
 )
+from advin.discovery.selection.plateau import plateau_center
 
 # Taken where neither labels nor the log tell. Distances of 0.48, 0.52, 0.56, 0.60 and 0.64 reach
 # 79, 84, 85, 85 and 85 % of what the best does for each of twelve draws of four sets, with few and

@@ -1,0 +1,46 @@
+"""Clusters of utterances, as linkage across workers passes them on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """Clusters of the log's utterances; at first, each utterance is a cluster.
+
+    Attributes:
+        ids: (n,) S32, smallest utterance id of each cluster.
+        means: (n, d) float16, mean vectors in the learned space, weighted.
+        weights: (n,) int64, summed `repetition_weights` of the utterances.
+        sizes: (n,) int64, number of distinct utterances.
+        novelty: (n,) float64, summed novelty scores.
+        kept: (n,) int64, number of utterances that are not flagged as novel.
+    """
+
+    ids: np.ndarray
+    means: np.ndarray
+    weights: np.ndarray
+    sizes: np.ndarray
+    novelty: np.ndarray
+    kept: np.ndarray
+
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """Return the attributes in their order."""
+        return self.ids, self.means, self.weights, self.sizes, self.novelty, self.kept
+
+    def sums(self) -> np.ndarray:
+        """Return the (n, d) float32 sums, means times weights."""
+        return self.means.astype(np.float32) * self.weights.astype(np.float32)[:, None]
+
+    def take(self, rows: np.ndarray) -> "Clusters":
+        """Return the clusters of some rows."""
+        return Clusters(*(c[rows] for c in self.columns()))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Clusters"]) -> "Clusters":
+        """Return the clusters of all parts, sorted by id, so that the split has no effect."""
+        columns = zip(*(p.columns() for p in parts), strict=True)
+        everything = cls(*(np.concatenate(c) for c in columns))
+        return everything.take(np.argsort(everything.ids, kind="stable"))
