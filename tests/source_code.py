@@ -36,9 +36,10 @@ class Module:
 
     @property
     def group(self) -> str:
-        """The package, or the sub-package or single module of `discovery`."""
-        parts = self.name.split(".")
-        return ".".join(parts[1:3]) if self.package == "discovery" else self.package
+        """The package; of `discovery`, the sub-package or module; of `advin`, the module."""
+        if self.package == "discovery":
+            return ".".join(self.name.split(".")[1:3])
+        return self.name if self.package == "advin" else self.package
 
     def at(self, node: ast.AST) -> str:
         """Where a node is, to be read in the message of a failing test."""
@@ -134,6 +135,6 @@ def constants(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
                 for name in target.elts if isinstance(target, ast.Tuple) else [target]:
                     if isinstance(name, ast.Name):
                         yield name.id, statement
-        elif isinstance(statement, ast.AnnAssign) and is_numeric(statement.value):
-            if isinstance(statement.target, ast.Name):
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            if is_numeric(statement.value):
                 yield statement.target.id, statement

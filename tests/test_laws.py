@@ -26,7 +26,7 @@ ALLOWED = {
     "schemas": {"schemas", IDS},
     "discovery": {"discovery", IDS},
     "pipelines": {"pipelines", "discovery", "schemas", IDS, "apache_beam"},
-    "runners": {"runners", "pipelines", "discovery", "schemas", IDS, "apache_beam"},
+    "runners": {"advin", "runners", "pipelines", "discovery", "schemas", IDS, "apache_beam"},
     "advin": {"advin", *PACKAGES, IDS, "apache_beam"},
 }
 SOURCES = modules(*PACKAGES, "advin")
@@ -77,12 +77,17 @@ def test_every_import_of_the_project_begins_with_advin():
 def test_discovery_does_not_load_beam():
     names = [module.name for module in SOURCES if module.package == "discovery"]
     code = f"import sys, {', '.join(names)}; sys.exit('apache_beam' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+    assert _succeeds(code)
 
 
 def test_the_command_line_does_not_load_torch():
     code = "import sys, advin.runners.commands; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+    assert _succeeds(code)
+
+
+def _succeeds(code: str) -> bool:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
 def test_nothing_is_unpickled_or_evaluated():
@@ -281,13 +286,16 @@ def _written_files():
     for path in sorted(ROOT.rglob("*")):
         parts = path.relative_to(ROOT).parts
         ours = not any(p in NOT_OURS or p.endswith(("_cache", ".egg-info")) for p in parts[:-1])
-        if ours and (path.suffix in WRITTEN or path.name in {"Makefile", "Dockerfile"}):
-            if path.is_file() and path.name != "test_laws.py":
-                yield path
+        text = path.suffix in WRITTEN or path.name in {"Makefile", "Dockerfile"}
+        if ours and text and path.is_file() and path.name != "test_laws.py":
+            yield path
 
 
-@pending
-@pytest.mark.parametrize("pattern", [BRITISH, NOT_A_WORD, ROOM], ids=["British", "typo", "room"])
+@pytest.mark.parametrize(
+    "pattern",
+    [BRITISH, NOT_A_WORD, pytest.param(ROOM, marks=pending)],
+    ids=["British", "typo", "room"],
+)
 def test_words_are_american_and_a_package_is_no_room(pattern):
     wrong = []
     for path in _written_files():
