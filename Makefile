@@ -1,54 +1,66 @@
-# `make demo` and `make test` do all set-up themselves, once, and are quick when called again.
+# Every target does its own set-up, once, in $(VENV); a second call is quick.
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-READY  := $(VENV)/.ready
-# Whole files of tests, each on one of two processes.
-AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
+PIP    := $(BIN)/python -m pip install -q -c constraints.txt
+# Two processes share the test files; each file stays whole.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-fast test-engines test-faults lint docs clean
 
-# The main job on the sample log: novel intents and domains, and how they compare with the truth.
-demo: $(READY)
+# Find novel intents and domains in the sample log, and compare them with the truth.
+demo: $(VENV)/.ready
 	rm -rf demo-output
 	$(BIN)/advin discover --labeled examples/known.csv --ood examples/ood.txt \
 	    --input examples/log.jsonl --output demo-output
 	$(BIN)/advin evaluate --run demo-output --truth examples/truth.csv
 
-test: $(READY)
-	$(BIN)/python -m pytest $(AT_ONCE)
+# All tests that need no other engine, with their coverage.
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest $(PARALLEL) --cov
 
-test-fast: $(READY)
-	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow and not engines"
+# Without the slow tests and without coverage.
+test-fast: $(VENV)/.ready
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not engines"
 
-# On Prism and a real Flink, which are brought into .engines/ once; needs Java and Maven. And what
-# can be told of Dataflow and Cloud Storage without a cloud.
-test-engines: $(READY)
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test,gcp,engines]'
+# On Prism and on a real Flink cluster, downloaded once into .engines/, plus the tests of Dataflow
+# and Cloud Storage that need no cloud. Needs Java and Maven.
+test-engines: $(VENV)/.ready-engines
 	$(BIN)/python -m pytest tests/test_dataflow.py
 	$(BIN)/python -m pytest -m engines -s tests/engines --ignore tests/engines/test_faults.py
 
-# Workers and TaskManagers of a real Flink are killed at random times.
-test-faults: $(READY)
+# Kill workers and TaskManagers of a real Flink cluster at random times.
+test-faults: $(VENV)/.ready-engines
 	$(BIN)/python -m pytest -m engines -s tests/engines/test_faults.py
 
-lint: $(READY)
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+# Lint, format check and strict types.
+lint: $(VENV)/.ready-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy schemas discovery pipelines runners
+	$(BIN)/mypy -p advin
 
 # The documentation site, in site/; a warning is an error.
-docs: $(READY)
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
+docs: $(VENV)/.ready-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# Anew whenever the dependencies change.
-$(READY): setup.py constraints.txt
+clean:
+	rm -rf $(VENV) demo-output site
+
+# The dependencies are installed again when their versions change.
+$(VENV)/.ready: setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test]'
+	$(PIP) -e '.[test]'
 	touch $@
 
-clean:
-	rm -rf $(VENV) demo-output
+$(VENV)/.ready-engines: $(VENV)/.ready
+	$(PIP) -e '.[gcp,engines]'
+	touch $@
+
+$(VENV)/.ready-lint: $(VENV)/.ready
+	$(PIP) -e '.[dev]'
+	touch $@
+
+$(VENV)/.ready-docs: $(VENV)/.ready
+	$(PIP) -e '.[docs]'
+	touch $@

