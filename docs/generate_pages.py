@@ -94,9 +94,8 @@ def command_line_page() -> str:
     parser = command_line()
     lines = ["# Command line", "", f"{parser.description} {parser.epilog}"]
     for name, command in commands_of(parser).items():
-        usage = command.format_usage().removeprefix("usage: ").strip()
         lines += ["", f"## advin {name}", "", command.description or ""]
-        lines += ["", "```text", usage, "```"]
+
         for group in command._action_groups:
             rows = [_flag(command, a) for a in group._group_actions if a.dest != "help"]
             if rows:
