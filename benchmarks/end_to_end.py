@@ -26,32 +26,18 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from advin.discovery.clustering.linkage import average_linkage
-from advin.discovery.config import DomainsConfig
-from advin.discovery.domains.linking import link_domains
+from advin.discovery.config import Config, SampleConfig
+from advin.discovery.discover import Log, discover
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.evaluation.measures import Found, Truth, evaluate_discovery, recovery
-from advin.discovery.fit import (
-    MAX_LABELED,
-    MAX_LOG,
-    Effort,
-    EmbeddedTexts,
-    FitSettings,
-    TrainingData,
-    fit_model,
-    needs_views,
-)
-from advin.discovery.intents.coherence import incoherent, least_coherence
-from advin.discovery.intents.decision import (
-    NOVEL,
-    Intents,
+from advin.discovery.fit import EmbeddedTexts, TrainingData, fit_model, needs_views
+from advin.discovery.intents.points import (
     Points,
-    assign,
-    discover_intents,
-    repetition_weights,
+    anchor_clusters,
+    points_of,
+    utterance_clusters,
 )
-from advin.discovery.labels import UNLABELED
 from advin.discovery.model import Model
-from advin.pipelines.describe import DOCUMENTS
 from benchmarks.common import (
     DATA,
     TRAIN,
@@ -71,7 +57,7 @@ NOISE = DATA / "irc_chat" / "utterances.parquet"
 _NOISE_SHARE = 0.2
 _RANK_EXPONENT, _COUNT_EXPONENT, _MAX_COUNT = 0.5, 1.5, 1000
 # By what is fitted: the share of the known utterances flagged; None: by the learned threshold.
-METHODS: dict[Effort, dict[str, float | None]] = {
+METHODS: dict[str, dict[str, float | None]] = {
     "full": {"default": None, "flagged_1": 0.01, "flagged_2": 0.02, "flagged_5": 0.05},
     "fast": {"fast": None},
 }
@@ -80,6 +66,7 @@ _LARGE = 20
 _FARTHEST = 0.9
 _SHARES = ("ari", "accuracy", "novel_in_novel", "known_in_novel", "junk_in_novel", "auroc")
 _SHARES += ("domain_ari", "domain_accuracy")
+Measures = dict[str, float]
 _NUMBERS = ("novel_intents_true", "novel_intents_found", "junk_intents")
 
 
@@ -124,7 +111,7 @@ def draw_task(
     known = known_intents(utterances, share, random)
     is_known = np.array([i in known for i in utterances.intents], bool)
     is_labeled = is_known & (utterances.splits == TRAIN)
-    labeled = np.sort(random.permutation(np.flatnonzero(is_labeled))[:MAX_LABELED])
+    labeled = np.sort(random.permutation(np.flatnonzero(is_labeled))[: SampleConfig().max_labeled])
     rows = []
     for rank, name in enumerate(random.permutation(utterances.names), start=1):
         found = random.permutation(np.flatnonzero((utterances.intents == name) & ~is_labeled))
@@ -154,54 +141,61 @@ def draw_task(
 def learn(
     task: Task,
     ood: EmbeddedTexts,
-    settings: FitSettings,
+    config: Config,
     encoder: EncoderIdentity,
     encode_views: Callable[[list[str]], np.ndarray],
 ) -> Model:
     """Fit a model as `advin fit` does, on a bounded sample."""
     intents = sorted(set(task.labeled.intents))
     domain_of = dict(zip(task.labeled.intents, task.labeled.domains, strict=True))
+    most = config.sample.max_log
     data = TrainingData(
-        log=EmbeddedTexts(task.log.texts[:MAX_LOG], task.log_vectors[:MAX_LOG]),
+        log=EmbeddedTexts(task.log.texts[:most], task.log_vectors[:most]),
         labeled=EmbeddedTexts(task.labeled.texts, task.labeled_vectors),
         labels=np.searchsorted(intents, task.labeled.intents),
         intents=tuple(intents),
         domains=tuple(domain_of[i] or None for i in intents),
         out_of_domain=ood,
     )
-    if needs_views(data.labels, settings):
-        data = data.with_views(encode_views)
-    return fit_model(data, encoder, settings)
+    if needs_views(data.labels, config):
+        data = data.with_views(encode_views, config)
+    return fit_model(data, encoder, config)
 
 
-def run(task: Task, model: Model, flagged: float | None) -> dict[str, float]:
-    """Discover and evaluate: with the learned threshold, or this share of the known flagged."""
+def run(log: Log, rows: np.ndarray, task: Task, model: Model, flagged: float | None) -> Measures:
+    """Discover and evaluate: with the learned threshold, or this share of the known flagged.
+
+    Args:
+        log: the log of the task, sorted by id.
+        rows: (n,) row of the task's utterance for each one of the log.
+        task: with the truth.
+        model: fitted to the task.
+        flagged: share of the known utterances of the log to flag; None: by the learned threshold.
+    """
     assert model.novelty is not None
-    stage_one = model.novelty.score(task.log_vectors)
-    score = stage_one.score
-    is_known = np.isin(task.log.intents, model.intents)
+    scores = model.novelty.score(log.vectors)
+    intents, domains = task.log.intents[rows], task.log.domains[rows]
+    is_known = np.isin(intents, model.intents)
     if flagged is not None:
-        score = score - np.quantile(np.repeat(score[is_known], task.counts[is_known]), 1 - flagged)
-    points = _points(task, model, score)
-    intents = discover_intents(points, model.rules)
-    assigned = _coherent(task, model, intents, assign(points.vectors[: len(score)], intents)[0])
-    domains = _domains(task, model, intents.kinds, assigned)
-    in_one = assigned >= 0
+        of_known = np.repeat(scores.score[is_known], log.counts[is_known])
+        scores = replace(scores, score=scores.score - np.quantile(of_known, 1 - flagged))
+    found = discover(log, model, scores)
+    assignments = found.assignments
     truth = Truth(
-        intent=[i or None for i in task.log.intents],
-        domain=[d or None for d in task.log.domains],
+        intent=[i or None for i in intents],
+        domain=[d or None for d in domains],
         known=set(model.intents),
-        counts=task.counts,
+        counts=log.counts,
     )
-    found = Found(
-        intent_id=[str(a) if a >= 0 else None for a in assigned],
-        is_novel=np.where(in_one, intents.kinds[assigned] == NOVEL, score > 0),
-        known_intent=[model.intents[c] for c in stage_one.best_class],
-        novelty_score=score,
-        domain=[domains[a] if a >= 0 else None for a in assigned],
+    answer = Found(
+        intent_id=assignments.intent_id,
+        is_novel=np.array(assignments.is_novel),
+        known_intent=assignments.known_intent,
+        novelty_score=scores.score,
+        domain=assignments.domain_id,
     )
-    measures = evaluate_discovery(truth, found)
-    large = [r for r in recovery(replace(truth, counts=None), found) if r.size >= _LARGE]
+    measures = evaluate_discovery(truth, answer)
+    large = [r for r in recovery(replace(truth, counts=None), answer) if r.size >= _LARGE]
     recovered = [r.recall > 0.5 and r.purity > 0.5 for r in large]
     return (
         {"recovered_20": _per_cent(recovered)}
@@ -210,7 +204,7 @@ def run(task: Task, model: Model, flagged: float | None) -> dict[str, float]:
     )
 
 
-def reach(task: Task, model: Model) -> dict[str, float]:
+def reach(task: Task, model: Model) -> Measures:
     """Measure what could be recovered at any distance: it depends on no threshold."""
     intents, sizes = np.unique(task.log.intents, return_counts=True)
     large = [
@@ -218,40 +212,22 @@ def reach(task: Task, model: Model) -> dict[str, float]:
         for intent in intents[sizes >= _LARGE].tolist()
         if intent and intent not in model.intents
     ]
-    points = _points(task, model, np.zeros(len(task.log_vectors), np.float32))
-    return {"reachable_20": _per_cent(in_one_cluster(points, task.log.intents, large))}
-
-
-def _points(task: Task, model: Model, score: np.ndarray) -> Points:
-    """Return what is linked: the log with its novelty scores (n,), then the anchors."""
-    anchors = len(model.anchors)
-    return Points(
-        vectors=model.head.transform(np.concatenate([task.log_vectors, model.anchors])),
-        weights=np.concatenate([repetition_weights(task.counts), np.ones(anchors)]),
-        labels=np.concatenate([np.full(len(score), UNLABELED), model.anchor_labels]),
-        novelty=np.concatenate([score, np.zeros(anchors, np.float32)]),
+    log, rows = log_of(task)
+    vectors = model.head.transform(log.vectors)
+    points = points_of(
+        utterance_clusters(log.ids, vectors, log.counts, np.zeros(len(vectors), np.float32)),
+        anchor_clusters(model.head.transform(model.anchors)),
+        model.anchor_labels,
     )
+    return {"reachable_20": _per_cent(in_one_cluster(points, task.log.intents[rows], large))}
 
 
-def _coherent(task: Task, model: Model, intents: Intents, assigned: np.ndarray) -> np.ndarray:
-    """Return (n,) the assigned intents, -1 where one is no intent, as stage taxonomy decides."""
-    assert model.novelty is not None
-    part = model.encoder.sentence_part
-    order = np.random.default_rng(0).permutation(len(assigned))
-    rows = [order[assigned[order] == i][:DOCUMENTS] for i in range(len(intents.kinds))]
-    samples = [part(task.log_vectors[r]) for r in rows]
-    scored = model.novelty.ood_zscore(task.log_vectors)
-    known = np.flatnonzero(intents.kinds >= 0)
-    junk = incoherent(
-        samples,
-        intents.kinds == NOVEL,
-        np.array([scored[r].mean() if len(r) else 0.0 for r in rows]),
-        least_coherence(
-            [samples[i] for i in known],
-            [part(model.anchors[model.anchor_labels == intents.kinds[i]]) for i in known],
-        ),
-    )
-    return np.where((assigned >= 0) & junk[assigned], -1, assigned)
+def log_of(task: Task) -> tuple[Log, np.ndarray]:
+    """Return the task's log sorted by id, and the row of the task for each of its utterances."""
+    texts = task.log.texts.tolist()
+    log = Log.of(texts, task.counts, task.log_vectors)
+    row_of = {text: row for row, text in enumerate(texts)}
+    return log, np.array([row_of[text] for text in log.texts], np.int64)
 
 
 def in_one_cluster(points: Points, truth: np.ndarray, intents: list[str]) -> np.ndarray:
@@ -281,23 +257,6 @@ def _per_cent(flags: np.ndarray | list[bool]) -> float:
     return 100 * float(np.mean(flags)) if len(flags) else np.nan
 
 
-def _domains(task: Task, model: Model, kinds: np.ndarray, assigned: np.ndarray) -> list[str | None]:
-    """Return the domain of each intent: linked by the means of what they hold."""
-    vectors = np.concatenate([task.log_vectors, task.labeled_vectors])
-    vectors = model.encoder.sentence_part(vectors).astype(np.float64)
-    index = np.searchsorted(model.intents, task.labeled.intents)
-    # Known intents come first among the centroids, in their order.
-    owner = np.concatenate([assigned, index])
-    held = np.unique(owner[owner >= 0])
-    means = np.stack([vectors[owner == i].mean(axis=0) for i in held])
-    known = [model.domains[kinds[i]] if kinds[i] >= 0 else None for i in held]
-    linked = link_domains(means, known, model.domain_distance, DomainsConfig())
-    domains: list[str | None] = [None] * len(kinds)
-    for intent, domain in zip(held, linked, strict=True):
-        domains[intent] = str(domain)
-    return domains
-
-
 def load_noise(options: Options) -> tuple[Utterances, np.ndarray]:
     """Read lines of chat that belong to no intent; one in fifty of them."""
     texts = np.unique(pq.read_table(NOISE, columns=["text"])["text"].to_pylist())[::50]
@@ -320,17 +279,18 @@ def main() -> None:
         for share in options.known:
             for seed in range(options.seeds):
                 task = draw_task(utterances, vectors, noise, (share, seed))
+                log, rows = log_of(task)
                 for effort, methods in METHODS.items():
                     asked = options.asked(methods)
                     if not asked:
                         continue
                     started = time.perf_counter()
-                    settings = FitSettings(seed=seed, effort=effort)
-                    model = learn(task, ood, settings, encoder, encode_views)
+                    config = replace(Config.preset(effort), seed=seed)
+                    model = learn(task, ood, config, encoder, encode_views)
                     seconds = time.perf_counter() - started
                     reachable = reach(task, model)
                     for method in asked:
-                        measured = run(task, model, methods[method]) | reachable
+                        measured = run(log, rows, task, model, methods[method]) | reachable
                         results.add((utterances.name, share, method), measured, seconds)
     results.finish()
 

@@ -3,29 +3,19 @@
     python -m benchmarks.fit_cost --data ../shared/data/sgd/intent_turns.parquet --known 0 0.75 \\
         --seeds 1 --out RESULT.json
 
-20,000 distinct utterances of a set are the log; all of them are new to the fit, views among them.
-Without known intents that is all; with them, a tenth of the known intents' utterances is labeled
-(`default`, `fast`), or as many again as the fit takes are labeled, and the log is whole
-(`default_most`, `fast_most`). Each fit has a process of its own and all processors: run it alone.
-Measures: seconds of encoding the utterances once, seconds of all that comes after, views encoded
-and stages I to III learned, processor seconds of both, and the peak memory of the process,
-libraries included.
+The log is 20,000 distinct utterances of a set. With known intents, a tenth of their utterances is
+labeled (`default`, `fast`), or as many more as the fit takes (`default_most`, `fast_most`). Each
+fit has a process of its own and all processors: run it alone. Measures: seconds of encoding the
+utterances once; seconds of everything after it, including encoding views and learning stages I to
+III; processor seconds of both; peak memory of the process, including libraries.
 """
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
-from advin.discovery.fit import (
-    MAX_LABELED,
-    MAX_LOG,
-    Effort,
-    EmbeddedTexts,
-    FitSettings,
-    TrainingData,
-    fit_model,
-    needs_views,
-)
+from advin.discovery.config import Config, SampleConfig
 from benchmarks.common import (
     Options,
     Results,
@@ -37,12 +27,13 @@ from benchmarks.common import (
     parse_options,
     view_encoder,
 )
+from benchmarks.end_to_end import Task, learn
 from benchmarks.intent_discovery import LABELED
 from benchmarks.processes import measured
 
 SETS = ("sgd/intent_turns",)
 # By its effort, and whether as many are labeled as the fit takes.
-METHODS: dict[str, tuple[Effort, bool]] = {
+METHODS: dict[str, tuple[str, bool]] = {
     "default": ("full", False),
     "fast": ("fast", False),
     "default_most": ("full", True),
@@ -61,36 +52,32 @@ def draw(
         seed: of the draw.
         most: whether as many are labeled as the fit takes, or a tenth of a bounded whole.
     """
+    sample = SampleConfig()
     random = np.random.default_rng(seed)
     rows = random.permutation(len(utterances.texts))
     known = np.isin(utterances.intents[rows], utterances.known_intents(share, seed))
     if not most:
-        rows, known = rows[:MAX_LOG], known[:MAX_LOG]
+        rows, known = rows[: sample.max_log], known[: sample.max_log]
         labeled = rows[known][: round(LABELED * np.count_nonzero(known))]
     else:
-        labeled = rows[known][:MAX_LABELED]
-    log = rows[~np.isin(rows, labeled)][:MAX_LOG]
+        labeled = rows[known][: sample.max_labeled]
+    log = rows[~np.isin(rows, labeled)][: sample.max_log]
     return utterances.take(labeled), utterances.take(log)
 
 
-def fit(labeled: Utterances, log: Utterances, settings: FitSettings, options: Options) -> dict:
+def fit(labeled: Utterances, log: Utterances, config: Config, options: Options) -> dict[str, float]:
     """Encode and fit; return the seconds of each, and how many utterances there were."""
     start = time.monotonic()
-    vectors = [encode(part, options) for part in (log, labeled)]
-    encoded = time.monotonic()
-    intents, labels = np.unique(labeled.intents.astype(str), return_inverse=True)
-    domain_of = dict(zip(labeled.intents, labeled.domains, strict=True))
-    data = TrainingData(
-        log=EmbeddedTexts(log.texts, vectors[0]),
-        labeled=EmbeddedTexts(labeled.texts, vectors[1]),
-        labels=labels.astype(np.int64),
-        intents=tuple(intents),
-        domains=tuple(domain_of[i] or None for i in intents),
-        out_of_domain=encode_out_of_domain(options),
+    task = Task(
+        labeled=labeled,
+        labeled_vectors=encode(labeled, options),
+        log=log,
+        log_vectors=encode(log, options),
+        counts=np.ones(len(log.texts), np.int64),
     )
-    if needs_views(data.labels, settings):
-        data = data.with_views(view_encoder(options))
-    fit_model(data, encoder_identity(options), settings)
+    encoded = time.monotonic()
+    ood, encoder = encode_out_of_domain(options), encoder_identity(options)
+    learn(task, ood, config, encoder, view_encoder(options))
     return {
         "fit seconds": time.monotonic() - encoded,
         "encoder seconds": encoded - start,
@@ -113,9 +100,10 @@ def main() -> None:
                     if most and not share:
                         continue
                     labeled, log = draw(utterances, share, seed, most)
-                    settings = FitSettings(seed=seed, effort=effort)
-                    found = measured(fit, labeled, log, settings, options)
-                    results.add((utterances.name, share, method), found, found.pop("seconds"))
+                    config = replace(Config.preset(effort), seed=seed)
+                    found = measured(fit, labeled, log, config, options)
+                    seconds = found.pop("seconds")
+                    results.add((utterances.name, share, method), found, seconds)
     results.finish()
 
 

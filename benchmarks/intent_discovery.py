@@ -54,8 +54,9 @@ from advin.discovery.evaluation.measures import (
     known_novel_accuracy,
     nmi,
 )
-from advin.discovery.fit import FitSettings, intent_rules, needs_views
-from advin.discovery.intents.decision import Points, discover_intents
+from advin.discovery.fit import needs_views
+from advin.discovery.intents.decision import discover_intents, intent_rules
+from advin.discovery.intents.points import Points
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import UNLABELED
 from advin.discovery.metric.training import (
@@ -132,7 +133,7 @@ class Task:
     @cached_property
     def views(self) -> np.ndarray | None:
         """Views of the train split, if `advin` would make them."""
-        if not needs_views(self.labels, FitSettings()):
+        if not needs_views(self.labels, Config()):
             return None
         return embedded_views(self.texts, self.train, self.encode_views, _DEFAULTS.views)
 
@@ -345,7 +346,7 @@ def _discover(task: Task) -> tuple[np.ndarray, dict[str, float]]:
         labels=task.labels,
         novelty=space.novelty,
     )
-    intents = discover_intents(points, intent_rules(space.distance))
+    intents = discover_intents(points, intent_rules(space.distance, Config()), Config().intents)
     # Every utterance has an intent here: none is too far from all.
     found = (space.test @ intents.centroids.T).argmax(axis=1)
     return found, {"K": len(intents.centroids), "seconds": space.seconds}

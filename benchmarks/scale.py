@@ -26,13 +26,14 @@ from advin.discovery.clustering.clusters import Clusters
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.config import Config
 from advin.discovery.intents.decision import IntentRules
+from advin.discovery.intents.points import largest_clusters
 from advin.pipelines import storage
 from advin.pipelines.cluster_files import (
     ClusterSource,
     CondensedClusters,
     clusters_to_arrow,
     ids_from_arrow,
-    read_largest,
+    read_clusters,
 )
 from advin.pipelines.link import MERGED, condense, link_stages
 from advin.pipelines.shards import SHARD_ROWS
@@ -44,7 +45,7 @@ from benchmarks.processes import measured
 from benchmarks.text_scale import measure_texts
 
 # Where the mixture's intents come apart best; a learned distance in the pipeline.
-RULES = IntentRules(distance=0.68, radius=0.68)
+RULES = IntentRules(distance=0.68, radius=0.68, min_size=5)
 _CONFIG = Config()
 _NEIGHBORS = 16
 _QUERIES = 100_000
@@ -89,7 +90,7 @@ def linkage(
     config = (config or _CONFIG).with_values({"linkage.max_clusters": one_worker})
     sources = condense(workspace, log, rows, rules, config)
     none = log.read(log.names()[0]).take(np.arange(0))
-    left, left_out = read_largest(sources, one_worker, none)
+    left, left_out = largest_clusters(read_clusters(sources), one_worker, none)
     found = link(left, 1 - rules.distance)
     cluster = dict(zip(left.ids.tolist(), found.tolist(), strict=True))
     rounds = [m for n in link_stages() if (m := workspace.stage(n).manifest())]

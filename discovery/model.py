@@ -1,21 +1,26 @@
-"""The model: everything that is learned before a log is looked through, as safetensors and JSON."""
+"""The model: everything that is learned before a log is processed, as safetensors and JSON."""
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors import numpy as tensors
 
+from advin.discovery.config import Config, ConfigError
 from advin.discovery.encoding.identity import EncoderIdentity
-from advin.discovery.intents.decision import IntentRules
+from advin.discovery.intents.decision import IntentRules, intent_rules
 from advin.discovery.metric.training import MetricHead
 from advin.discovery.novelty.novelty import NoveltyModel
+from advin.discovery.selection.distance import IntentDistance
 
 CONFIG = "config.json"
 TENSORS = "model.safetensors"
-_VERSION = 5
+_VERSION = 6
+# Fields of the learned distance, in the configuration and in the tensors.
+_DISTANCE_NUMBERS = ("value", "radius", "small", "origin")
+_DISTANCE_ARRAYS = ("grid", "agreement")
 
 
 class ModelError(ValueError):
@@ -24,48 +29,61 @@ class ModelError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What `fit` learns and `discover` uses.
+    """What `fit_model` learns and `discover` uses.
 
     Attributes:
-        encoder: the encoder whose vectors it was learned on.
-        intents: labels of the known intents; empty when there were no labels at all.
-        domains: the domain of each known intent, or None.
+        encoder: the encoder whose vectors the model was fitted on.
+        config: the configuration of the fit. Sections in `DISCOVER_SECTIONS` may be changed later.
+        intents: labels of the known intents, sorted; empty without labels.
+        domains: domain of each known intent, or None.
         novelty: stage I; None without labels.
-        head: the metric head of stage II.
-        rules: the learned distance and what goes with it.
-        domain_distance: the distance of stage III.
-        anchors: (n, d) float16 vectors of the encoder: labeled and out-of-domain utterances.
-        anchor_labels: (n,) int64: index of the intent, or OUT_OF_DOMAIN.
-        origins: where each threshold comes from, "learned", "agreed" (see `discovery/distance.py`)
-            or "default".
+        head: metric head of stage II.
+        distance: learned distance and radius of intents.
+        domain_distance: distance of stage III, 1 - CSLS.
+        domain_origin: "learned", or "default" if too few domains are known.
+        anchors: (a, d) float16 vectors of labeled and out-of-domain utterances, by the encoder.
+        anchor_labels: (a,) int64: index of the known intent, or OUT_OF_DOMAIN.
     """
 
     encoder: EncoderIdentity
+    config: Config
     intents: tuple[str, ...]
     domains: tuple[str | None, ...]
     novelty: NoveltyModel | None
     head: MetricHead
-    rules: IntentRules
+    distance: IntentDistance
     domain_distance: float
+    domain_origin: str
     anchors: np.ndarray
     anchor_labels: np.ndarray
-    origins: dict[str, str]
+
+    @property
+    def rules(self) -> IntentRules:
+        """The rules of stage II: the learned distance under the configuration."""
+        return intent_rules(self.distance, self.config)
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """Where each distance comes from: "learned", "agreed" (stable clusters) or "default"."""
+        return {"intent_distance": self.distance.origin, "domain_distance": self.domain_origin}
 
     def to_files(self) -> dict[str, bytes]:
         """Return the files of a model folder, by name."""
         config = {
             "version": _VERSION,
             "encoder": asdict(self.encoder),
+            "config": self.config.to_dict(),
             "intents": self.intents,
             "domains": self.domains,
-            "rules": asdict(self.rules),
+            "distance": {name: getattr(self.distance, name) for name in _DISTANCE_NUMBERS},
             "domain_distance": self.domain_distance,
-            "origins": self.origins,
+            "domain_origin": self.domain_origin,
             "has_novelty": self.novelty is not None,
         }
         arrays = {f"head.{k}": v for k, v in self.head.to_arrays().items()}
         if self.novelty is not None:
             arrays |= {f"novelty.{k}": v for k, v in self.novelty.to_arrays().items()}
+        arrays |= {f"distance.{name}": getattr(self.distance, name) for name in _DISTANCE_ARRAYS}
         arrays |= {"anchors": self.anchors, "anchor_labels": self.anchor_labels}
         arrays = {k: np.ascontiguousarray(v) for k, v in sorted(arrays.items())}
         return {
@@ -75,34 +93,21 @@ class Model:
 
     @classmethod
     def from_files(cls, files: dict[str, bytes]) -> Self:
-        """Read back what `to_files` returned.
+        """Restore a model from what `to_files` returned.
 
         Raises:
-            ModelError: if the files are not those of a model, or of another version.
+            ModelError: if the files are not a model, or a model of another version.
         """
         try:
             config = json.loads(files[CONFIG])
             if config["version"] != _VERSION:
                 raise ModelError(
-                    f"the model has version {config['version']}, this program reads {_VERSION}: "
-                    "fit it again"
+                    f"the model has version {config['version']}, but this program reads version "
+                    f"{_VERSION}: fit it again"
                 )
-            arrays = tensors.load(files[TENSORS])
-            return cls(
-                encoder=EncoderIdentity(**config["encoder"]),
-                intents=tuple(config["intents"]),
-                domains=tuple(config["domains"]),
-                novelty=NoveltyModel.from_arrays(_below("novelty.", arrays))
-                if config["has_novelty"]
-                else None,
-                head=MetricHead.from_arrays(_below("head.", arrays)),
-                rules=IntentRules(**config["rules"]),
-                domain_distance=config["domain_distance"],
-                anchors=arrays["anchors"],
-                anchor_labels=arrays["anchor_labels"],
-                origins=config["origins"],
-            )
+            return cls._restored(config, tensors.load(files[TENSORS]))
         except (
+            ConfigError,
             KeyError,
             TypeError,
             UnicodeDecodeError,
@@ -110,6 +115,25 @@ class Model:
             json.JSONDecodeError,
         ) as e:
             raise ModelError(f"not a model of advin ({type(e).__name__}: {e}): fit it again") from e
+
+    @classmethod
+    def _restored(cls, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        novelty = None
+        if config["has_novelty"]:
+            novelty = NoveltyModel.from_arrays(_below("novelty.", arrays))
+        return cls(
+            encoder=EncoderIdentity(**config["encoder"]),
+            config=Config().with_mapping(config["config"]),
+            intents=tuple(config["intents"]),
+            domains=tuple(config["domains"]),
+            novelty=novelty,
+            head=MetricHead.from_arrays(_below("head.", arrays)),
+            distance=IntentDistance(**config["distance"], **_below("distance.", arrays)),
+            domain_distance=config["domain_distance"],
+            domain_origin=config["domain_origin"],
+            anchors=arrays["anchors"],
+            anchor_labels=arrays["anchor_labels"],
+        )
 
 
 def _below(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -4,12 +4,14 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 
+from advin.discovery.intents.assignment import novel_verdicts, without_dropped
 from advin.pipelines import storage
 from advin.pipelines.cluster import CENTROIDS
+from advin.pipelines.cluster_files import scores_from_arrow
 from advin.pipelines.shards import Shard, read_shard, write_shard
 from advin.schemas import tables
 
@@ -94,20 +96,22 @@ def assemble(
                 f"stage {name} holds other utterances than stage ingest "
                 f"({batch.num_rows} and {len(ids)} rows): delete the run and start it again"
             )
-    index = membership.column("intent")
-    index = pa.array(index.to_numpy(), mask=index.to_numpy() < 0)
+    is_kept = np.array([intent["intent_id"] is not None for intent in intents], bool)
+    assigned = without_dropped(membership.column("intent").to_numpy(), is_kept)
+    index = pa.array(assigned, mask=assigned < 0)
 
-    def of_intent(name: str, kind: pa.DataType) -> pa.Array:
-        return pa.array([i[name] for i in intents], kind).take(index)
+    def of_intent(name: str) -> pa.Array:
+        return pa.array([intent[name] for intent in intents], pa.string()).take(index)
 
-    # Without an intent, the utterance's own score decides.
-    flagged = novelty.column("novelty_score").to_numpy(zero_copy_only=False) > 0
-    own_verdict = pa.array(flagged, mask=novelty.column("novelty_score").is_null().to_numpy(False))
-    of_its_intent = of_intent("is_novel", pa.bool_())
+    is_novel, is_decided = novel_verdicts(
+        assigned,
+        np.array([bool(intent["is_novel"]) for intent in intents], bool),
+        scores_from_arrow(novelty.column("novelty_score")),
+    )
     columns = {
-        "is_novel": pc.coalesce(of_its_intent, own_verdict),
-        "intent_id": of_intent("intent_id", pa.string()),
-        "domain_id": of_intent("domain_id", pa.string()),
+        "is_novel": pa.array(is_novel, mask=~is_decided),
+        "intent_id": of_intent("intent_id"),
+        "domain_id": of_intent("domain_id"),
         "intent_distance": membership.column("intent_distance"),
     }
     for batch in (utterances, novelty):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from advin.discovery.intents.decision import assign
+from advin.discovery.intents.assignment import assign
 from advin.pipelines import storage
 from advin.pipelines.cluster import CENTROIDS, intents_from_arrow
 from advin.pipelines.models import load_model

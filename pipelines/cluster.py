@@ -8,21 +8,16 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from advin.discovery.intents.decision import (
-    NOVEL,
-    OUT_OF_DOMAIN,
-    Intents,
-    Points,
-    discover_intents,
-)
-from advin.discovery.labels import UNLABELED
+from advin.discovery.intents.assignment import Intents
+from advin.discovery.intents.decision import discover_intents
+from advin.discovery.intents.points import Points, anchor_clusters, largest_clusters, points_of
+from advin.discovery.labels import JUNK, NOVEL
 from advin.discovery.model import Model
 from advin.pipelines import storage
-from advin.pipelines.cluster_files import ClusterSource, anchors_of, read_largest
+from advin.pipelines.cluster_files import ClusterSource, read_clusters
 from advin.pipelines.models import load_model
 from advin.schemas import tables
 from advin.schemas.batches import vectors_from_arrow, vectors_to_arrow
-from advin.schemas.ids import known_id, novel_id
 
 CENTROIDS = "centroids.parquet"
 
@@ -59,12 +54,12 @@ class _Cluster(beam.DoFn):
     def process(self, sources: list[ClusterSource]) -> Iterator[str]:
         model = load_model(self._model)
         points = read_points(sources, self._at_most, model)
-        intents = discover_intents(points, model.rules)
+        intents = discover_intents(points, model.rules, model.config.intents).rounded()
         Metrics.counter("cluster", "clustered").inc(len(points.vectors))
         for name, count in (
             ("known_intents", np.count_nonzero(intents.kinds >= 0)),
             ("novel_intents", np.count_nonzero(intents.kinds == NOVEL)),
-            ("junk_clusters", np.count_nonzero(intents.kinds == OUT_OF_DOMAIN)),
+            ("junk_clusters", np.count_nonzero(intents.kinds == JUNK)),
         ):
             Metrics.counter("cluster", name).inc(int(count))
         path = storage.join(self._target, CENTROIDS)
@@ -73,38 +68,26 @@ class _Cluster(beam.DoFn):
 
 
 def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) -> Points:
-    """Read what is clustered together: the largest clusters, so many, and the anchors."""
-    anchors = anchors_of(model)
-    clusters, left_out = read_largest(sources, at_most, none=anchors.take(np.arange(0)))
+    """Read the points of stage II: the largest clusters, at most so many, and the anchors."""
+    anchors = anchor_clusters(model.head.transform(model.anchors))
+    none = anchors.take(np.arange(0))
+    clusters, left_out = largest_clusters(read_clusters(sources), at_most, none)
     if left_out:
         Metrics.counter("cluster", "utterances_left_out").inc(left_out)
-    return Points(
-        vectors=np.concatenate([clusters.means, anchors.means]).astype(np.float32),
-        weights=np.concatenate([clusters.weights, anchors.weights]).astype(np.float64),
-        labels=np.concatenate([np.full(len(clusters.ids), UNLABELED), model.anchor_labels]),
-        novelty=np.concatenate([clusters.novelty / clusters.sizes, anchors.novelty]),
-        sizes=np.concatenate([clusters.sizes, anchors.sizes]),
-        kept=np.concatenate([clusters.kept, anchors.kept]),
-    )
+    return points_of(clusters, anchors, model.anchor_labels)
 
 
 def centroids_to_arrow(intents: Intents, model: Model) -> pa.Table:
     """Lay centroids out as a table of `schemas.tables.cluster_schema`."""
-    vectors = np.asarray(intents.centroids, np.float16)
-    known = [model.intents[k] if k >= 0 else None for k in intents.kinds]
-    ids = [
-        known_id(label) if label is not None else novel_id(vector.tobytes())
-        for label, vector in zip(known, vectors, strict=True)
-    ]
     return pa.table(
         {
-            "intent_id": ids,
-            "known_intent": known,
+            "intent_id": intents.ids(model.intents),
+            "known_intent": intents.known(model.intents),
             "kind": pa.array(intents.kinds, pa.int32()),
             "radius": pa.array(intents.radii, pa.float32()),
-            "centroid": vectors_to_arrow(vectors),
+            "centroid": vectors_to_arrow(intents.centroids),
         },
-        schema=tables.cluster_schema(vectors.shape[1]),
+        schema=tables.cluster_schema(intents.centroids.shape[1]),
     )
 
 

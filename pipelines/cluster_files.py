@@ -2,15 +2,14 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
 
 from advin.discovery.clustering.clusters import Clusters
-from advin.discovery.intents.decision import repetition_weights
-from advin.discovery.model import Model
+from advin.discovery.intents.points import utterance_clusters
 from advin.pipelines import storage
 from advin.pipelines.models import load_model
 from advin.pipelines.shards import Shard, read_first_rows
@@ -57,7 +56,12 @@ class LogShards(ClusterSource):
         """Read a shard into the learned space."""
         folders = (self.utterances, self.vectors, self.novelty)
         texts, vectors, novelty = (storage.read_parquet(storage.join(f, name)) for f in folders)
-        return clusters_of(texts, vectors, novelty, load_model(self.model))
+        return utterance_clusters(
+            ids_from_arrow(texts["utterance_id"]),
+            load_model(self.model).head.transform(vectors_from_arrow(vectors["vector"])),
+            texts["count"].to_numpy(),
+            scores_from_arrow(novelty["novelty_score"]),
+        )
 
     def sample(self, rows: int) -> np.ndarray:
         """Take the first shards: as ids are hashes, these are a random sample."""
@@ -109,61 +113,16 @@ class CondensedClusters(ClusterSource):
         return means[np.argsort(ids, kind="stable")[:rows]]
 
 
-def read_largest(
-    sources: Sequence[ClusterSource], at_most: int, none: Clusters
-) -> tuple[Clusters, int]:
-    """Read the largest clusters of all, ties by id, without holding more than twice as many.
-
-    Args:
-        sources: where they are.
-        at_most: how many are kept.
-        none: no clusters, of the right dimension.
-
-    Returns:
-        the clusters, sorted by id; and how many utterances the others hold.
-    """
-    kept, utterances = [none], 0
-    for source, name in [(s, name) for s in sources for name in s.names()]:
-        kept.append(source.read(name))
-        utterances += int(kept[-1].sizes.sum())
-        if sum(len(c.ids) for c in kept) > 2 * at_most:
-            kept = [_largest(kept, at_most)]
-    largest = _largest(kept, at_most)
-    return largest, utterances - int(largest.sizes.sum())
+def read_clusters(sources: Sequence[ClusterSource]) -> Iterator[Clusters]:
+    """Read the clusters of all files, one file at a time."""
+    for source in sources:
+        for name in source.names():
+            yield source.read(name)
 
 
-def _largest(parts: Sequence[Clusters], at_most: int) -> Clusters:
-    everything = Clusters.joined(parts)
-    order = np.argsort(-everything.sizes, kind="stable")
-    return everything.take(np.sort(order[:at_most]))
-
-
-def clusters_of(texts: pa.Table, vectors: pa.Table, novelty: pa.Table, model: Model) -> Clusters:
-    """Take the utterances of a shard as clusters of one."""
-    score = novelty["novelty_score"].to_numpy(zero_copy_only=False)
-    # Without labels there are no scores, and everything is new.
-    score = np.nan_to_num(score.astype(np.float64), nan=1.0)
-    return Clusters(
-        ids=ids_from_arrow(texts["utterance_id"]),
-        means=model.head.transform(vectors_from_arrow(vectors["vector"])).astype(np.float16),
-        weights=repetition_weights(texts["count"].to_numpy()),
-        sizes=np.ones(len(texts), np.int64),
-        novelty=score,
-        kept=(score <= 0).astype(np.int64),
-    )
-
-
-def anchors_of(model: Model) -> Clusters:
-    """Take the labeled and out-of-domain utterances that a model brings along as clusters."""
-    n = len(model.anchors)
-    return Clusters(
-        ids=np.array([f"{i:032x}" for i in range(n)], "S32"),
-        means=model.head.transform(model.anchors).astype(np.float16),
-        weights=np.ones(n, np.int64),
-        sizes=np.ones(n, np.int64),
-        novelty=np.zeros(n),
-        kept=np.zeros(n, np.int64),
-    )
+def scores_from_arrow(scores: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Return novelty scores as an (n,) float array, NaN for null."""
+    return scores.to_numpy(zero_copy_only=False).astype(np.float64)
 
 
 def ids_from_arrow(ids: pa.Array | pa.ChunkedArray) -> np.ndarray:

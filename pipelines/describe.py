@@ -8,24 +8,22 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
+from advin.discovery.intents.summary import summarize
 from advin.pipelines.shards import Shard, WriteShards, read_shard
 from advin.schemas import tables
 from advin.schemas.batches import vectors_from_arrow
 from advin.schemas.ids import utterance_id
 
-# Utterances from which an intent's name, keywords and exemplars are taken: those with the lowest
-# ids, which are hashes, so a random sample that is the same on any engine.
-DOCUMENTS = 100
-
 # Distinct utterances, rows, sum of the distances to the centroid in units of 2^-24.
 Size = tuple[int, int, int]
 Document = tuple[str, str, int, bytes]
-# Integers add up to the same sum in any order, which floats do not.
-_DISTANCE_UNIT = 2.0**-24
 
 
 class _Summary(beam.CombineFn):
     """Add sizes, and keep the documents with the lowest ids."""
+
+    def __init__(self, n_sampled: int):
+        self._n_sampled = n_sampled
 
     def create_accumulator(self) -> tuple[Size, list[Document]]:
         return (0, 0, 0), []
@@ -36,7 +34,7 @@ class _Summary(beam.CombineFn):
     def merge_accumulators(self, accumulators: Iterable):
         sizes, documents = zip(*accumulators, strict=True)
         size = tuple(map(sum, zip(*sizes, strict=True)))
-        return size, sorted(d for part in documents for d in part)[:DOCUMENTS]
+        return size, sorted(d for part in documents for d in part)[: self._n_sampled]
 
     def extract_output(self, accumulator):
         return accumulator
@@ -51,6 +49,7 @@ class Describe(beam.PTransform):
     membership: str
     sizes: str
     documents: str
+    n_sampled: int
 
     def expand(self, shards):
         """Summarize inside each shard, combine by intent, write."""
@@ -58,11 +57,11 @@ class Describe(beam.PTransform):
             shards
             | "Summarize"
             >> beam.ParDo(
-                _Summarize(self.utterances, self.vectors, self.membership)
+                _Summarize(self.utterances, self.vectors, self.membership, self.n_sampled)
             ).with_output_types(
                 tuple[int, tuple[tuple[int, int, int], list[tuple[str, str, int, bytes]]]]
             )
-            | "Combine" >> beam.CombinePerKey(_Summary())
+            | "Combine" >> beam.CombinePerKey(_Summary(self.n_sampled))
         )
         sizes = (
             summaries
@@ -82,7 +81,8 @@ def _spread(intent: int) -> str:
 
 
 class _Summarize(beam.DoFn):
-    def __init__(self, utterances: str, vectors: str, membership: str):
+    def __init__(self, utterances: str, vectors: str, membership: str, n_sampled: int):
+        self._n_sampled = n_sampled
         self._utterances, self._vectors, self._membership = utterances, vectors, membership
         self._described = Metrics.counter("describe", "described")
 
@@ -91,31 +91,19 @@ class _Summarize(beam.DoFn):
         self._described.inc(utterances.num_rows)
         membership = read_shard(self._membership, shard)
         vectors = vectors_from_arrow(read_shard(self._vectors, shard, ["vector"]).column("vector"))
-        yield from summarize(utterances, membership, vectors)
+        yield from summarize_batch(utterances, membership, vectors, self._n_sampled)
 
 
-def summarize(
-    utterances: pa.RecordBatch, membership: pa.RecordBatch, vectors: np.ndarray
+def summarize_batch(
+    utterances: pa.RecordBatch, membership: pa.RecordBatch, vectors: np.ndarray, n_sampled: int
 ) -> Iterator[tuple[int, tuple[Size, list[Document]]]]:
-    """Yield (intent, ((distinct, rows, distance), documents)) for each intent in a shard."""
-    intents = membership.column("intent").to_numpy()
-    distances = membership.column("intent_distance").to_numpy()
+    """Yield the size and the sampled documents of each intent in a shard."""
     counts = utterances.column("count").to_numpy()
     ids, texts = utterances.column("utterance_id"), utterances.column("text")
-    order = np.argsort(intents, kind="stable")
-    bounds = np.flatnonzero(np.diff(intents[order], prepend=-2))
-    for rows in np.split(order, bounds[1:]):
-        if len(rows) == 0 or intents[rows[0]] < 0:
-            continue
-        distance = np.rint(distances[rows].astype(np.float64) / _DISTANCE_UNIT).astype(np.int64)
+    assigned, distances = (membership.column(c).to_numpy() for c in ("intent", "intent_distance"))
+    for intent, size, rows in summarize(assigned, distances, counts, n_sampled):
         documents = [
             (ids[i].as_py(), texts[i].as_py(), int(counts[i]), vectors[i].tobytes())
-            for i in rows[:DOCUMENTS].tolist()
+            for i in rows.tolist()
         ]
-        size = (len(rows), int(counts[rows].sum()), int(distance.sum()))
-        yield int(intents[rows[0]]), (size, documents)
-
-
-def mean_distance(distance: int, distinct: int) -> float:
-    """Return the mean distance of `distinct` utterances from the summed units."""
-    return distance * _DISTANCE_UNIT / distinct
+        yield intent, ((size.distinct, size.rows, size.distance), documents)

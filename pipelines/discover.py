@@ -13,7 +13,6 @@ from advin.discovery.compute.precision import best_precision
 from advin.discovery.config import Config
 from advin.discovery.encoding.encoder import EncoderError, load_encoder
 from advin.discovery.encoding.identity import EncoderIdentity
-from advin.discovery.fit import FitSettings
 from advin.discovery.intents.decision import IntentRules
 from advin.discovery.model import ModelError
 from advin.pipelines import storage
@@ -39,7 +38,6 @@ from advin.schemas import tables
 from advin.schemas.manifest import RunManifest
 
 _DEFAULTS = Config()
-_MAX_DENSITY_POINTS = _DEFAULTS.intents.max_density_points
 
 _log = logging.getLogger("advin")
 
@@ -58,7 +56,7 @@ class Settings:
         encoder: hub id or folder; None for the model's own, or the default.
         threads: processor threads of the encoder, which decide the last bits of its vectors.
         precision: of the encoder, FP32 or BF16; None for the model's own, or the best one here.
-        choices: of the learner.
+        config: all tunables of a fit.
         accelerator: type of the GPU that workers of the stage embed should have, for engines that
             know such hints.
         max_linked: clusters that one worker links; parts of a larger log are linked by many first.
@@ -72,7 +70,7 @@ class Settings:
     encoder: str | None = None
     threads: int = 2
     precision: str | None = None
-    choices: FitSettings = FitSettings()
+    config: Config = Config()
     accelerator: str | None = None
     max_linked: int = _DEFAULTS.linkage.max_clusters
 
@@ -111,7 +109,7 @@ def discover(settings: Settings, output: str, options: PipelineOptions) -> RunMa
     log = _ingest_and_embed(workspace, sources, "log", encoder, _most_utterances(settings))
     model = settings.model or storage.join(output, "model")
     if settings.fits:
-        _fit(workspace, sources, log, encoder, model, settings.choices)
+        _fit(workspace, sources, log, encoder, model, settings.config)
     _run_discovery(workspace, log, model, settings.max_linked)
     return finish_run(workspace, model, claim)
 
@@ -133,7 +131,7 @@ def translate(settings: Settings, output: str, options: PipelineOptions) -> list
     log = _ingest_and_embed(plan, sources, "log", encoder)
     model = settings.model or storage.join(output, "model")
     if settings.fits:
-        _fit(plan, sources, log, encoder, model, settings.choices)
+        _fit(plan, sources, log, encoder, model, settings.config)
     _run_discovery(plan, log, model, settings.max_linked)
     return plan.translated
 
@@ -151,7 +149,7 @@ def fit(settings: Settings, model: str, options: PipelineOptions) -> None:
         _log.info("this model had been fitted before: %s", model)
         return
     log = _ingest_and_embed(workspace, sources, "log", encoder)
-    _fit(workspace, sources, log, encoder, model, settings.choices)
+    _fit(workspace, sources, log, encoder, model, settings.config)
     storage.delete(storage.join(model, "stages"))
 
 
@@ -187,7 +185,7 @@ class _Sources:
             "columns": dataclasses.asdict(settings.columns),
             "encoder": dataclasses.asdict(encoder.identity),
             "threads": settings.threads,
-            **dataclasses.asdict(settings.choices),
+            "config": settings.config.to_dict(),
         }
 
 
@@ -217,8 +215,8 @@ def _encoder(settings: Settings) -> _LoadedEncoder:
 
 def _most_utterances(settings: Settings) -> float:
     """Return how many distinct utterances the chosen way to cluster can take."""
-    choices = settings.choices if settings.fits else load_model(str(settings.model)).rules
-    return _MAX_DENSITY_POINTS if choices.clustering == "density" else math.inf
+    config = settings.config if settings.fits else load_model(str(settings.model)).config
+    return config.intents.max_density_points if config.intents.clustering == "density" else math.inf
 
 
 def _ingest_and_embed(
@@ -269,7 +267,7 @@ def _fit(
     log: Embedded,
     encoder: _LoadedEncoder,
     model: str,
-    choices: FitSettings,
+    config: Config,
 ) -> None:
     given = {
         role: _ingest_and_embed(workspace, sources, role, encoder)
@@ -278,10 +276,10 @@ def _fit(
     }
     inputs = FitInputs(log, given.get("labeled"), given.get("ood"))
     if inputs.labeled is not None and workspace.reads_results:
-        check_labels(inputs.labeled)
+        check_labels(inputs.labeled, config.sample)
 
     def learn(pipeline, stage: Stage) -> None:
-        pipeline | Fit(inputs, encoder.settings, encoder.identity, model, choices)
+        pipeline | Fit(inputs, encoder.settings, encoder.identity, model, config)
 
     workspace.run("fit", learn)
 
@@ -290,7 +288,7 @@ def _rules(workspace: Workspace, model: str) -> IntentRules:
     """Return the model's rules; a plan is made before there is a model, and any will do."""
     if workspace.reads_results:
         return load_model(model).rules
-    return IntentRules(distance=0.5, radius=0.5)
+    return IntentRules(distance=0.5, radius=0.5, min_size=5)
 
 
 def _run_discovery(workspace: Workspace, log: Embedded, model: str, max_linked: int) -> None:
@@ -319,6 +317,7 @@ def _run_discovery(workspace: Workspace, log: Embedded, model: str, max_linked: 
                 membership=intents.path(),
                 sizes=stage.path("sizes"),
                 documents=stage.path("documents"),
+                n_sampled=Config().naming.documents,
             )
         )
 

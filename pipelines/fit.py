@@ -9,13 +9,10 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
+from advin.discovery.config import Config, SampleConfig
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.fit import (
-    MAX_LABELED,
-    MAX_LOG,
-    MAX_OUT_OF_DOMAIN,
     EmbeddedTexts,
-    FitSettings,
     TrainingData,
     fit_model,
     needs_views,
@@ -74,7 +71,7 @@ class Fit(beam.PTransform):
     encoder: EncoderSettings
     identity: EncoderIdentity
     target: str
-    choices: FitSettings
+    config: Config
 
     def expand(self, pipeline):
         """Learn in one place: everything it reads is bounded."""
@@ -88,28 +85,31 @@ class Fit(beam.PTransform):
 class _Fit(beam.DoFn):
     def __init__(self, fit: Fit):
         self._encoder, self._identity = fit.encoder, fit.identity
-        self._target, self._choices = fit.target, fit.choices
+        self._target, self._config = fit.target, fit.config
 
     def process(self, inputs: FitInputs) -> Iterator[str]:
-        data = read_training_data(inputs, self._identity.dimension)
+        data = read_training_data(inputs, self._identity.dimension, self._config.sample)
         for name, rows in (("log", data.log), ("labeled", data.labeled)):
             Metrics.counter("fit", f"fitted_on_{name}").inc(len(rows.texts))
         Metrics.counter("fit", "known_intents").inc(len(data.intents))
-        if needs_views(data.labels, self._choices):
-            data = data.with_views(self._encoder.load().encode)
-        save_model(self._target, fit_model(data, self._identity, self._choices))
+        if needs_views(data.labels, self._config):
+            data = data.with_views(self._encoder.load().encode, self._config)
+        save_model(self._target, fit_model(data, self._identity, self._config))
         yield self._target
 
 
-def read_training_data(inputs: FitInputs, dimension: int) -> TrainingData:
+def read_training_data(inputs: FitInputs, dimension: int, config: SampleConfig) -> TrainingData:
     """Read the bounded samples that a model is learned from."""
     none = EmbeddedTexts((), np.zeros((0, dimension), np.float16))
-    log = _read_embedded(inputs.log, MAX_LOG)
-    ood = _read_embedded(inputs.out_of_domain, MAX_OUT_OF_DOMAIN) if inputs.out_of_domain else none
+    log = _read_embedded(inputs.log, config.max_log)
+    ood = none
+    if inputs.out_of_domain is not None:
+        ood = _read_embedded(inputs.out_of_domain, config.max_out_of_domain)
     if inputs.labeled is None:
         return TrainingData(log, none, np.zeros(0, np.int64), (), (), ood)
-    rows = _read_utterances(inputs.labeled, MAX_LABELED, [*_LABELS, "text"])
-    texts, vectors = rows["text"].to_pylist(), _read_vectors(inputs.labeled, MAX_LABELED)
+    most = config.max_labeled
+    rows = _read_utterances(inputs.labeled, most, [*_LABELS, "text"])
+    texts, vectors = rows["text"].to_pylist(), _read_vectors(inputs.labeled, most)
     keep, intent_of, domain_of = _resolve(rows)
     if len(keep) < len(texts):
         Metrics.counter("fit", "labels_overruled").inc(len(texts) - len(keep))
@@ -125,7 +125,7 @@ def read_training_data(inputs: FitInputs, dimension: int) -> TrainingData:
     )
 
 
-def check_labels(labeled: Embedded) -> None:
+def check_labels(labeled: Embedded, config: SampleConfig) -> None:
     """Look at the labels before anything is learned.
 
     What is labeled with several intents is settled, and told, as an intent may lose all it has.
@@ -133,7 +133,7 @@ def check_labels(labeled: Embedded) -> None:
     Raises:
         SettingsError: if one intent is labeled with two domains.
     """
-    rows = _read_utterances(labeled, MAX_LABELED, _LABELS)
+    rows = _read_utterances(labeled, config.max_labeled, _LABELS)
     keep, kept, _ = _resolve(rows)
     if len(keep) == rows.num_rows:
         return

@@ -150,7 +150,6 @@ def _config(given: list[Override], used: str | None) -> Config:
 
 
 def _settings(flags: argparse.Namespace, model: str | None, config: Config) -> "Settings":
-    from advin.discovery.fit import FitSettings
     from advin.pipelines.discover import Settings
 
     encoder = flags.encoder
@@ -164,12 +163,7 @@ def _settings(flags: argparse.Namespace, model: str | None, config: Config) -> "
         encoder=os.path.abspath(encoder) if encoder and os.path.isdir(encoder) else encoder,
         threads=flags.encoder_threads,
         precision=flags.encoder_precision,
-        choices=FitSettings(
-            config.seed,
-            config.metric.loss,
-            config.intents.clustering,
-            "full" if config.views.count else "fast",
-        ),
+        config=config,
         accelerator=flags.gpu,
         max_linked=config.linkage.max_clusters,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from advin.discovery.intents.decision import Points
+from advin.discovery.intents.points import Points
 from benchmarks import convert, tables
 from benchmarks.anchors import anchored, novel_clusters, seeded_k_means, tightness
 from benchmarks.common import DEV, TEST, TRAIN, Utterances, load_utterances

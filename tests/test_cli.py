@@ -15,7 +15,7 @@ import pytest
 from run_tables import read_tables
 
 from advin.discovery.model import Model
-from advin.pipelines import discover, report
+from advin.pipelines import report
 from advin.pipelines.models import load_model
 from advin.runners.cli import main
 
@@ -160,9 +160,9 @@ def test_an_output_folder_that_holds_something_else(run, tmp_path):
     assert (tmp_path / "out" / "thesis.doc").read_text() == "precious"
 
 
-def test_more_utterances_than_hdbscan_takes(run, monkeypatch):
-    monkeypatch.setattr(discover, "_MAX_DENSITY_POINTS", 10)
-    code, lines, _ = run("--clustering", "density", log_rows=log(), labeled=known())
+def test_more_utterances_than_hdbscan_takes(run):
+    flags = ("--clustering", "density", "--set", "intents.max_density_points=10")
+    code, lines, _ = run(*flags, log_rows=log(), labeled=known())
     assert code == 2 and len(lines) == 1
     assert "48 distinct utterances" in lines[0] and "at most 10" in lines[0]
 

@@ -1,46 +1,53 @@
+"""Incoherent clusters: which novel clusters are junk in the encoder's space."""
+
 import numpy as np
 import pytest
 from drawn_intents import draw
 
-from advin.discovery.intents.coherence import coherence, incoherent, least_coherence
+from advin.discovery.config import CoherenceConfig
+from advin.discovery.intents.coherence import coherence, incoherent_intents, min_coherence
 
+CONFIG = CoherenceConfig()
+# Out-of-domain z-scores of a sample.
 FAR, NEAR = 5.0, 0.5
 
 
 @pytest.fixture
 def intents():
-    """Samples of eight intents of forty utterances each."""
+    """Samples of eight intents, forty utterances each."""
     x, labels = draw(8, 40)
     return [x[labels == intent] for intent in range(8)]
 
 
 @pytest.fixture
 def least(intents):
-    return least_coherence(intents, nothing(8))
+    return min_coherence(intents, empty(8), CONFIG)
 
 
-def nothing(intents):
+def empty(intents):
     return intents * [np.zeros((0, 24), np.float16)]
 
 
-def judged(samples, suspect, ood_zscore, least):
-    suspects = np.arange(len(samples)) == suspect
-    found = incoherent(samples, suspects, np.where(suspects, ood_zscore, 0.0), least)
-    assert not found[~suspects].any()
-    return bool(found[suspect])
+def is_junk(samples, novel, zscore, least):
+    """Judge one intent as novel; the others are known."""
+    is_novel = np.arange(len(samples)) == novel
+    zscores = np.where(is_novel, zscore, 0.0)
+    found = incoherent_intents(samples, is_novel, zscores, least, CONFIG)
+    assert not found[~is_novel].any()
+    return bool(found[novel])
 
 
-def loose(rows=40, seed=1):
+def unrelated(rows=40, seed=1):
     """Utterances that have nothing in common."""
     return draw(rows, 1, seed, spread=0.0)[0]
 
 
-def left_over(intents):
-    """A few utterances of each intent, the rest of which is elsewhere."""
+def leftovers(intents):
+    """Most utterances of each intent, and a cluster of the others."""
     return [x[5:] for x in intents], np.concatenate([x[:5] for x in intents])
 
 
-def test_coherence_is_the_mean_cosine_of_two_different_ones(intents):
+def test_coherence_is_the_mean_cosine_of_all_pairs(intents):
     for x in intents:
         cosines = x.astype(np.float64) @ x.T.astype(np.float64)
         others = ~np.eye(len(x), dtype=bool)
@@ -52,61 +59,63 @@ def test_fewer_than_two_utterances_have_no_coherence(rows):
     assert np.isnan(coherence(np.ones((rows, 4)) / 2))
 
 
-def test_nearly_all_known_intents_are_as_coherent_as_an_intent_has_to_be(intents, least):
+def test_known_intents_exceed_the_least_coherence(intents, least):
     values = [coherence(x) for x in intents]
     assert 0 < least < min(values)
-    # It tells nothing that an intent has a single utterance; labels are as good as the log.
-    assert least_coherence([*intents, loose(1)], nothing(9)) == least
-    assert least_coherence(nothing(8), intents) == least
+    # An intent with one utterance has no effect; labels count like the log.
+    assert min_coherence([*intents, unrelated(1)], empty(9), CONFIG) == least
+    assert min_coherence(empty(8), intents, CONFIG) == least
 
 
-def test_labels_written_by_one_hand_ask_no_more_of_an_intent_than_the_log_does(intents, least):
+def test_labels_made_from_templates_do_not_raise_the_least_coherence(intents, least):
     templates = [np.repeat(x[:1], 10, axis=0) for x in intents]
-    assert least_coherence(nothing(8), templates) > least
-    assert least_coherence(intents, templates) == least
+    assert min_coherence(empty(8), templates, CONFIG) > least
+    assert min_coherence(intents, templates, CONFIG) == least
 
 
-@pytest.mark.parametrize("known", [[], nothing(2)])
-def test_without_known_utterances_nothing_is_too_loose(intents, known):
-    assert not judged([*intents, loose()], 8, FAR, least_coherence(known, known))
+@pytest.mark.parametrize("known", [[], empty(2)])
+def test_without_known_utterances_no_intent_is_junk(intents, known):
+    assert not is_junk([*intents, unrelated()], 8, FAR, min_coherence(known, known, CONFIG))
 
 
-def test_an_intent_that_is_as_coherent_as_others_is_one_however_strange(intents, least):
-    assert not judged(intents, 3, FAR, least)
+def test_a_coherent_intent_is_kept_however_far_it_is(intents, least):
+    assert not is_junk(intents, 3, FAR, least)
 
 
-def test_what_is_loose_and_far_from_all_that_is_known_is_no_intent(intents, least):
-    assert judged([*intents, loose()], 8, FAR, least)
+def test_an_incoherent_cluster_far_from_known_utterances_is_junk(intents, least):
+    assert is_junk([*intents, unrelated()], 8, FAR, least)
 
 
-def test_what_is_loose_but_by_itself_is_an_intent_unless_it_is_strange(intents, least):
-    # Each has a near duplicate and otherwise nothing in common, as questions about the world.
-    questions = np.concatenate([loose(), loose()])
-    assert not judged([*intents, questions], 8, NEAR, least)
+def test_an_incoherent_cluster_of_near_duplicates_is_kept_unless_it_is_far(intents, least):
+    # Like factual questions: pairs of near duplicates with nothing else in common.
+    questions = np.concatenate([unrelated(), unrelated()])
+    assert not is_junk([*intents, questions], 8, NEAR, least)
 
 
-def test_what_is_left_over_between_intents_is_none(intents, least):
-    rest, mixture = left_over(intents)
-    assert judged([*rest, mixture], 8, NEAR, least)
+def test_leftovers_between_intents_are_junk(intents, least):
+    rest, mixture = leftovers(intents)
+    assert is_junk([*rest, mixture], 8, NEAR, least)
 
 
-def test_only_suspects_are_judged(intents, least):
-    samples = [*intents, loose()]
-    assert not incoherent(samples, np.zeros(9, bool), np.full(9, FAR), least).any()
+def test_known_intents_are_never_junk(intents, least):
+    samples = [*intents, unrelated()]
+    known = np.zeros(9, bool)
+    assert not incoherent_intents(samples, known, np.full(9, FAR), least, CONFIG).any()
 
 
-def test_the_order_of_utterances_and_intents_does_not_matter(intents, least):
-    rest, mixture = left_over(intents)
-    samples = [*rest, mixture, loose()]
-    suspects, ood_zscore = np.arange(10) >= 6, np.array(9 * [NEAR] + [FAR])
-    once = incoherent(samples, suspects, ood_zscore, least)
-    turned = incoherent([x[::-1] for x in samples[::-1]], suspects[::-1], ood_zscore[::-1], least)
-    assert once.sum() == 2 and (turned[::-1] == once).all()
+def test_the_order_of_utterances_and_intents_has_no_effect(intents, least):
+    rest, mixture = leftovers(intents)
+    samples = [*rest, mixture, unrelated()]
+    is_novel, zscores = np.arange(10) >= 6, np.array(9 * [NEAR] + [FAR])
+    found = incoherent_intents(samples, is_novel, zscores, least, CONFIG)
+    turned = [x[::-1] for x in samples[::-1]]
+    other = incoherent_intents(turned, is_novel[::-1], zscores[::-1], least, CONFIG)
+    assert found.sum() == 2 and (other[::-1] == found).all()
 
 
-def test_an_intent_without_utterances_is_left_alone(intents, least):
-    assert not judged([*intents, np.zeros((0, 24), np.float16)], 8, FAR, least)
+def test_an_intent_without_utterances_is_kept(intents, least):
+    assert not is_junk([*intents, np.zeros((0, 24), np.float16)], 8, FAR, least)
 
 
-def test_a_suspect_by_itself_has_nothing_to_be_nearer_to(least):
-    assert not judged([loose()], 0, NEAR, least)
+def test_a_single_incoherent_cluster_is_kept(least):
+    assert not is_junk([unrelated()], 0, NEAR, least)

@@ -5,35 +5,28 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from sklearn.metrics import adjusted_rand_score
 
 from advin.discovery.clustering.clusters import Clusters
 from advin.discovery.clustering.linkage import average_linkage
-from advin.discovery.compute.precision import FP32
 from advin.discovery.config import Config
-from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.intents.decision import IntentRules
-from advin.discovery.labels import UNLABELED
-from advin.discovery.metric.training import TrainingRows, train_metric_head
-from advin.discovery.model import Model
+from advin.discovery.intents.points import largest_clusters, utterance_clusters
 from advin.pipelines import storage
 from advin.pipelines.cluster_files import (
     CondensedClusters,
-    clusters_of,
     clusters_to_arrow,
-    read_largest,
+    read_clusters,
 )
 from advin.pipelines.link import condense, link_stages
 from advin.pipelines.stages import Workspace
-from advin.schemas.batches import vectors_to_arrow
 from benchmarks.mixtures import draw_mixture
 from benchmarks.scale import follow, merges
 
 ROWS = 4000
-RULES = IntentRules(distance=0.68, radius=0.68)
+RULES = IntentRules(distance=0.68, radius=0.68, min_size=5)
 IN_PROCESS = ["--runner=FnApiRunner"]
 SMALL_CELLS = {"linkage.cell_rows": 500, "linkage.max_cell_rows": 2000}
 
@@ -63,25 +56,11 @@ def log() -> Clusters:
 
 def test_a_repeated_text_has_a_damped_weight():
     vectors = draw_mixture(5).vectors
-    dimension = vectors.shape[1]
-    model = Model(
-        encoder=EncoderIdentity("drawn", "", dimension, dimension, FP32),
-        intents=(),
-        domains=(),
-        novelty=None,
-        head=train_metric_head(TrainingRows(vectors[:1], np.array([UNLABELED]))),
-        rules=RULES,
-        domain_distance=0.5,
-        anchors=vectors[:0],
-        anchor_labels=np.zeros(0, np.int64),
-        origins={},
-    )
-    texts = {"utterance_id": [f"{row:032x}" for row in range(5)], "count": [1, 2, 7, 8, 1_000_000]}
-    clusters = clusters_of(
-        pa.table(texts),
-        pa.table({"vector": vectors_to_arrow(vectors)}),
-        pa.table({"novelty_score": [-1.0, 0.0, 1.0, None, None]}),
-        model,
+    clusters = utterance_clusters(
+        ids=np.array([f"{row:032x}" for row in range(5)], "S32"),
+        vectors=vectors,
+        counts=np.array([1, 2, 7, 8, 1_000_000]),
+        scores=np.array([-1.0, 0.0, 1.0, np.nan, np.nan]),
     )
     assert clusters.weights.tolist() == [1, 2, 3, 4, 20]
     assert clusters.sizes.tolist() == [1, 1, 1, 1, 1]
@@ -156,7 +135,7 @@ def test_the_largest_clusters_are_kept_if_too_many_are_left(log, tmp_path, files
     rng = np.random.default_rng(2)
     sizes = rng.integers(1, 50, ROWS)
     source = write(tmp_path, dataclasses.replace(log, sizes=sizes), files)
-    kept, left_out = read_largest([source], 300, none=log.take(np.arange(0)))
+    kept, left_out = largest_clusters(read_clusters([source]), 300, none=log.take(np.arange(0)))
     order = sorted(range(ROWS), key=lambda row: (-sizes[row], log.ids[row]))[:300]
     assert kept.ids.tolist() == sorted(log.ids[order].tolist())
     assert kept.sizes.sum() + left_out == sizes.sum()

@@ -1,17 +1,18 @@
-"""What a model is learned from: the order of its parts, and when views are made of them."""
+"""Training data: the order of its parts, and when views are needed."""
 
 import numpy as np
 import pytest
 
+from advin.discovery.config import Config
 from advin.discovery.encoding.views import partial_text
-from advin.discovery.fit import EmbeddedTexts, FitSettings, TrainingData, needs_views
+from advin.discovery.fit import EmbeddedTexts, TrainingData, needs_views
 from advin.discovery.labels import UNLABELED
 
 DIMENSION = 8
 
 
 def vectors_of(texts) -> np.ndarray:
-    """Vectors that tell the texts apart."""
+    """Different vectors for different texts."""
     draws = [np.random.default_rng(list(text.encode())).normal(size=DIMENSION) for text in texts]
     return np.array(draws, np.float16).reshape(-1, DIMENSION)
 
@@ -28,9 +29,9 @@ def data_of(labels) -> TrainingData:
     )
 
 
-def test_the_rows_are_the_log_the_labeled_and_the_rest_each_with_its_views():
-    data = data_of([0, 0, 1]).with_views(vectors_of)
-    rows = data.rows()
+def test_rows_are_the_log_then_labeled_then_out_of_domain_texts_with_views():
+    data = data_of([0, 0, 1]).with_views(vectors_of, Config())
+    rows = data.rows(Config())
     assert rows.labels.tolist() == [UNLABELED] * 5 + [0, 0, 1] + [UNLABELED] * 2
     texts = data.whole().texts
     assert (rows.vectors == vectors_of(texts)).all()
@@ -48,8 +49,8 @@ def test_the_rows_are_the_log_the_labeled_and_the_rest_each_with_its_views():
         ([], "fast", False),
     ],
 )
-def test_views_are_made_where_labels_do_not_suffice(labels, effort, expected):
-    assert needs_views(data_of(labels).labels, FitSettings(effort=effort)) is expected
+def test_views_are_needed_if_labels_are_too_few(labels, effort, expected):
+    assert needs_views(data_of(labels).labels, Config.preset(effort)) is expected
 
 
 def test_each_text_needs_its_vector():

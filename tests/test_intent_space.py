@@ -1,10 +1,9 @@
-"""The learned space, where some of the log's intents lie beside known ones."""
-
-from dataclasses import replace
+"""The learned space, where novel intents of the log lie beside known ones."""
 
 import numpy as np
 import pytest
 
+from advin.discovery.config import Config
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import SUSPECTED_NOVEL, UNLABELED
 from advin.discovery.metric.training import MetricSettings, TrainingRows, train_metric_head
@@ -12,15 +11,24 @@ from advin.discovery.novelty.novelty import fit_novelty
 from advin.discovery.selection.distance import AGREED, LEARNED
 from advin.discovery.selection.stability import stable_clusters
 
-# More neighbors than a new intent has utterances: the others are labeled ones.
+# More neighbors than a novel intent has utterances: the others are labeled ones.
 FAST = MetricSettings(hidden=128, steps=100, refresh=20, batch=256, neighbors=60)
+CONFIG = Config().with_values(
+    {
+        "metric.hidden": 128,
+        "metric.steps": 100,
+        "metric.refresh": 20,
+        "metric.batch": 256,
+        "metric.neighbors": 60,
+    }
+)
 KNOWN = 8
 DIMENSION = 32
 
 
 @pytest.fixture(scope="module")
 def beside():
-    """Vectors, truth and labels: each known intent has a smaller new one (8 and up) beside it."""
+    """Vectors, truth and labels: beside each known intent lies a smaller novel one (8 and up)."""
     random = np.random.default_rng(0)
     centers = random.normal(size=(KNOWN, DIMENSION))
     centers = np.concatenate([centers, centers + 1.4 * random.normal(size=centers.shape)])
@@ -31,47 +39,50 @@ def beside():
     return vectors.astype(np.float32), truth, labels
 
 
-def beside_similarity(head, vectors, truth):
-    """Mean cosine of a new intent's utterances with those of the known intent beside it."""
+def similarity_to_known(head, vectors, truth):
+    """Mean cosine of a novel intent's utterances to those of the known intent beside it."""
     z = head.transform(vectors)
     pairs = [z[truth == k] @ z[truth == k + KNOWN].T for k in range(KNOWN)]
     return float(np.mean([p.mean() for p in pairs]))
 
 
-def test_doubted_rows_are_not_pulled_towards_labeled_ones(beside):
+def test_suspected_rows_are_not_pulled_towards_labeled_rows(beside):
     vectors, truth, labels = beside
-    told = np.where(truth >= KNOWN, SUSPECTED_NOVEL, labels)
-    pulled, left = (
-        train_metric_head(TrainingRows(vectors, given), FAST) for given in (labels, told)
+    suspected = np.where(truth >= KNOWN, SUSPECTED_NOVEL, labels)
+    without, marked = (
+        train_metric_head(TrainingRows(vectors, given), FAST) for given in (labels, suspected)
     )
-    before, after = (beside_similarity(head, vectors, truth) for head in (pulled, left))
+    before, after = (similarity_to_known(head, vectors, truth) for head in (without, marked))
     assert after < before - 0.04
 
 
-def test_stage_one_keeps_new_intents_apart_from_the_known_beside_them(beside):
+def test_novelty_scores_keep_novel_intents_apart_from_known_ones(beside):
     vectors, truth, labels = beside
     rows = labels >= 0
     novelty = fit_novelty(vectors[rows], labels[rows], KNOWN)
-    with_doubt, distance = learn_intent_space(TrainingRows(vectors, labels), FAST, novelty)
+    marked, distance = learn_intent_space(TrainingRows(vectors, labels), CONFIG, novelty)
     without = train_metric_head(TrainingRows(vectors, labels), FAST)
     assert distance.origin == LEARNED
-    before, after = (beside_similarity(head, vectors, truth) for head in (without, with_doubt))
+    before, after = (similarity_to_known(head, vectors, truth) for head in (without, marked))
     assert after < before - 0.04
 
 
-def test_without_known_intents_it_is_the_plain_head(beside):
+def test_without_labels_the_head_is_the_plain_one(beside):
     vectors, truth, _ = beside
-    nothing = np.full(len(truth), UNLABELED)
-    head, distance = learn_intent_space(TrainingRows(vectors, nothing), FAST, None)
-    plain = train_metric_head(TrainingRows(vectors, nothing), FAST)
+    unlabeled = np.full(len(truth), UNLABELED)
+    head, distance = learn_intent_space(TrainingRows(vectors, unlabeled), CONFIG, None)
+    plain = train_metric_head(TrainingRows(vectors, unlabeled), FAST)
     assert head.transform(vectors).tobytes() == plain.transform(vectors).tobytes()
     assert distance.origin == AGREED
 
 
-def test_without_known_intents_the_log_tells_how_many_neighbors_make_an_intent(beside):
+def test_without_labels_the_neighbor_count_comes_from_stability(beside):
     vectors, truth, _ = beside
     rows = TrainingRows(vectors, np.full(len(truth), UNLABELED))
-    asked = replace(FAST, neighbors=0, steps=40)
-    head, _ = learn_intent_space(rows, asked, None)
-    told = train_metric_head(rows, replace(asked, neighbors=stable_clusters(rows, asked).neighbors))
-    assert head.transform(vectors).tobytes() == told.transform(vectors).tobytes()
+    config = CONFIG.with_values({"metric.neighbors": "auto", "metric.steps": 40})
+    head, _ = learn_intent_space(rows, config, None)
+    auto = MetricSettings(hidden=128, steps=40, refresh=20, batch=256)
+    neighbors = stable_clusters(rows, auto).neighbors
+    settings = MetricSettings(hidden=128, steps=40, refresh=20, batch=256, neighbors=neighbors)
+    expected = train_metric_head(rows, settings)
+    assert head.transform(vectors).tobytes() == expected.transform(vectors).tobytes()

@@ -18,8 +18,9 @@ import pytest
 from run_tables import read_tables
 from stage_names import STAGES
 
-from advin.discovery.intents.coherence import incoherent, least_coherence
-from advin.discovery.intents.decision import OUT_OF_DOMAIN
+from advin.discovery.config import SampleConfig
+from advin.discovery.intents.coherence import incoherent_intents, min_coherence
+from advin.discovery.labels import OUT_OF_DOMAIN
 from advin.pipelines.evaluate import evaluate
 from advin.pipelines.fit import Embedded, FitInputs, read_training_data
 from advin.pipelines.inputs import Columns
@@ -95,18 +96,20 @@ def test_known_intents_and_junk_are_not_reported_as_novel(evaluation, sample):
     assert len(labels) == 16
 
 
-def test_what_is_no_intent_is_told_from_what_nobody_has_named(sample):
-    """Lines of chat that came out as one cluster; and each known intent, had it no label."""
+def test_out_of_domain_text_is_incoherent_and_known_intents_are_not(sample):
+    """Chat as clusters, and each known intent as if it had no label."""
     model = load_model(str(sample / "model"))
     labels = model.anchor_labels
     groups = [np.flatnonzero(labels == intent) for intent in range(len(model.intents))]
     groups += np.array_split(np.flatnonzero(labels == OUT_OF_DOMAIN), 4)
     vectors = model.encoder.sentence_part(model.anchors)
-    found = incoherent(
+    config = model.config.coherence
+    found = incoherent_intents(
         [vectors[rows] for rows in groups],
         np.ones(len(groups), bool),
         np.array([model.novelty.ood_zscore(model.anchors[rows]).mean() for rows in groups]),
-        least_coherence(*(2 * [[vectors[rows] for rows in groups[: len(model.intents)]]])),
+        min_coherence(*(2 * [[vectors[rows] for rows in groups[: len(model.intents)]]]), config),
+        config,
     )
     assert found.tolist() == 16 * [False] + 4 * [True]
 
@@ -150,7 +153,7 @@ def test_the_fit_reads_each_text_beside_its_vector_and_label(sample, encoder):
         return Embedded.of(ingest, embed, distinct=0)
 
     inputs = FitInputs(embedded(""), embedded("_labeled"), embedded("_ood"))
-    data = read_training_data(inputs, encoder.dimension)
+    data = read_training_data(inputs, encoder.dimension, SampleConfig())
     for part in (data.log, data.labeled, data.out_of_domain):
         again = encoder.encode(list(part.texts[::40]))
         assert (again * part.vectors[::40]).sum(axis=1) == pytest.approx(1, abs=0.02)

@@ -1,30 +1,30 @@
-"""Tell intents from what only lies together in the learned space.
+"""Drop novel clusters that are no intents: the head found them, the encoder disagrees.
 
-The metric head pulls near utterances together, whatever they are. So lines of chat, and what is
-left over between intents, come out as clusters there that look like any other. To the encoder they
-are hardly alike; the utterances of an intent are, and how much so the known intents tell. Not all
-that is that loose is junk: questions about the world are an intent, and as loose. But junk is far
-from all that is known, and what is left over lies nearer to other intents than to itself.
+The metric head pulls near utterances together, whatever they mean. So chat and leftovers between
+intents form clusters that look like any other in the learned space. In the encoder's space they are
+incoherent, compared with known intents. Low coherence alone isn't junk: factual-question intents
+are diffuse too. But junk is far from everything known, and leftovers are closer to other intents
+than to themselves (benchmarks/history.md, *What is no intent*).
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-# Nine of ten known intents are more coherent than the tenth; a novel intent is to be at least this
-# share of that. What these and the next two do is in benchmarks/history.md, *What is no intent*.
-_RARELY_LESS = 0.1
-_LESS_COHERENT = 0.65
-# Beyond so many spreads of known utterances is what is far from all of them.
-_FAR = 3.0
-# Of what is left over, fewer than this share are nearest to one another.
-_TOGETHER = 0.5
+from advin.discovery.config import CoherenceConfig
+
+# A cosine that every coherence exceeds.
+_NO_REFERENCE = -1.0
 
 
 def coherence(vectors: np.ndarray) -> float:
-    """Return the mean cosine of two different ones of unit vectors (n, d); NaN for fewer than two.
+    """Return the mean cosine of all pairs of different rows; it does not depend on their number.
 
-    It does not depend on how many there are, as the length of their mean does.
+    Args:
+        vectors: (n, d) unit vectors.
+
+    Returns:
+        -1 to 1; NaN for fewer than two rows.
     """
     n = len(vectors)
     if n < 2:
@@ -34,52 +34,73 @@ def coherence(vectors: np.ndarray) -> float:
     return float((total @ total - (wide**2).sum()) / (n * (n - 1)))
 
 
-def least_coherence(said: Sequence[np.ndarray], labeled: Sequence[np.ndarray]) -> float:
-    """Return how coherent an intent is at least, by those that are known.
+def min_coherence(
+    in_log: Sequence[np.ndarray], labeled: Sequence[np.ndarray], config: CoherenceConfig
+) -> float:
+    """Return the least coherence of an intent, judged by the known intents.
 
-    Labels may be written by one hand, alike as templates are: the looser of both counts.
+    Labels may be artificially similar, such as templates, so the smaller coherence of log and
+    labels counts for each intent.
 
     Args:
-        said: of each known intent, (n, d) utterances of the log in the encoder's space, unit norm.
-        labeled: of each, (m, d) labeled ones.
+        in_log: for each known intent, (n, d) utterances of the log in the encoder's space.
+        labeled: for each known intent, (m, d) labeled utterances.
+        config: quantile and ratio.
 
     Returns:
-        -1 to 1; -1, which everything exceeds, if no intent has two utterances of either.
+        -1 to 1; -1, which every intent exceeds, if no intent has two utterances of a kind.
     """
-    both = ([coherence(vectors) for vectors in kind] for kind in (said, labeled))
+    both = ([coherence(vectors) for vectors in kind] for kind in (in_log, labeled))
     known = np.fmin(*map(np.array, both))
     known = known[~np.isnan(known)]
-    return _LESS_COHERENT * float(np.quantile(known, _RARELY_LESS)) if len(known) else -1.0
+    if not len(known):
+        return _NO_REFERENCE
+    return config.min_ratio * float(np.quantile(known, config.quantile))
 
 
-def incoherent(
-    samples: Sequence[np.ndarray], suspects: np.ndarray, ood_zscore: np.ndarray, least: float
+def incoherent_intents(
+    samples: Sequence[np.ndarray],
+    is_novel: np.ndarray,
+    ood_zscores: np.ndarray,
+    least: float,
+    config: CoherenceConfig,
 ) -> np.ndarray:
-    """Tell which intents are none.
+    """Return which novel intents are junk.
+
+    An intent is junk if it is less coherent than known intents and also either far from all known
+    utterances, or mostly nearest to utterances of other intents.
 
     Args:
-        samples: of each intent, (n, d) of its utterances in the encoder's space, unit norm.
-        suspects: (k,) bool, which are to be judged; the others are what these may be nearer to.
-        ood_zscore: (k,) mean `NoveltyModel.ood_zscore` of each sample; only suspects' is read.
-        least: what `least_coherence` returned.
+        samples: for each intent, (n, d) of its utterances in the encoder's space, unit norm.
+        is_novel: (k,) bool, intents to judge; all intents count as neighbors.
+        ood_zscores: (k,) mean `NoveltyModel.ood_zscore` of each sample, read for novel intents.
+        least: by `min_coherence`.
+        config: thresholds.
 
     Returns:
-        (k,) bool: suspects that are less coherent, and far from what is known or left over between
-        other intents.
+        (k,) bool.
     """
-    none = np.zeros(len(samples), bool)
-    loose = [i for i in np.flatnonzero(suspects).tolist() if coherence(samples[i]) < least]
+    is_junk = np.zeros(len(samples), bool)
+    loose = [i for i in np.flatnonzero(is_novel).tolist() if coherence(samples[i]) < least]
     if not loose:
-        return none
+        return is_junk
     everything = np.concatenate(samples).astype(np.float32)
     owner = np.repeat(np.arange(len(samples)), [len(sample) for sample in samples])
     for i in loose:
-        none[i] = ood_zscore[i] > _FAR or _together(everything, owner == i) < _TOGETHER
-    return none
+        is_junk[i] = (
+            ood_zscores[i] > config.far
+            or _own_neighbor_share(everything, owner == i) < config.own_neighbors
+        )
+    return is_junk
 
 
-def _together(vectors: np.ndarray, own: np.ndarray) -> float:
-    """Return the share of some rows whose nearest row, of all (n, d), is one of them."""
+def _own_neighbor_share(vectors: np.ndarray, own: np.ndarray) -> float:
+    """Return the share of a cluster's rows whose nearest other row belongs to the cluster.
+
+    Args:
+        vectors: (n, d) rows of all clusters.
+        own: (n,) bool, rows of the cluster.
+    """
     similarity = vectors[own] @ vectors.T
     similarity[np.arange(len(similarity)), np.flatnonzero(own)] = -np.inf
     within = similarity[:, own].max(axis=1)

@@ -1,0 +1,205 @@
+"""The whole method on arrays in memory: a log and a model in, tables of intents and domains out.
+
+`discover` runs the three stages of ADVIN (Vedula et al., arXiv 2006.01208). The Beam pipelines call
+the same functions, shard by shard, and write equal tables.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from advin.discovery.encoding.text import normalize
+from advin.discovery.intents.assignment import Intents, assign, novel_verdicts, without_dropped
+from advin.discovery.intents.decision import discover_intents
+from advin.discovery.intents.points import anchor_clusters, points_of, utterance_clusters
+from advin.discovery.intents.summary import summarize
+from advin.discovery.model import Model
+from advin.discovery.novelty.novelty import NoveltyScores
+from advin.discovery.taxonomy import (
+    DescribedIntents,
+    DomainRow,
+    IntentRow,
+    IntentSample,
+    build_taxonomy,
+    describe_intents,
+    junk_intents,
+)
+from advin.schemas.ids import utterance_id
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The distinct utterances of a log.
+
+    Attributes:
+        ids: (n,) S32, sorted; by `advin.schemas.ids.utterance_id` of the normalized texts.
+        texts: (n,) texts.
+        counts: (n,) int64, occurrences, at least 1.
+        vectors: (n, d) float16 vectors of the model's encoder, unit norm.
+    """
+
+    ids: np.ndarray
+    texts: Sequence[str]
+    counts: np.ndarray
+    vectors: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Check that the columns fit together and that ids are sorted and distinct."""
+        lengths = {len(c) for c in (self.ids, self.texts, self.counts, self.vectors)}
+        if len(lengths) > 1:
+            raise ValueError(f"columns of {sorted(lengths)} rows: give one value each")
+        if (self.ids[1:] <= self.ids[:-1]).any():
+            raise ValueError("ids are not sorted and distinct: build the log with Log.of")
+
+    @classmethod
+    def of(cls, texts: Sequence[str], counts: np.ndarray, vectors: np.ndarray) -> Self:
+        """Build a log from distinct utterances in any order.
+
+        Raises:
+            ValueError: if two texts are equal after normalization.
+        """
+        ids = np.array([utterance_id(normalize(text)) for text in texts], "S32")
+        order = np.argsort(ids, kind="stable")
+        ordered = [texts[i] for i in order]
+        return cls(ids[order], ordered, counts[order], vectors[order].astype(np.float16))
+
+
+@dataclass(frozen=True, slots=True)
+class Assignments:
+    """The columns of the table assignments; `schemas.tables.ASSIGNMENTS` describes them.
+
+    Attributes hold one value for each utterance, in the order of the log; None stands for null.
+    """
+
+    utterance_id: list[str]
+    text: list[str]
+    count: np.ndarray
+    known_intent: list[str | None]
+    known_intent_probability: list[float | None]
+    novelty_score: list[float | None]
+    is_novel: list[bool | None]
+    intent_id: list[str | None]
+    intent_distance: np.ndarray
+    domain_id: list[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What was found: the published tables.
+
+    Attributes:
+        assignments: the verdict on each utterance.
+        intents: known and novel intents, sorted by id.
+        domains: known and novel domains, sorted by id.
+    """
+
+    assignments: Assignments
+    intents: list[IntentRow]
+    domains: list[DomainRow]
+
+
+def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Discovery:
+    """Find the intents and domains of a log.
+
+    Args:
+        log: distinct utterances with vectors of the model's encoder.
+        model: what `fit_model` learned.
+        scores: novelty scores to use instead of the model's own.
+
+    Returns:
+        the tables assignments, intents and domains.
+
+    Raises:
+        ValueError: if the log is too large for one machine's memory.
+    """
+    config = model.config
+    _check_size(log, config.linkage.max_clusters)
+    vectors = model.head.transform(log.vectors)
+
+    # Stage I: how unlike all known intents is each utterance?
+    if scores is None and model.novelty is not None:
+        scores = model.novelty.score(log.vectors)
+    novelty = np.full(len(log.texts), np.nan, np.float32) if scores is None else scores.score
+
+    # Stage II: cluster the log beside labeled and out-of-domain utterances. Each cluster is a known
+    # intent, a novel intent, junk, or too small.
+    utterances = utterance_clusters(log.ids, vectors, log.counts, novelty)
+    anchors = anchor_clusters(model.head.transform(model.anchors))
+    points = points_of(utterances, anchors, model.anchor_labels)
+    intents = discover_intents(points, model.rules, config.intents).rounded()
+
+    # Every utterance belongs to the nearest intent, if it lies within the intent's radius.
+    assigned, distances = assign(vectors, intents)
+
+    # Describe each intent by its size and a sample; drop novel intents that are incoherent.
+    described = _describe(log, model, intents, assigned, distances)
+    is_junk = junk_intents(described, config.coherence)
+    described = described.take(np.flatnonzero(~is_junk))
+
+    # Stage III: link the intents into domains, and name both.
+    intent_rows, domain_rows = build_taxonomy(described, model)
+
+    return Discovery(
+        assignments=_assignments(log, model, scores, intents, intent_rows, assigned, distances),
+        intents=intent_rows,
+        domains=domain_rows,
+    )
+
+
+def _check_size(log: Log, most: int) -> None:
+    if len(log.texts) > most:
+        raise ValueError(
+            f"the log has {len(log.texts)} distinct utterances, but at most {most} are clustered "
+            "in memory: run the pipeline, which links parts of a larger log first"
+        )
+
+
+def _describe(
+    log: Log, model: Model, intents: Intents, assigned: np.ndarray, distances: np.ndarray
+) -> DescribedIntents:
+    """Summarize each intent."""
+    sizes, samples = {}, {}
+    most = model.config.naming.documents
+    for intent, size, rows in summarize(assigned, distances, log.counts, most):
+        texts = [log.texts[i] for i in rows]
+        sizes[intent] = size
+        samples[intent] = IntentSample(texts, log.counts[rows], log.vectors[rows])
+    return describe_intents(intents, sizes, samples, model)
+
+
+def _assignments(
+    log: Log,
+    model: Model,
+    scores: NoveltyScores | None,
+    intents: Intents,
+    rows: Sequence[IntentRow],
+    assigned: np.ndarray,
+    distances: np.ndarray,
+) -> Assignments:
+    """Put the columns of the table assignments together."""
+    n = len(log.texts)
+    by_id = {row.intent_id: row for row in rows}
+    kept = [by_id.get(intent) for intent in intents.ids(model.intents)]
+    assigned = without_dropped(assigned, np.array([row is not None for row in kept], bool))
+    is_novel = np.array([row is not None and row.is_novel for row in kept], bool)
+    novelty = np.full(n, np.nan) if scores is None else scores.score
+    verdicts, is_decided = novel_verdicts(assigned, is_novel, novelty)
+    of_utterance = [kept[i] if i >= 0 else None for i in assigned]
+    nothing = [None] * n
+    return Assignments(
+        utterance_id=log.ids.astype(str).tolist(),
+        text=list(log.texts),
+        count=log.counts,
+        known_intent=nothing if scores is None else [model.intents[i] for i in scores.best_class],
+        known_intent_probability=nothing if scores is None else scores.probability.tolist(),
+        novelty_score=nothing if scores is None else scores.score.tolist(),
+        is_novel=[
+            bool(verdict) if decided else None
+            for verdict, decided in zip(verdicts, is_decided, strict=True)
+        ],
+        intent_id=[row.intent_id if row else None for row in of_utterance],
+        intent_distance=distances,
+        domain_id=[row.domain_id if row else None for row in of_utterance],
+    )

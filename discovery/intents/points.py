@@ -1,0 +1,155 @@
+"""What stage II clusters: the log's utterances, labeled utterances and out-of-domain examples."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from advin.discovery.clustering.clusters import Clusters
+from advin.discovery.labels import UNLABELED
+
+# The novelty score of an utterance without one: flagged, as nothing is known without labels.
+_NOVELTY_WITHOUT_LABELS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Rows that are clustered together. A point of a large log may stand for many utterances.
+
+    Attributes:
+        vectors: (n, d) float32 in the learned space: unit vectors, or means of them.
+        weights: (n,) float64, sums of `repetition_weights`; 1 for rows outside the log.
+        labels: (n,) int64: index of the known intent, UNLABELED (the log), or OUT_OF_DOMAIN.
+        novelty: (n,) mean novelty scores, above 0 is flagged; read for rows of the log only.
+        sizes: (n,) number of distinct utterances; None: one each.
+        n_unflagged: (n,) number of utterances that are not flagged; None: by `novelty`.
+    """
+
+    vectors: np.ndarray
+    weights: np.ndarray
+    labels: np.ndarray
+    novelty: np.ndarray
+    sizes: np.ndarray | None = None
+    n_unflagged: np.ndarray | None = None
+
+    def log_counts(self, clusters: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Summarize the log's share of each cluster 0 … n - 1.
+
+        Args:
+            clusters: (rows,) cluster of each point.
+            n: number of clusters.
+
+        Returns:
+            (n,) distinct utterances, (n,) how many of them are not flagged, (n,) mean novelty.
+        """
+        log = self.labels == UNLABELED
+        sizes = np.ones(len(log)) if self.sizes is None else self.sizes
+        unflagged = self.novelty <= 0 if self.n_unflagged is None else self.n_unflagged
+
+        def total(column: np.ndarray) -> np.ndarray:
+            return np.bincount(clusters[log], column[log], minlength=n)
+
+        count = total(sizes)
+        return count, total(unflagged), total(self.novelty * sizes) / np.maximum(count, 1)
+
+
+def repetition_weights(counts: np.ndarray) -> np.ndarray:
+    """Return the weights of repeated utterances in linkage: ⌊log₂ n⌋ + 1.
+
+    Damping keeps a text that a bot repeats from pulling two intents together. The weights are whole
+    numbers, so their sums are exact in any order (benchmarks/history.md, *End to end*).
+
+    Args:
+        counts: (n,) int64, occurrences, at least 1.
+
+    Returns:
+        (n,) int64.
+    """
+    return np.frexp(counts)[1].astype(np.int64)
+
+
+def utterance_clusters(
+    ids: np.ndarray, vectors: np.ndarray, counts: np.ndarray, scores: np.ndarray
+) -> Clusters:
+    """Return the utterances of a log as clusters of one.
+
+    Args:
+        ids: (n,) S32, utterance ids.
+        vectors: (n, d) unit vectors in the learned space.
+        counts: (n,) int64, occurrences.
+        scores: (n,) novelty scores; NaN without labels, which counts as flagged.
+    """
+    novelty = np.nan_to_num(scores.astype(np.float64), nan=_NOVELTY_WITHOUT_LABELS)
+    return Clusters(
+        ids=ids,
+        means=vectors.astype(np.float16),
+        weights=repetition_weights(counts),
+        sizes=np.ones(len(ids), np.int64),
+        novelty=novelty,
+        kept=(novelty <= 0).astype(np.int64),
+    )
+
+
+def anchor_clusters(vectors: np.ndarray) -> Clusters:
+    """Return labeled and out-of-domain utterances, (n, d) in the learned space, as clusters.
+
+    They count for nothing in the log: their ids are row numbers, their novelty is 0.
+    """
+    n = len(vectors)
+    return Clusters(
+        ids=np.array([f"{i:032x}" for i in range(n)], "S32"),
+        means=vectors.astype(np.float16),
+        weights=np.ones(n, np.int64),
+        sizes=np.ones(n, np.int64),
+        novelty=np.zeros(n),
+        kept=np.zeros(n, np.int64),
+    )
+
+
+def largest_clusters(
+    parts: Iterable[Clusters], at_most: int, none: Clusters
+) -> tuple[Clusters, int]:
+    """Return the largest clusters of all parts, ties by id.
+
+    At most twice as many clusters, and one part, are held at the same time.
+
+    Args:
+        parts: read one by one.
+        at_most: number of clusters to keep.
+        none: no clusters, of the right dimension.
+
+    Returns:
+        the clusters, sorted by id, and the number of utterances in all other clusters.
+    """
+    kept, utterances = [none], 0
+    for part in parts:
+        kept.append(part)
+        utterances += int(part.sizes.sum())
+        if sum(len(c.ids) for c in kept) > 2 * at_most:
+            kept = [_largest(kept, at_most)]
+    largest = _largest(kept, at_most)
+    return largest, utterances - int(largest.sizes.sum())
+
+
+def _largest(parts: list[Clusters], at_most: int) -> Clusters:
+    everything = Clusters.joined(parts)
+    order = np.argsort(-everything.sizes, kind="stable")
+    return everything.take(np.sort(order[:at_most]))
+
+
+def points_of(log: Clusters, anchors: Clusters, anchor_labels: np.ndarray) -> Points:
+    """Put the log's clusters and the anchors together.
+
+    Args:
+        log: clusters of the log's utterances, sorted by id.
+        anchors: by `anchor_clusters`.
+        anchor_labels: (a,) int64: index of the known intent, or OUT_OF_DOMAIN.
+    """
+    return Points(
+        vectors=np.concatenate([log.means, anchors.means]).astype(np.float32),
+        weights=np.concatenate([log.weights, anchors.weights]).astype(np.float64),
+        labels=np.concatenate([np.full(len(log.ids), UNLABELED), anchor_labels]),
+        novelty=np.concatenate([log.novelty / log.sizes, anchors.novelty]),
+        sizes=np.concatenate([log.sizes, anchors.sizes]),
+        n_unflagged=np.concatenate([log.kept, anchors.kept]),
+    )

@@ -1,0 +1,70 @@
+"""What describes an intent: its sizes, its cohesion, and a bounded sample of its utterances."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+# Distances are summed in these units: sums of integers do not depend on the order, as sums of
+# floats do.
+_DISTANCE_UNIT = 2.0**-24
+
+
+@dataclass(frozen=True, slots=True)
+class IntentSize:
+    """How much of the log an intent contains; sizes of two parts of a log add up.
+
+    Attributes:
+        distinct: distinct utterances.
+        rows: rows of the log.
+        distance: summed 1 - cosine to the centroid, in units of 2^-24.
+    """
+
+    distinct: int = 0
+    rows: int = 0
+    distance: int = 0
+
+    def __add__(self, other: "IntentSize") -> "IntentSize":
+        """Return the size of both parts together."""
+        return IntentSize(
+            self.distinct + other.distinct, self.rows + other.rows, self.distance + other.distance
+        )
+
+    @property
+    def cohesion(self) -> float | None:
+        """Mean cosine of the utterances to the centroid; None without utterances."""
+        if not self.distinct:
+            return None
+        return 1 - self.distance * _DISTANCE_UNIT / self.distinct
+
+
+def summarize(
+    assigned: np.ndarray, distances: np.ndarray, counts: np.ndarray, n_sampled: int
+) -> Iterator[tuple[int, IntentSize, np.ndarray]]:
+    """Summarize the intents of a log, or of a part of it, whose utterances are sorted by id.
+
+    The sample of an intent holds its lowest ids. As ids are hashes, it is random, but the same
+    however the log is split: the lowest ids of all samples are the sample of the whole.
+
+    Args:
+        assigned: (n,) int32 row of the utterance's intent, or -1.
+        distances: (n,) float32, 1 - cosine to its centroid.
+        counts: (n,) int64, occurrences.
+        n_sampled: most utterances of a sample.
+
+    Yields:
+        for each intent with utterances, by row: the row, its size, and the (s,) rows of its sample.
+    """
+    order = np.argsort(assigned, kind="stable")
+    bounds = np.flatnonzero(np.diff(assigned[order], prepend=-2))
+    for rows in np.split(order, bounds[1:]):
+        if len(rows) == 0 or assigned[rows[0]] < 0:
+            continue
+        units = np.rint(distances[rows].astype(np.float64) / _DISTANCE_UNIT).astype(np.int64)
+        size = IntentSize(len(rows), int(counts[rows].sum()), int(units.sum()))
+        yield int(assigned[rows[0]]), size, rows[:n_sampled]
+
+
+def total_size(sizes: Iterable[IntentSize]) -> IntentSize:
+    """Return the sum of sizes."""
+    return sum(sizes, IntentSize())
