@@ -1,3 +1,29 @@
-"""ADVIN on Apache Beam: find novel intents and domains in unlabeled utterance logs."""
+"""ADVIN on Apache Beam: find novel intents and domains in unlabeled utterance logs.
+
+    run = advin.discover(texts, labeled={"balance": ["what is my balance", …], …})
+    run.intents          # an Arrow table; run.pandas("intents") and run.polars("intents") too
+    run.assign(["my radiator stays cold"])
+
+Importing this package loads neither Beam nor torch.
+"""
 
 __version__ = "0.1.0"
+
+from advin.api import discover, fit
+from advin.discovery.config import Config
+from advin.models import Model
+from advin.pipelines.errors import Error, SettingsError, StageError
+from advin.results import Run, read_run
+
+__all__ = [
+    "Config",
+    "Error",
+    "Model",
+    "Run",
+    "SettingsError",
+    "StageError",
+    "__version__",
+    "discover",
+    "fit",
+    "read_run",
+]

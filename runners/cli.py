@@ -15,8 +15,8 @@ from typing import NoReturn
 
 from advin.pipelines.errors import SettingsError, StageError, one_line
 from advin.runners.flags import parse
-from advin.runners.interrupts import interruptible
 from advin.runners.processes import share_processors
+from advin.runners.session import interruptible, is_of_interest
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,13 +67,8 @@ def _configure_logging() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("advin").setLevel(logging.INFO)
     for handler in logging.getLogger().handlers:
-        handler.addFilter(_is_of_interest)
+        handler.addFilter(is_of_interest)
     warnings.filterwarnings("ignore", category=FutureWarning)
-
-
-def _is_of_interest(record: logging.LogRecord) -> bool:
-    # Beam warns about an extra that most users do not need.
-    return "apitools not found" not in record.getMessage()
 
 
 if __name__ == "__main__":

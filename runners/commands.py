@@ -26,7 +26,7 @@ from advin.runners.flink import flink
 from advin.runners.job import Job
 from advin.runners.portable import portable
 from advin.runners.prism import prism
-from advin.runners.settings import SHORTHANDS, Override, configured, for_model, overrides
+from advin.runners.settings import SHORTHANDS, Override, config_of, configured, for_model, overrides
 
 if TYPE_CHECKING:
     from advin.pipelines.discover import Settings
@@ -146,7 +146,7 @@ def _config(given: list[Override], used: str | None) -> Config:
     """Return the configuration of a run, given the folder of the fitted model that it uses."""
     if used is None:
         return configured(given)
-    return for_model(given, used, Config())
+    return for_model(given, used, config_of(storage.absolute(used)))
 
 
 def _settings(flags: argparse.Namespace, model: str | None, config: Config) -> "Settings":

@@ -1,4 +1,4 @@
-"""The configuration that a command's flags ask for: preset, file, single values, shorthands."""
+"""Settings of a run from flags or arguments: preset, file, single values, shorthands, in order."""
 
 import argparse
 import tomllib
@@ -40,11 +40,32 @@ def overrides(flags: argparse.Namespace) -> list[Override]:
         SettingsError: if a file cannot be read, or a value has no name.
     """
     return [
-        *_of_preset(flags.effort),
+        *preset(flags.effort, f"--effort {flags.effort}"),
         *_of_file(flags.config),
         *(_of_text(text) for text in flags.set),
         *_of_shorthands(flags),
     ]
+
+
+def preset(effort: str | None, source: str) -> list[Override]:
+    """Return the values of an effort, "full" or "fast"; None is "full".
+
+    Raises:
+        SettingsError: if there is no such effort.
+    """
+    values = PRESETS.get(effort or "full")
+    if values is None:
+        raise SettingsError(f"effort is {effort!r}; choose from {', '.join(PRESETS)}")
+    return [Override(name, value, source) for name, value in values.items()]
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted names and values of nested mappings, whose keys may be dotted names too."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def configured(given: list[Override], base: Config | None = None) -> Config:
@@ -91,6 +112,13 @@ def for_model(given: list[Override], folder: str, base: Config) -> Config:
     return config
 
 
+def config_of(folder: str) -> Config:
+    """Return the configuration that a model was fitted with."""
+    from advin.pipelines.models import load_model
+
+    return getattr(load_model(folder), "config", Config())
+
+
 def read_toml(path: str) -> dict[str, Any]:
     """Read a TOML file on any file system.
 
@@ -115,14 +143,9 @@ def _read(path: str) -> str:
     return storage.read_text(path)
 
 
-def _of_preset(effort: str | None) -> Iterator[Override]:
-    for name, value in PRESETS[effort or "full"].items():
-        yield Override(name, value, f"--effort {effort}")
-
-
 def _of_file(path: str | None) -> Iterator[Override]:
     if path is not None:
-        for name, value in _flat(read_toml(path)):
+        for name, value in flat(read_toml(path)):
             yield Override(name, value, f"--config {path}")
 
 
@@ -138,11 +161,3 @@ def _of_shorthands(flags: argparse.Namespace) -> Iterator[Override]:
         value = getattr(flags, flag)
         if value is not None:
             yield Override(name, value, f"--{flag.replace('_', '-')} {value}")
-
-
-def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in mapping.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -1,4 +1,4 @@
-"""Signals that interrupt a run, so that the processes it started are stopped too."""
+"""What any process that runs pipelines needs: signals that stop it, and messages worth showing."""
 
 import contextlib
 import logging
@@ -37,3 +37,8 @@ def interruptible(*numbers: signal.Signals) -> Iterator[list[signal.Signals]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def is_of_interest(record: logging.LogRecord) -> bool:
+    """False for the warning that Beam logs about an extra that most users do not need."""
+    return "apitools not found" not in record.getMessage()

@@ -1,0 +1,272 @@
+"""Fit a model and discover intents from Python: on files, tables or lists, in this process."""
+
+import contextlib
+import logging
+import os
+import re
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from advin.assignment import THREADS, forget_folders
+from advin.discovery.config import Config
+from advin.frames import COLUMNS, stage_input, unstage_inputs
+from advin.models import Model
+from advin.pipelines.errors import SettingsError, StageError
+from advin.progress import progress
+from advin.results import Run
+from advin.runners.processes import share_processors
+from advin.runners.session import interruptible, is_of_interest
+from advin.runners.settings import (
+    Override,
+    config_of,
+    configured,
+    flat,
+    for_model,
+    preset,
+    read_toml,
+)
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from advin.frames import Labels, Path, Texts
+    from advin.pipelines.discover import Settings
+
+Effort: TypeAlias = Literal["full", "fast"]
+Settable: TypeAlias = Config | Mapping[str, Any] | str | os.PathLike[str]
+
+# Flags that pipelines name in their messages, as arguments of the functions here.
+_ARGUMENTS = {
+    "--input": "log",
+    "--labeled": "labeled",
+    "--ood": "ood",
+    "--model": "model",
+    "--output": "output",
+    "--encoder": "encoder",
+    "--text-column": "columns",
+    "--intent-column": "columns",
+    "--domain-column": "columns",
+}
+
+
+def discover(  # noqa: PLR0913, all but the first are keywords
+    log: "Texts",
+    *,
+    labeled: "Labels | None" = None,
+    ood: "Texts | None" = None,
+    model: "Model | Path | None" = None,
+    output: "Path | None" = None,
+    config: Settable | None = None,
+    effort: Effort | None = None,
+    encoder: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    quiet: bool = False,
+) -> Run:
+    """Find novel intents and domains in a log.
+
+    Args:
+        log: utterances: a path, folder or glob of Parquet, JSONL, CSV, TSV or text; a pandas,
+            Polars or Arrow table; or a list, series or array of texts.
+        labeled: labeled utterances of the known intents, from which a model is fitted: a path or
+            table with the columns text, intent and, if known, domain; tuples (text, intent) or
+            (text, intent, domain); or a mapping from each intent to a list of texts.
+        ood: out-of-domain texts, which belong to no intent.
+        model: a fitted model to use instead of fitting one.
+        output: folder of the run. A call that was interrupted resumes when it is made again with
+            the same arguments. None keeps the run in a temporary folder as long as the result.
+        config: tunables to change: a `Config`, a mapping of dotted names such as
+            ``{"intents.min_size": 8}``, or the path of a TOML file. For a given model, only
+            tunables that act after the fit.
+        effort: preset of the configuration: "fast" takes two thirds of the time of a fit, for a
+            little quality. `config` is applied after it.
+        encoder: hub id or folder of a SentenceTransformer; None for that of the model, or
+            all-MiniLM-L6-v2.
+        columns: names of the columns "text", "intent" and "domain", if they are others.
+        quiet: True to show no progress.
+
+    Raises:
+        SettingsError: if an argument or a file cannot be used.
+        StageError: if a stage fails.
+    """
+    if model is not None and labeled is not None:
+        raise SettingsError("model and labeled: give a fitted model or labels to fit one, not both")
+    if model is not None and ood is not None:
+        raise SettingsError("ood acts when a model is fitted, but model is used as it is: drop one")
+    used = model.folder if isinstance(model, Model) else model and os.fspath(model)
+    with _session(quiet), _folder(output, "run") as (folder, keep):
+        from advin.pipelines import storage
+        from advin.pipelines.discover import discover as run
+
+        inputs = _inputs(log, labeled, ood, folder, columns)
+        path = storage.absolute(used) if used else None
+        chosen = _config_for(path, config, effort)
+        settings = _settings(inputs, chosen, encoder, columns, path)
+        manifest = run(settings, folder, _in_process())
+        unstage_inputs(folder)
+    return Run(folder, manifest, keep=(keep, model))
+
+
+def fit(  # noqa: PLR0913, all but the first are keywords
+    log: "Texts",
+    *,
+    labeled: "Labels | None" = None,
+    ood: "Texts | None" = None,
+    output: "Path | None" = None,
+    config: Settable | None = None,
+    effort: Effort | None = None,
+    encoder: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    quiet: bool = False,
+) -> Model:
+    """Fit a model to a log and, if there are any, to labeled utterances.
+
+    Args:
+        log: utterances, as in `discover`.
+        labeled: labeled utterances of the known intents, as in `discover`.
+        ood: out-of-domain texts, which belong to no intent.
+        output: folder of the model. A call that was interrupted resumes when it is made again with
+            the same arguments. None keeps the model in a temporary folder as long as the result.
+        config: tunables to change, as in `discover`.
+        effort: preset of the configuration, as in `discover`.
+        encoder: hub id or folder of a SentenceTransformer; None for all-MiniLM-L6-v2.
+        columns: names of the columns "text", "intent" and "domain", if they are others.
+        quiet: True to show no progress.
+
+    Raises:
+        SettingsError: if an argument or a file cannot be used.
+        StageError: if a stage fails.
+    """
+    with _session(quiet), _folder(output, "model") as (folder, keep):
+        from advin.pipelines.discover import fit as run
+
+        inputs = _inputs(log, labeled, ood, folder, columns)
+        settings = _settings(inputs, _config_for(None, config, effort), encoder, columns, None)
+        run(settings, folder, _in_process())
+        unstage_inputs(folder)
+    return Model(folder, keep=keep)
+
+
+@contextlib.contextmanager
+def _session(quiet: bool) -> Iterator[None]:
+    """Prepare this process, show progress, and turn errors into those of this package."""
+    share_processors()
+    logging.getLogger().addFilter(is_of_interest)
+    with interruptible(signal.SIGINT) as received:
+        try:
+            with progress(quiet):
+                forget_folders()
+                yield
+        except StageError as error:
+            # In process, Beam reports an interrupt as a failure of the stage.
+            if received:
+                raise KeyboardInterrupt from error
+            raise
+        except SettingsError as error:
+            raise SettingsError(_in_python(str(error))) from error
+        finally:
+            logging.getLogger().removeFilter(is_of_interest)
+            if received:
+                logging.disable(logging.NOTSET)
+
+
+@contextlib.contextmanager
+def _folder(output: "Path | None", kind: str) -> Iterator[tuple[str, object]]:
+    """Yield a folder, and the object that keeps a temporary one alive."""
+    if output is None:
+        temporary = tempfile.TemporaryDirectory(prefix=f"advin-{kind}-")
+        yield os.path.join(temporary.name, kind), temporary
+        return
+    from advin.pipelines import storage
+
+    folder = storage.absolute(os.fspath(output))
+    try:
+        yield folder, None
+    except BaseException:
+        unstage_inputs(folder)
+        raise
+
+
+def _in_process() -> "PipelineOptions":
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    return PipelineOptions(["--runner=FnApiRunner"])
+
+
+def _inputs(
+    log: "Texts",
+    labeled: "Labels | None",
+    ood: "Texts | None",
+    folder: str,
+    columns: Mapping[str, str] | None,
+) -> dict[str, str]:
+    """Return the path of each input that is given."""
+    from advin.pipelines import storage
+
+    unknown = sorted({*(columns or {})} - {*COLUMNS})
+    if unknown:
+        raise SettingsError(f"columns has the key {unknown[0]!r}; choose from {', '.join(COLUMNS)}")
+    names = COLUMNS | dict(columns or {})
+    given = {"log": log, "labeled": labeled, "ood": ood}
+    return {
+        role: storage.absolute(stage_input(data, role, folder, names))
+        for role, data in given.items()
+        if data is not None
+    }
+
+
+def _config_for(model: str | None, config: Settable | None, effort: str | None) -> Config:
+    """Return the configuration of a run, given the folder of the model that it uses."""
+    if isinstance(config, Config):
+        if effort is not None:
+            raise SettingsError("effort and config: a Config sets every tunable, so drop effort")
+        values: Mapping[str, Any] = config.to_dict() if model else {}
+        base = config
+    else:
+        values = read_toml(os.fspath(config)) if _is_path(config) else config or {}
+        base = Config()
+    given = [*preset(effort, "effort")]
+    given += [Override(name, value, "config") for name, value in flat(values)]
+    if model is None:
+        return configured(given, base)
+    return for_model(given, model, config_of(model))
+
+
+def _is_path(config: Any) -> bool:
+    return isinstance(config, str | os.PathLike)
+
+
+def _settings(
+    inputs: dict[str, str],
+    config: Config,
+    encoder: str | None,
+    columns: Mapping[str, str] | None,
+    model: str | None,
+) -> "Settings":
+    from advin.discovery.fit import FitSettings
+    from advin.pipelines.discover import Settings
+    from advin.pipelines.inputs import Columns
+
+    return Settings(
+        input=inputs["log"],
+        labeled=inputs.get("labeled"),
+        ood=inputs.get("ood"),
+        model=model,
+        columns=Columns(**(COLUMNS | dict(columns or {}))),
+        # A hub id is no path, though it may look like one.
+        encoder=os.path.abspath(encoder) if encoder and os.path.isdir(encoder) else encoder,
+        threads=THREADS,
+        choices=FitSettings(
+            config.seed,
+            config.metric.loss,
+            config.intents.clustering,
+            "full" if config.views.count else "fast",
+        ),
+        max_linked=config.linkage.max_clusters,
+    )
+
+
+def _in_python(message: str) -> str:
+    """Return a message in which flags of the command line are arguments."""
+    return re.sub(r"--[a-z]+(?:-[a-z]+)*", lambda m: _ARGUMENTS.get(m[0], m[0]), message)

@@ -1,0 +1,238 @@
+"""Apply a model or a finished run to texts: the core of `assign` and of the transforms for Beam."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from advin.pipelines.errors import SettingsError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from advin.discovery.encoding.encoder import Encoder
+    from advin.discovery.intents.decision import Intents
+    from advin.discovery.model import Model
+    from advin.schemas.manifest import RunManifest
+
+THREADS = 2
+KNOWN_COLUMNS = ("known_intent", "probability", "novelty_score")
+INTENT_COLUMNS = ("intent_id", "name", "is_novel", "distance", "domain")
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """An encoder by name, which is loaded once a process.
+
+    Attributes:
+        name: hub id or folder of a SentenceTransformer; None for the default.
+        precision: "fp32" or "bf16"; None for the best one of this processor.
+        threads: processor threads.
+    """
+
+    name: str | None = None
+    precision: str | None = None
+    threads: int = THREADS
+
+    def load(self) -> "Encoder":
+        """Load the encoder.
+
+        Raises:
+            SettingsError: if it cannot be loaded.
+        """
+        from advin.discovery.encoding.encoder import EncoderError, load_encoder
+
+        try:
+            return load_encoder(self.name, self.threads, self.precision)
+        except EncoderError as error:
+            raise SettingsError(str(error)) from error
+
+    def encode(self, texts: Sequence[str | None]) -> "tuple[np.ndarray, np.ndarray]":
+        """Encode the usable ones among some texts, each distinct one once.
+
+        Args:
+            texts: (n,) texts; None, empty and oversized ones are not usable.
+
+        Returns:
+            (m,) int64 positions of the usable texts, and their (m, d) float16 unit vectors.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        from advin.discovery.encoding.text import clean, defect, normalize
+        from advin.pipelines.embed import encode_batch
+        from advin.schemas.batches import vectors_from_arrow
+        from advin.schemas.ids import utterance_id
+
+        cleaned = [clean(text or "") for text in texts]
+        rows = [i for i, text in enumerate(cleaned) if defect(text) is None]
+        first: dict[str, int] = {}
+        for i in rows:
+            first.setdefault(cleaned[i], len(first))
+        encoder = self.load()
+        if not first:
+            return np.zeros(0, np.int64), np.zeros((0, encoder.dimension), np.float16)
+        ids = [utterance_id(normalize(text)) for text in first]
+        batch = pa.RecordBatch.from_pydict({"utterance_id": ids, "text": list(first)})
+        vectors = vectors_from_arrow(encode_batch(batch, encoder).column("vector"))
+        return np.array(rows, np.int64), vectors[[first[cleaned[i]] for i in rows]]
+
+
+@dataclass(frozen=True)
+class KnownIntents:
+    """Scores of texts against the known intents of a model.
+
+    Attributes:
+        folder: the model's folder.
+        threads: processor threads of the encoder.
+    """
+
+    folder: str
+    threads: int = THREADS
+
+    @property
+    def model(self) -> "Model":
+        """The model, read once a process."""
+        from advin.pipelines.models import load_model
+
+        return load_model(self.folder)
+
+    @property
+    def encoder(self) -> TextEncoder:
+        """The encoder that the model was fitted on."""
+        identity = self.model.encoder
+        return TextEncoder(identity.name, identity.precision, self.threads)
+
+    def check_encoder(self) -> None:
+        """Raise SettingsError if the encoder of that name is another one than in the fit."""
+        from advin.discovery.model import EncoderIdentity, ModelError
+
+        try:
+            self.model.encoder.check_same(EncoderIdentity.of(self.encoder.load()))
+        except ModelError as error:
+            raise SettingsError(str(error)) from error
+
+    def assign(self, texts: Sequence[str | None]) -> list[dict[str, Any]]:
+        """Return known_intent, probability and novelty_score of each text.
+
+        All are None for a text that is not usable, and for a model without known intents.
+        """
+        rows, vectors = self.encoder.encode(texts)
+        return self.score(len(texts), rows, vectors)
+
+    def score(self, n: int, rows: "np.ndarray", vectors: "np.ndarray") -> list[dict[str, Any]]:
+        """Score n texts, of which some rows have vectors."""
+        results: list[dict[str, Any]] = [dict.fromkeys(KNOWN_COLUMNS) for _ in range(n)]
+        novelty = self.model.novelty
+        if novelty is not None and len(rows):
+            scores = novelty.score(vectors)
+            for j, i in enumerate(rows):
+                results[i] = {
+                    "known_intent": self.model.intents[int(scores.best_class[j])],
+                    "probability": float(scores.probability[j]),
+                    "novelty_score": float(scores.score[j]),
+                }
+        return results
+
+
+@dataclass(frozen=True)
+class RunIntents:
+    """Assigns texts to the intents of a finished run, known and novel.
+
+    Attributes:
+        folder: the run's folder.
+        threads: processor threads of the encoder.
+    """
+
+    folder: str
+    threads: int = THREADS
+
+    @cached_property
+    def known(self) -> KnownIntents:
+        """The model of the run: the one in its folder, or else the one that it was given."""
+        from advin.pipelines import storage
+        from advin.pipelines.models import model_exists
+
+        inside = storage.join(self.folder, "model")
+        found = inside if model_exists(inside) else manifest_of(self.folder).model["folder"]
+        return KnownIntents(found, self.threads)
+
+    def assign(self, texts: Sequence[str | None]) -> list[dict[str, Any]]:
+        """Return intent_id, name, is_novel, distance and domain of each text.
+
+        As in the table assignments, is_novel of a text without an intent says whether the text is
+        flagged on its own. All are None for a text that is not usable.
+        """
+        from advin.discovery.intents.decision import assign
+
+        rows, vectors = self.known.encoder.encode(texts)
+        results: list[dict[str, Any]] = [dict.fromkeys(INTENT_COLUMNS) for _ in texts]
+        if not len(rows):
+            return results
+        intents, columns = _intents(self.folder)
+        found, distances = assign(self.known.model.head.transform(vectors), intents)
+        scores = self.known.score(len(texts), rows, vectors)
+        for j, i in enumerate(rows):
+            own = scores[i]["novelty_score"]
+            row = columns[found[j]] if found[j] >= 0 else None
+            results[i] = {
+                **(row or dict.fromkeys(INTENT_COLUMNS)),
+                "distance": float(distances[j]),
+            }
+            if row is None:
+                results[i]["is_novel"] = None if own is None else own > 0
+        return results
+
+
+def manifest_of(folder: str) -> "RunManifest":
+    """Return the manifest of a finished run.
+
+    Raises:
+        SettingsError: if there is none, or it cannot be read.
+    """
+    from advin.pipelines.report import read_run
+    from advin.schemas.manifest import ManifestError
+
+    try:
+        manifest = read_run(folder)
+    except ManifestError as error:
+        raise SettingsError(f"cannot read the run in {folder}: {error}") from error
+    if manifest is None:
+        raise SettingsError(f"no finished run in {folder}: make one with advin.discover")
+    return manifest
+
+
+def forget_folders() -> None:
+    """Forget what was read from models and runs, as a new run may replace them."""
+    from advin.pipelines.models import load_model
+
+    load_model.cache_clear()
+    _intents.cache_clear()
+
+
+@lru_cache(maxsize=2)
+def _intents(folder: str) -> "tuple[Intents, list[dict[str, Any] | None]]":
+    """Return the centroids of a run, and the columns of each; None for dropped ones."""
+    from advin.pipelines import storage
+    from advin.pipelines.cluster import CENTROIDS, intents_from_arrow
+    from advin.pipelines.report import read_table
+
+    manifest = manifest_of(folder)
+    path = storage.join(folder, "stages", "cluster", "data", CENTROIDS)
+    if not storage.exists(path):
+        raise SettingsError(f"{path} is missing: keep the folder stages of a run to assign texts")
+    centroids = storage.read_parquet(path)
+    domains = read_table(folder, manifest, "domains", ["domain_id", "name"]).to_pylist()
+    domain_names = {row["domain_id"]: row["name"] for row in domains}
+    names = ["intent_id", "name", "is_novel", "domain_id"]
+    rows = {
+        row["intent_id"]: {
+            "intent_id": row["intent_id"],
+            "name": row["name"],
+            "is_novel": row["is_novel"],
+            "domain": domain_names.get(row["domain_id"]),
+        }
+        for row in read_table(folder, manifest, "intents", names).to_pylist()
+    }
+    ids = centroids["intent_id"].to_pylist()
+    return intents_from_arrow(centroids), [rows.get(identity) for identity in ids]

@@ -1,0 +1,195 @@
+"""Utterances that are given in memory: written as Parquet, so that a run reads them like a file."""
+
+import hashlib
+import io
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from advin.pipelines.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow as pa
+
+    Frame: TypeAlias = pandas.DataFrame | polars.DataFrame | pa.Table | pa.RecordBatch
+    Column: TypeAlias = pandas.Series | polars.Series | pa.Array | pa.ChunkedArray
+    Path: TypeAlias = str | os.PathLike[str]
+    # A path, folder or glob; a table with a column of texts; or texts.
+    Texts: TypeAlias = Path | Frame | Column | Iterable[str | None]
+    # A path; a table; tuples (text, intent) or (text, intent, domain); or the texts of each intent.
+    Labels: TypeAlias = (
+        Path
+        | Frame
+        | Iterable[tuple[str, str] | tuple[str, str, str]]
+        | Mapping[str, Sequence[str]]
+    )
+
+# The names of the columns, unless the caller gives others.
+COLUMNS = {"text": "text", "intent": "intent", "domain": "domain"}
+_FOLDER = "inputs"
+
+
+def stage_input(data: Any, role: str, folder: str, columns: Mapping[str, str]) -> str:
+    """Return a path of some data, which is written into a folder unless it is a path already.
+
+    The name of the file follows from its content, and its time of change is fixed, so that the
+    same call finds the same input again.
+
+    Args:
+        data: a path, or what `to_columns` accepts.
+        role: "log", "labeled" or "ood".
+        folder: folder of the run.
+        columns: from "text", "intent" and "domain" to the names of the columns.
+
+    Raises:
+        SettingsError: if the data cannot be used.
+    """
+    if isinstance(data, str | os.PathLike):
+        return os.fspath(data)
+    from advin.pipelines import storage
+
+    content = _parquet(to_columns(data, role, columns), columns)
+    name = f"{role}-{hashlib.blake2b(content, digest_size=8).hexdigest()}.parquet"
+    path = storage.join(folder, _FOLDER, name)
+    if not storage.exists(path):
+        storage.write_bytes(path, content)
+        if is_local(path):
+            os.utime(path, (0, 0))
+    return path
+
+
+def unstage_inputs(folder: str) -> None:
+    """Delete the files that `stage_input` wrote, where it can write them again unchanged."""
+    from advin.pipelines import storage
+
+    if is_local(folder):
+        storage.delete(storage.join(folder, _FOLDER))
+
+
+def is_local(path: str) -> bool:
+    """True if a path is on this machine."""
+    return "://" not in path
+
+
+def to_columns(data: Any, role: str, columns: Mapping[str, str]) -> dict[str, list[str | None]]:
+    """Return the columns of some utterances.
+
+    Args:
+        data: texts; with role "labeled" tuples or a mapping; or a pandas, Polars or Arrow table.
+        role: "log", "labeled" or "ood", for messages.
+        columns: from "text", "intent" and "domain" to the names of the columns.
+
+    Returns:
+        "text", and with role "labeled" also "intent" and, if it is given, "domain": lists of equal
+        length.
+
+    Raises:
+        SettingsError: if a column is missing, a value is not text, or there is no row.
+    """
+    names = ["text", "intent", "domain"] if role == "labeled" else ["text"]
+    if hasattr(data, "column_names") or hasattr(data, "columns") or hasattr(data, "schema"):
+        found = _of_frame(data, role, {name: columns[name] for name in names})
+    elif role == "labeled":
+        found = _of_labels(data)
+    else:
+        found = {"text": to_list(data, role)}
+    if not found["text"]:
+        raise SettingsError(f"{role} is empty: give at least one utterance")
+    return {
+        name: [_text(value, f"{role}: {name} {i}") for i, value in enumerate(values)]
+        for name, values in found.items()
+    }
+
+
+def to_texts(data: Any) -> list[str | None]:
+    """Return the texts of a list, series or array.
+
+    Raises:
+        SettingsError: if it is a single text, or an item is not a text.
+    """
+    if isinstance(data, str):
+        raise SettingsError("texts is one text: give a list of texts")
+    return [_text(value, f"texts: item {i}") for i, value in enumerate(to_list(data, "texts"))]
+
+
+def to_list(data: Any, role: str) -> list[Any]:
+    """Return the items of a list, a series, an array or any other iterable.
+
+    Raises:
+        SettingsError: if it has no items.
+    """
+    for method in ("to_pylist", "to_list", "tolist"):
+        if hasattr(data, method):
+            return list(getattr(data, method)())
+    if isinstance(data, bytes | Mapping) or not isinstance(data, Iterable):
+        raise SettingsError(
+            f"{role} is of type {type(data).__name__}: give a path, a list of texts, or a pandas, "
+            "Polars or Arrow table"
+        )
+    return list(data)
+
+
+def _of_frame(data: Any, role: str, columns: Mapping[str, str]) -> dict[str, list[Any]]:
+    there = list(getattr(data, "column_names", None) or getattr(data, "columns", None) or [])
+    if not there and hasattr(data, "schema"):
+        there = list(data.schema.names)
+    missing = [c for name, c in columns.items() if c not in there and name != "domain"]
+    if missing:
+        raise SettingsError(
+            f"{role} has no column {missing[0]!r}; its columns are "
+            f"{', '.join(map(str, there)) or 'none'}: name yours by columns={{'text': …}}"
+        )
+    return {name: to_list(data[c], role) for name, c in columns.items() if c in there}
+
+
+def _of_labels(data: Any) -> dict[str, list[Any]]:
+    if isinstance(data, Mapping):
+        for intent, texts in data.items():
+            if isinstance(texts, str):
+                raise SettingsError(
+                    f"labeled: the texts of intent {intent!r} are one text: give a list of texts"
+                )
+        rows = [(text, intent) for intent, texts in data.items() for text in texts]
+    else:
+        rows = to_list(data, "labeled")
+    for i, row in enumerate(rows):
+        if not isinstance(row, tuple | list) or len(row) not in (2, 3):
+            raise SettingsError(
+                f"labeled: item {i} is {row!r}: give tuples (text, intent) or "
+                "(text, intent, domain), or a mapping from intents to lists of texts"
+            )
+    found = {"text": [row[0] for row in rows], "intent": [row[1] for row in rows]}
+    if any(len(row) == 3 for row in rows):
+        found["domain"] = [row[2] if len(row) == 3 else None for row in rows]
+    return found
+
+
+def _text(value: Any, where: str) -> str | None:
+    if isinstance(value, str):
+        return str(value)
+    missing = value is None or type(value).__name__ in ("NAType", "NaTType")
+    if missing or (isinstance(value, float) and math.isnan(value)):
+        return None
+    raise SettingsError(f"{where} is {value!r} of type {type(value).__name__}, but must be text")
+
+
+def _parquet(found: dict[str, list[str | None]], columns: Mapping[str, str]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def encoded(values: list[str | None]) -> "pa.Array":
+        # A lone surrogate is no valid UTF-8: the row is rejected when it is read.
+        data = [None if v is None else v.encode("utf-8", "surrogatepass") for v in values]
+        return pa.array(data, pa.large_binary()).view(pa.large_string())
+
+    buffer = io.BytesIO()
+    pq.write_table(
+        pa.table({columns[name]: encoded(values) for name, values in found.items()}),
+        buffer,
+        compression="zstd",
+        write_statistics=False,
+    )
+    return buffer.getvalue()
