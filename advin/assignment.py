@@ -157,6 +157,10 @@ class RunIntents:
         found = inside if model_exists(inside) else manifest_of(self.folder).model["folder"]
         return KnownIntents(found, self.threads)
 
+    def check_encoder(self) -> None:
+        """Raise SettingsError if the encoder is another one than in the fit."""
+        self.known.check_encoder()
+
     def assign(self, texts: Sequence[str | None]) -> list[dict[str, Any]]:
         """Return intent_id, name, is_novel, distance and domain of each text.
 

@@ -16,7 +16,7 @@ once on each worker, so workers must be able to read their folders.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -31,8 +31,6 @@ from advin.runners.processes import share_processors
 # Texts that are encoded together: more need less padding, fewer less memory.
 _MIN_BATCH = 16
 _MAX_BATCH = 1024
-
-Row = dict[str, Any]
 
 
 class Embed(beam.PTransform):
@@ -56,7 +54,7 @@ class Embed(beam.PTransform):
 
     def expand(self, texts: "beam.PCollection[str]") -> "beam.PCollection[Any]":
         """Batch the texts and embed each batch."""
-        return _batched(texts, _embedded(self._encoder))
+        return _batched(texts, _Embed(self._encoder))
 
 
 class ScoreNovelty(beam.PTransform):
@@ -78,7 +76,7 @@ class ScoreNovelty(beam.PTransform):
 
     def expand(self, texts: "beam.PCollection[str]") -> "beam.PCollection[Any]":
         """Batch the texts and score each batch."""
-        return _batched(texts, _assigned(self._known))
+        return _batched(texts, _Assign(self._known))
 
 
 class AssignIntents(beam.PTransform):
@@ -100,45 +98,44 @@ class AssignIntents(beam.PTransform):
 
     def expand(self, texts: "beam.PCollection[str]") -> "beam.PCollection[Any]":
         """Batch the texts and assign each batch."""
-        return _batched(texts, _assigned(self._intents))
+        return _batched(texts, _Assign(self._intents))
 
 
-def _batched(
-    texts: "beam.PCollection[str]", apply: Callable[[list[str]], Iterator[Any]]
-) -> "beam.PCollection[Any]":
+def _batched(texts: "beam.PCollection[str]", apply: beam.DoFn) -> "beam.PCollection[Any]":
     return (
         texts
         | "Batch" >> beam.BatchElements(_MIN_BATCH, _MAX_BATCH)
-        | "Apply" >> beam.ParDo(_Apply(apply)).with_output_types(Any)
+        | "Apply" >> beam.ParDo(apply).with_output_types(Any)
     )
 
 
-class _Apply(beam.DoFn):
-    """Applies a function to each batch."""
+class _Embed(beam.DoFn):
+    """Batch of texts to texts with vectors."""
 
-    def __init__(self, apply: Callable[[list[str]], Iterator[Any]]):
-        self._apply = apply
+    def __init__(self, encoder: TextEncoder):
+        self._encoder = encoder
 
     def setup(self) -> None:
         share_processors()
+        self._encoder.load()
 
-    def process(self, batch: list[str]) -> Iterator[Any]:
-        yield from self._apply(batch)
-
-
-def _embedded(encoder: TextEncoder) -> Callable[[list[str]], Iterator[Any]]:
-    def embed(texts: list[str]) -> Iterator[tuple[str, np.ndarray | None]]:
-        rows, vectors = encoder.encode(texts)
+    def process(self, texts: list[str]) -> Iterator[tuple[str, np.ndarray | None]]:
+        rows, vectors = self._encoder.encode(texts)
         found = dict(zip(rows.tolist(), vectors, strict=True))
         for i, text in enumerate(texts):
             yield text, found.get(i)
 
-    return embed
 
+class _Assign(beam.DoFn):
+    """Batch of texts to texts with the columns of a model or a run."""
 
-def _assigned(intents: KnownIntents | RunIntents) -> Callable[[list[str]], Iterator[Any]]:
-    def assign(texts: list[str]) -> Iterator[Row]:
-        for text, row in zip(texts, intents.assign(texts), strict=True):
+    def __init__(self, intents: KnownIntents | RunIntents):
+        self._intents = intents
+
+    def setup(self) -> None:
+        share_processors()
+        self._intents.check_encoder()
+
+    def process(self, texts: list[str]) -> Iterator[dict[str, Any]]:
+        for text, row in zip(texts, self._intents.assign(texts), strict=True):
             yield {"text": text, **row}
-
-    return assign

@@ -68,7 +68,8 @@ class Model:
             and for a model without known intents.
 
         Raises:
-            SettingsError: if an item is not a text, or the encoder cannot be loaded, or is not the one of the fit.
+            SettingsError: if an item is not a text, or the encoder cannot be loaded or differs from
+                that of the fit.
         """
         import pyarrow as pa
 

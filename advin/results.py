@@ -116,12 +116,13 @@ class Run:
             without known intents.
 
         Raises:
-            SettingsError: if an item is not a text, or the encoder cannot be loaded, or is not the one of the fit.
+            SettingsError: if an item is not a text, or the encoder cannot be loaded or differs from
+                that of the fit.
         """
         import pyarrow as pa
 
         items = to_texts(texts)
-        self._intents.known.check_encoder()
+        self._intents.check_encoder()
         rows = self._intents.assign(items)
         kinds = (pa.string(), pa.string(), pa.bool_(), pa.float32(), pa.string())
         return as_table(items, rows, dict(zip(INTENT_COLUMNS, kinds, strict=True)))
