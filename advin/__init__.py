@@ -7,13 +7,12 @@
 Importing this package loads neither Beam nor torch.
 """
 
-__version__ = "0.1.0"
-
 from advin.api import discover, fit
 from advin.discovery.config import Config
 from advin.models import Model
 from advin.pipelines.errors import Error, SettingsError, StageError
 from advin.results import Run, read_run
+from advin.version import __version__
 
 __all__ = [
     "Config",

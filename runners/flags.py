@@ -5,8 +5,8 @@ import os
 from collections.abc import Sequence
 from typing import NoReturn
 
-from advin import __version__
 from advin.pipelines.errors import one_line
+from advin.version import __version__
 
 ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
 _OTHER_FLAGS = "Flags that are not listed here go to Apache Beam."
