@@ -31,6 +31,7 @@ COPIED = {
     "benchmarks/README.md": "benchmarks/index.md",
     "benchmarks/history.md": "benchmarks/history.md",
     "ARCHITECTURE.md": "project/architecture.md",
+    "CONTRIBUTING.md": "project/contributing.md",
     "CHANGELOG.md": "project/changelog.md",
 }
 PUBLIC_MODULES = ("advin",)
