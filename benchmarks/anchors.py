@@ -1,8 +1,8 @@
-"""Clusters of a split some of whose rows are labeled: known intents are what their labels say.
+"""Clusters of a partly labeled split, where labels define the known intents.
 
-Average linkage draws near intents together; where both are known, their labels tell them apart.
-So the labeled rows of each known intent are one cluster, and of the clusters of linkage those
-that are mostly of no known intent, by the labeled rows that they lack, are the novel ones.
+Average linkage merges similar intents. Labels separate them where both are known, so the labeled
+rows of each known intent form one cluster. A cluster of the linkage is novel if it has far fewer
+labeled rows than its size suggests.
 """
 
 import numpy as np
@@ -14,15 +14,16 @@ _MOST_ROUNDS = 100
 
 
 def novel_clusters(clusters: np.ndarray, labels: np.ndarray, small: int = 1) -> np.ndarray:
-    """Return the clusters of `small` rows or more that are mostly novel, largest first.
+    """Return the novel clusters of at least `small` rows, largest first.
 
-    That is, they hold less than half of the labeled rows that their size lets expect by the
-    clusters that hold any. Without labels and with none that is large enough, all are returned.
+    A cluster is novel if it has less than half the labeled rows expected for its size. The expected
+    rate is that of the clusters with labels. If there are no labels and no cluster is large enough,
+    all clusters are returned.
 
     Args:
-        clusters: (n,) int.
+        clusters: (n,) int, the cluster of each row.
         labels: (n,) int, 0 or above, or UNLABELED.
-        small: smallest size that stands for itself.
+        small: minimum size of a novel cluster.
     """
     names, index, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
     labeled = np.bincount(index[labels >= 0], minlength=len(names))
@@ -37,16 +38,16 @@ def novel_clusters(clusters: np.ndarray, labels: np.ndarray, small: int = 1) -> 
 def anchored(
     vectors: np.ndarray, labels: np.ndarray, clusters: np.ndarray, novel: np.ndarray
 ) -> np.ndarray:
-    """Return (n,) classes 0, 1, …: the known intents, then the novel ones, of all rows.
+    """Return the class of each row (n,): 0 … k - 1 are known intents, novel ones follow.
 
-    Labeled rows (label 0 … k - 1) and those of novel clusters stay; all others go to the nearest
-    centroid of these.
+    Labeled rows and rows of novel clusters keep their class. All other rows get the class of the
+    nearest centroid.
 
     Args:
         vectors: (n, d) in the learned space, unit norm.
-        labels: (n,) int, or UNLABELED.
-        clusters: (n,) int.
-        novel: clusters that are an intent each; with no labels at least one.
+        labels: (n,) int, 0 … k - 1, or UNLABELED.
+        clusters: (n,) int, the cluster of each row.
+        novel: clusters that are one novel intent each; at least one if there are no labels.
     """
     known = labels.max(initial=UNLABELED) + 1
     classes = np.array(labels)
@@ -58,10 +59,10 @@ def anchored(
 
 
 def seeded_k_means(vectors: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Return (n,) classes after k-means from these, where labeled rows stay in theirs.
+    """Run k-means from the given classes and return the new ones (n,); labeled rows never move.
 
-    Constrained k-means (Basu et al., Semi-supervised clustering by seeding, ICML 2002), with cosine
-    similarity, as generalized category discovery is scored (Vaze et al., arXiv 2201.02609).
+    This is constrained k-means (Basu et al., Semi-supervised clustering by seeding, ICML 2002) with
+    cosine similarity, as used in generalized category discovery (Vaze et al., arXiv 2201.02609).
     """
     free = labels < 0
     for _ in range(_MOST_ROUNDS):
@@ -74,7 +75,7 @@ def seeded_k_means(vectors: np.ndarray, labels: np.ndarray, classes: np.ndarray)
 
 
 def tightness(vectors: np.ndarray, classes: np.ndarray) -> float:
-    """Return the mean cosine of unit vectors (n, d) to the centroid of their class (n,)."""
+    """Return the mean cosine between unit vectors (n, d) and the centroid of their class (n,)."""
     names, index = np.unique(classes, return_inverse=True)
     centroids = class_centroids(vectors, index, len(names))
     return float((vectors * centroids[index]).sum(axis=1).mean())

@@ -1,6 +1,6 @@
-"""What every benchmark shares: flags, data, vectors, known intents by seed, results.
+"""Shared parts of the benchmarks: flags, data, vectors, known intents by seed, results.
 
-A benchmark reads Parquet files with the columns text, intent, domain, split and is_oos, and gives
+A benchmark reads Parquet files with the columns text, intent, domain, split and is_oos. It returns
 flat rows (data, known, method, metric, mean, std, seeds, seconds) as JSON and as a table.
 """
 
@@ -37,17 +37,17 @@ _TEST_PER_CENT = 25
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the flags say.
+    """The flags of a benchmark.
 
     Attributes:
         data: Parquet files.
-        known: shares of intents that are known.
-        seeds: how many times it is repeated, with seeds 0, 1, …
+        known: shares of intents that are known, 0 to 1.
+        seeds: number of repetitions, with seeds 0, 1, …
         out: JSON file for the results, or None.
         cache: folder for vectors, or None.
         encoder: hub id or folder; None for the default encoder.
-        precision: of the encoder; None for the best here.
-        distinct: keep one row of each normalized text, a test row before others.
+        precision: precision of the encoder; None for the fastest one of this machine.
+        distinct: keep one row of each normalized text, preferably a test row.
         methods: names of the methods to run; empty for all.
     """
 
@@ -62,7 +62,7 @@ class Options:
     methods: tuple[str, ...] = ()
 
     def asked(self, methods: Iterable[str]) -> list[str]:
-        """Return those of the methods that are to be run: all, if none was named."""
+        """Return the methods to run: the chosen ones, or all if none was chosen."""
         return [m for m in methods if not self.methods or m in self.methods]
 
 
@@ -73,32 +73,32 @@ def parse_options(
     arguments: Sequence[str] | None = None,
     methods: Sequence[str] = (),
 ) -> Options:
-    """Read the flags that all benchmarks have.
+    """Parse the flags that all benchmarks share.
 
     Args:
-        description: for the help.
+        description: text for --help.
         sets: names of the default data sets.
-        known: default shares of intents that are known.
-        arguments: the flags; None for those of the command line.
-        methods: names of the methods there are.
+        known: default shares of known intents.
+        arguments: the flags; None for the command line.
+        methods: names of all methods of the benchmark.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         "--data", action="append", type=_data_file, metavar="FILE.parquet",
-        help=f"a set, repeatable; default: {', '.join(sets)} of {os.path.relpath(DATA)}",
+        help=f"a data set, repeatable (default: {', '.join(sets)} in {os.path.relpath(DATA)})",
     )  # fmt: skip
     parser.add_argument("--known", nargs="+", type=_share, default=list(known), metavar="SHARE")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--out", type=Path, metavar="RESULT.json")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder that keeps vectors")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder to keep vectors in")
     parser.add_argument("--encoder", help="hub id or folder of a SentenceTransformer")
-    parser.add_argument("--encoder-precision", choices=(FP32, BF16), help="(the best here)")
-    parser.add_argument("--distinct", action="store_true", help="one row for each text")
+    parser.add_argument("--encoder-precision", choices=(FP32, BF16), help="(automatic)")
+    parser.add_argument("--distinct", action="store_true", help="keep one row of each text")
     parser.add_argument(
         "--methods", nargs="+", default=[], choices=methods, metavar="NAME",
-        help=f"of {', '.join(methods)}" if methods else "there is one",
+        help=f"some of {', '.join(methods)}" if methods else "this benchmark has one method",
     )  # fmt: skip
     found = parser.parse_args(arguments)
     if found.seeds < 1:
@@ -124,7 +124,7 @@ def _share(text: str) -> float:
 
 
 def _data_file(text: str) -> Path:
-    """Find a Parquet file by its path, or one of the sets beside the repository by its name."""
+    """Find a Parquet file by its path, or a data set beside the repository by its name."""
     for path in (Path(text), DATA / text / "utterances.parquet", DATA / f"{text}.parquet"):
         if path.is_file():
             return path
@@ -138,9 +138,9 @@ class Utterances:
     """A data set.
 
     Attributes:
-        name: of the set.
+        name: name of the data set.
         texts: (n,) texts.
-        intents: (n,) intents; "" where an utterance belongs to none.
+        intents: (n,) intents; "" for an utterance without one.
         domains: (n,) domains, or "".
         splits: (n,) TRAIN, DEV or TEST.
     """
@@ -158,17 +158,17 @@ class Utterances:
 
     @property
     def names(self) -> np.ndarray:
-        """The intents there are, sorted."""
+        """All intents, sorted."""
         return np.unique(self.intents[self.intents != ""])
 
     def known_intents(self, share: float, seed: int) -> np.ndarray:
-        """Draw round(K × share) of the intents, sorted, as TEXTOIR does."""
+        """Draw round(K × share) of the intents as TEXTOIR does; return them sorted."""
         names = self.names
         drawn = np.random.RandomState(seed).choice(names, round(len(names) * share), replace=False)
         return np.sort(drawn)
 
     def labels(self, known: np.ndarray) -> np.ndarray:
-        """Return (n,) int64 index into the sorted known intents, OPEN for all others."""
+        """Return (n,) int64 indices into the sorted known intents, OPEN for all others."""
         at = np.searchsorted(known, self.intents)
         at = np.minimum(at, max(len(known) - 1, 0))
         same = known[at] == self.intents if len(known) else np.zeros(len(self.intents), bool)
@@ -176,7 +176,7 @@ class Utterances:
 
 
 def load_utterances(path: Path, distinct: bool = False) -> Utterances:
-    """Read a set; one without the splits train and test is split by the hash of its texts."""
+    """Read a data set. Without the splits train and test, the hash of each text decides."""
     table = pq.read_table(path)
     wanted = ["text", "intent", "domain", "split", "is_oos"]
     missing = sorted(set(wanted) - set(table.column_names))
@@ -197,7 +197,7 @@ def load_utterances(path: Path, distinct: bool = False) -> Utterances:
 
 
 def _split(name: str) -> str:
-    """Tell the split by its name: "oos_test" is part of the test, "valid" of dev."""
+    """Return the split of a name: "oos_test" belongs to the test split, "valid" to dev."""
     parts = name.lower().split("_")
     return TEST if TEST in parts else TRAIN if TRAIN in parts else DEV
 
@@ -217,23 +217,23 @@ def _distinct_rows(utterances: Utterances) -> np.ndarray:
 
 
 def _encoder(options: Options) -> Encoder:
-    """Load the encoder that the flags say."""
+    """Load the encoder that the flags choose."""
     return load_encoder(options.encoder, precision=options.precision)
 
 
 def encoder_identity(options: Options) -> EncoderIdentity:
-    """Tell which encoder the flags say."""
+    """Return the identity of the encoder that the flags choose."""
     return EncoderIdentity.of(_encoder(options))
 
 
 def encode_out_of_domain(options: Options) -> EmbeddedTexts:
-    """Encode the sample's out-of-domain text."""
+    """Encode the out-of-domain texts of the sample."""
     texts = _OUT_OF_DOMAIN.read_text().splitlines()
     return EmbeddedTexts(texts, _encoder(options).encode(texts))
 
 
 def encode(utterances: Utterances, options: Options) -> np.ndarray:
-    """Encode the texts: (n, d) float16, unit norm; from the cache if they are there."""
+    """Return unit vectors (n, d) float16 of the texts, from the cache if possible."""
     texts, inverse = np.unique(utterances.texts.astype(str), return_inverse=True)
     encoder = _encoder(options)
     kept = None
@@ -252,7 +252,7 @@ def encode(utterances: Utterances, options: Options) -> np.ndarray:
 
 
 def view_encoder(options: Options) -> Callable[[list[str]], np.ndarray]:
-    """Return what encodes views: each text once, as draws of other seeds have most in common."""
+    """Return a function that encodes views and remembers texts: seeds share most of them."""
     encoder = _encoder(options)
     kept: dict[str, np.ndarray] = {}
 
@@ -266,15 +266,15 @@ def view_encoder(options: Options) -> Callable[[list[str]], np.ndarray]:
 
 @dataclass(slots=True)
 class Results:
-    """Measurements of all seeds, and the flat rows made of them."""
+    """Measurements of all seeds, and the flat rows that summarize them."""
 
     options: Options
     _values: defaultdict = field(default_factory=functools.partial(defaultdict, list))
 
     def add(self, key: tuple[str, float, str], metrics: Mapping[str, float], seconds: float):
-        """Add what one seed gave; key: data, known share, method.
+        """Add the metrics of one seed; the key is data, known share, method.
 
-        The file is written each time: a run that is cut off keeps what it has measured.
+        The file is written each time, so an interrupted run keeps its measurements.
         """
         for metric, value in metrics.items():
             self._values[(*key, metric)].append((float(value), seconds))
@@ -282,7 +282,7 @@ class Results:
             self._write(self.options.out)
 
     def rows(self) -> list[dict]:
-        """Return a row for each metric: data, known, method, metric, mean, std, seeds, seconds."""
+        """Return one row for each metric: data, known, method, metric, mean, std, seeds, seconds."""
         rows = []
         for (data, known, method, metric), measured in self._values.items():
             values, seconds = np.array(measured).T
@@ -296,10 +296,10 @@ class Results:
         print(table(self.rows()), flush=True)
 
     def _write(self, out: Path) -> None:
-        """Write the rows with versions and command."""
+        """Write the rows, the versions and the command."""
         options = asdict(self.options)
         options["precision"] = self.options.precision or best_precision()
-        # Where vectors are kept between runs is a matter of one machine.
+        # The cache folder is a detail of one machine.
         flags = re.sub(r" --cache \S+", "", "".join(f" {a}" for a in sys.argv[1:]))
         result = {
             "command": f"python -m benchmarks.{Path(sys.argv[0]).stem}{flags}",
@@ -313,7 +313,7 @@ class Results:
 
 
 def table(rows: Sequence[Mapping]) -> str:
-    """Lay rows out as a Markdown table: a line for each (data, known, method)."""
+    """Format rows as a Markdown table with one line for each (data, known, method)."""
     metrics = list(dict.fromkeys(r["metric"] for r in rows))
     lines: dict[tuple, dict] = defaultdict(dict)
     for row in rows:

@@ -1,9 +1,9 @@
-"""Make a Parquet file that benchmarks read out of a public set in the layout its authors chose.
+"""Convert a public data set from its original layout to the Parquet file that benchmarks read.
 
-Either a folder with train.tsv, dev.tsv and test.tsv of a text and its label (TEXTOIR), or one with
-the folders train, valid and test, in each of which seq.in has a text to a line and label its label
-(Few-Shot-Intent-Detection). `--domains` takes what stands before the first underscore of a label
-for its domain.
+Two layouts are known. In TEXTOIR's, train.tsv, dev.tsv and test.tsv have a text and its label in
+each line. In Few-Shot-Intent-Detection's, the folders train, valid and test have a file seq.in with
+one text in each line and a file label with its label. With `--domains`, the domain of a label is the
+part before its first underscore.
 
     python -m benchmarks.convert TEXTOIR/data/stackoverflow stackoverflow.parquet
 """
@@ -23,10 +23,10 @@ _OUT_OF_SCOPE = "oos"
 
 
 def read(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield text, label and split.
+    """Yield (text, label, split) of each row.
 
     Raises:
-        ValueError: if the folder has neither layout, or texts and labels differ in number.
+        ValueError: if the folder has neither layout, or the numbers of texts and labels differ.
     """
     if (folder / f"{TRAIN}.tsv").is_file():
         for split in _FOLDERS:
@@ -43,21 +43,23 @@ def read(folder: Path) -> Iterator[tuple[str, str, str]]:
             if len(texts) != len(labels):
                 raise ValueError(
                     f"{folder / name} has {len(texts)} texts, but {len(labels)} labels: "
-                    "give a line of each"
+                    "give one label for each text"
                 )
             yield from ((t.strip(), i.strip(), split) for t, i in zip(texts, labels, strict=True))
     else:
-        raise ValueError(f"{folder} has neither train.tsv nor train/seq.in")
+        raise ValueError(f"{folder} has neither train.tsv nor train/seq.in: give a folder with one")
 
 
 def main() -> None:
-    """Convert a folder."""
+    """Convert one folder."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path, metavar="FILE.parquet")
-    parser.add_argument("--domains", action="store_true", help="domains by the labels' first word")
+    parser.add_argument(
+        "--domains", action="store_true", help="use the first word of a label as its domain"
+    )
     options = parser.parse_args()
     try:
         texts, labels, splits = zip(*read(options.folder), strict=True)

@@ -1,8 +1,8 @@
-"""Stage III: gold intents into domains, with some of the domains known and the others held out.
+"""Stage III: link gold intents to domains, where some domains are known and others are held out.
 
-Known domains are anchors; the distance is learned on them; only intents of held-out domains are
-scored. The method `default` takes the default distance instead, `best` the best one for each draw,
-whose median over draws and sets is what the default distance is taken from.
+The distance is learned on the known domains, which are anchors. Only intents of held-out domains are
+scored. The method `default` uses the default distance, and `best` the best one of each draw. The
+default distance is the median of the best ones over draws and data sets.
 
     python -m benchmarks.domains --data clinc150 --data massive_en --known 0.5 --seeds 10 \\
         --out RESULT.json
@@ -30,7 +30,7 @@ _GRID = np.round(np.arange(0.6, 1.61, 0.02), 2)
 
 
 def intent_means(utterances, vectors: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Return (k, d) means of the intents that have a domain, and their domains."""
+    """Return the means (k, d) of the intents with a domain, and their domains."""
     rows = np.flatnonzero((utterances.intents != "") & (utterances.domains != ""))
     pairs = list(zip(utterances.domains[rows], utterances.intents[rows], strict=True))
     names = sorted(set(pairs))
@@ -39,7 +39,7 @@ def intent_means(utterances, vectors: np.ndarray) -> tuple[np.ndarray, list[str]
 
 
 def measure(means: np.ndarray, domains: list[str], share: float, seed: int) -> dict[str, dict]:
-    """Hold domains out, and score the intents of those: per cent, for each method."""
+    """Hold domains out and score their intents; return percentages by method."""
     names = sorted(set(domains))
     drawn = np.random.RandomState(seed).choice(names, round(share * len(names)), replace=False)
     known = [d if d in drawn else None for d in domains]

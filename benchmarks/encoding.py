@@ -1,9 +1,9 @@
-"""The stage embed beside the bare encoder, in float32 and bfloat16, on the same distinct texts.
+"""Compare the stage embed with the bare encoder, in float32 and bfloat16, on the same texts.
 
     python -m benchmarks.encoding --data FILE.parquet --rows 20000 --out RESULT.json
 
-The bare encoder is one call of `SentenceTransformer.encode` on all texts. Each runs in a process of
-its own, several times in turn.
+The bare encoder is one call of `SentenceTransformer.encode` on all texts. Each measurement runs in a
+process of its own, and they take turns.
 """
 
 import argparse
@@ -30,7 +30,7 @@ _THREADS = 2
 
 
 def write_texts(folder: str, texts: list[str]) -> dict[str, float]:
-    """Write shards of utterances as the stage ingest does."""
+    """Write shards of utterances like the stage ingest."""
     rows = [(utterance_id(t), (utterance_id(t), t, 1)) for t in texts]
     with beam.Pipeline("FnApiRunner") as pipeline:
         pipeline | beam.Create(rows) | WriteShards(folder, UTTERANCES)
@@ -47,14 +47,14 @@ def stage(folder: str, shards: int, precision: str) -> dict[str, float]:
 
 
 def bare(folder: str, shards: int, precision: str) -> dict[str, float]:
-    """Encode the same texts in one call."""
+    """Encode the same texts with one call."""
     texts = _texts(folder, shards)
     load_encoder(None, _THREADS, precision).encode(texts)
     return {}
 
 
 def least_cosine(folder: str, shards: int) -> dict[str, float]:
-    """Hold vectors in bfloat16 against those in float32, and try how files may hold them."""
+    """Compare bfloat16 vectors with float32 ones, and measure file sizes of four encodings."""
     texts = _texts(folder, shards)
     full, half = (load_encoder(None, _THREADS, p).encode(texts) for p in (FP32, BF16))
     found = {"least cosine": 100 * float((full * half).sum(axis=1).min())}
@@ -82,7 +82,7 @@ def _texts(folder: str, shards: int) -> list[str]:
 
 
 def main() -> int:
-    """Measure."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, metavar="FILE.parquet")
     parser.add_argument("--rows", type=int, default=20_000)

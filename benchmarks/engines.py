@@ -1,14 +1,15 @@
-"""A Flink cluster on this machine beside the in-process engine: seconds and memory of one log.
+"""Compare a Flink cluster on this machine with the in-process engine: seconds and memory of a log.
 
     python -m benchmarks.engines --data multidogo --seeds 2 --out RESULT.json
 
-`advin discover` with a model that was fitted on the labels of massive_en. The cluster has a
-JobManager and two TaskManagers of one slot, started anew for every run; in all methods the encoder
-has two threads, in one worker or one in each of two. What a log of 100 rows takes is start-up and
-staging: `start`, `work` is the rest, and `overhead` is that rest against the first method's, in per
-cent. Memory is the sum of proportional sizes, in which forked processes share what they share,
-sampled once a second: peaks in MB, by what runs.
-Methods with the same threads a worker must give the same tables.
+Runs `advin discover` with a model that was fitted on the labels of massive_en. The cluster has a
+JobManager and two TaskManagers with one slot each, and is started for every run. Every method gives
+the encoder two threads: two in one worker, or one in each of two workers.
+
+`start` is the time of a log of 100 rows, which is start-up and staging. `work` is the rest.
+`overhead` compares `work` with the first method, in per cent. Memory is the peak in MB of each part
+of the system. It is sampled once a second as proportional set size, so shared pages count once.
+Methods with the same number of threads per worker must give the same tables.
 """
 
 import contextlib
@@ -35,7 +36,7 @@ from tests.engines.cluster import FlinkCluster
 from tests.process_tree import children
 
 LABELS = DATA / "massive_en" / "utterances.parquet"
-# By name: parallelism on Flink, or None in process, and the encoder's threads in each worker.
+# By name: parallelism on Flink (None for in process), and encoder threads in each worker.
 METHODS = {
     "in process, 2 threads": (None, 2),
     "Flink, 1 worker of 2 threads": (1, 2),
@@ -46,7 +47,7 @@ _SMALL_ROWS = 100
 
 @dataclass(frozen=True)
 class Run:
-    """What one run took: seconds, also of each stage, peaks of memory, a hash of the tables."""
+    """One run: its seconds, seconds of each stage, peaks of memory in MB, hash of the tables."""
 
     seconds: float
     stages: dict[str, float]
@@ -55,7 +56,7 @@ class Run:
 
 
 def run(log: Path, model: Path, parallelism: int | None, threads: int) -> Run:
-    """Look through a log in a process of its own, on a cluster of its own if it is to be Flink."""
+    """Run `advin discover` in a new process, on a new Flink cluster if `parallelism` is given."""
     with tempfile.TemporaryDirectory(prefix="advin-engines-") as name:
         folder, command = Path(name), advin("discover", log, model)
         output = folder / "out"
@@ -79,14 +80,14 @@ def run(log: Path, model: Path, parallelism: int | None, threads: int) -> Run:
 
 
 def advin(what: str, log: Path, model: Path) -> list[str]:
-    """Return the beginning of a command line."""
+    """Return the first part of a command line."""
     command = [sys.executable, "-m", "advin", what]
     return [*command, "--input", str(log), "--model", str(model)]
 
 
 @contextlib.contextmanager
 def flink(folder: Path) -> Iterator[tuple[list[str], dict[int, str]]]:
-    """Start a cluster and a worker pool; yield the flags that use them, and their processes."""
+    """Start a cluster and a worker pool; yield the flags to use them, and their processes."""
     cluster, port = FlinkCluster(programs.cluster_jars(), folder), free_port()
     with (
         cluster.running(task_managers=2, slots=1),
@@ -101,10 +102,11 @@ def flink(folder: Path) -> Iterator[tuple[list[str], dict[int, str]]]:
 
 @contextlib.contextmanager
 def memory(owners: dict[int, str]) -> Iterator[dict[str, float]]:
-    """Sample the memory of processes and of all that they start; at the end there are the peaks.
+    """Sample the memory of processes and their children; the peaks (MB) are complete at the end.
 
     Args:
-        owners: what each process is part of. The driver's Java child is Beam's job server.
+        owners: the part of the system that each process belongs to. The driver's Java child is
+            Beam's job server.
     """
     ended, peaks = threading.Event(), defaultdict[str, float](float)
 
@@ -128,13 +130,13 @@ def memory(owners: dict[int, str]) -> Iterator[dict[str, float]]:
 
 
 def sizes(pid: int, owner: str) -> Iterator[tuple[str, float]]:
-    """Return the megabytes of a process and of what it has started, with their owners."""
+    """Yield owner and memory (MB) of a process and of its children."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         started = children(pid)
         name = Path(f"/proc/{pid}/comm").read_text().strip()
     except (FileNotFoundError, ProcessLookupError):
-        return  # it has ended
+        return  # the process has ended
     owner = "job server" if (owner, name) == ("driver", "java") else owner
     yield owner, sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1e3
     for child in started:
@@ -142,7 +144,7 @@ def sizes(pid: int, owner: str) -> Iterator[tuple[str, float]]:
 
 
 def digest(output: Path) -> str:
-    """Hash the files of the tables."""
+    """Return the hash of the table files."""
     found = hashlib.sha256()
     for path in sorted(p for table in TABLES for p in (output / table).iterdir()):
         found.update(path.name.encode() + path.read_bytes())
@@ -150,7 +152,7 @@ def digest(output: Path) -> str:
 
 
 def compare(results: Results, log: Path, model: Path, methods: Sequence[str]) -> None:
-    """Run all methods once, on the first rows and on the whole log."""
+    """Run every method once on the first rows and once on the whole log."""
     small = log.with_name("small.parquet")
     pq.write_table(pq.read_table(log).slice(0, _SMALL_ROWS), small)
     base, tables = None, dict[int, str]()
@@ -158,7 +160,9 @@ def compare(results: Results, log: Path, model: Path, methods: Sequence[str]) ->
         parallelism, threads = METHODS[method]
         start, whole = (run(rows, model, parallelism, threads) for rows in (small, log))
         if tables.setdefault(threads, whole.tables) != whole.tables:
-            raise RuntimeError(f"{method}: the tables are not those of {threads} threads before")
+            raise RuntimeError(
+                f"{method}: its tables differ from those of an earlier method with {threads} threads"
+            )
         work = whole.seconds - start.seconds
         base = base or work
         metrics = {"start": start.seconds, "work": work, "overhead": 100 * (work / base - 1)}
@@ -178,7 +182,7 @@ def main() -> None:
         for data in options.data:
             name = data.parent.name
             log, model = folder / f"{name}.parquet", folder / f"{name}-model"
-            # With a cache, both are kept for the next time.
+            # A cache folder keeps both for the next run.
             if not log.exists():
                 pq.write_table(pq.read_table(data, columns=["text"]), log)
             fit = [*advin("fit", log, model), "--labeled", str(LABELS), "--effort", "fast"]

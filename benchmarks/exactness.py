@@ -1,8 +1,9 @@
-"""Linkage in rounds against exact linkage on real vectors, as cells grow smaller and more.
+"""Compare linkage in rounds with exact linkage on real vectors, for several sizes of cells.
 
     python -m benchmarks.exactness --seeds 3 --out RESULT.json
 
-Of all sets together, 20,000 drawn by seed, in a space that is learned from them without labels.
+For each seed, 20,000 utterances of all data sets are drawn, and a space is learned from them without
+labels.
 """
 
 import sys
@@ -21,15 +22,15 @@ from benchmarks.common import Results, encode, load_utterances, parse_options
 from benchmarks.scale import link_all, linkage, source_of, write_log
 
 ROWS = 20_000
-# Rounds end when so few are left: a tenth, as 100,000 would be of a million.
+# Rounds end at a tenth of the rows, like 100,000 of a million.
 ONE_WORKER = 2_000
 _CELL_ROWS = (8192, 4096, 2048, 1024, 512)
-# What is learned on these sets where labels are many, and what is taken without any.
+# The distance learned here with many labels, and the default one without labels.
 _DISTANCES = (0.35, 0.56)
 
 
 def main() -> int:
-    """Measure every size of cells at every distance."""
+    """Run the benchmark: every size of cells at every distance."""
     sets = ("clinc150", "banking77", "massive_en")
     options = parse_options(__doc__.splitlines()[0], sets, known=(0.0,))
     results = Results(options)

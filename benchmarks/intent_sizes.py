@@ -1,12 +1,15 @@
-"""Stage II without labels on intents of many sizes: how many neighbors make an intent?
+"""Stage II without labels on intents of different sizes: is the neighbor count estimated well?
 
-Of each intent of the train split as many utterances are drawn as the method's name says ("all" are
-at most 10,000 of the set). Their space is learned with the number of neighbors, and they are
-linked up to the distance, that `discovery.stability` finds, from views, too (`learned`), or from
-whole texts alone (`whole`); or with views, the number that a head takes unasked (30, or a twentieth
-of the rows if that is less), and the default distance (`constant`). `ARI at default` is at the
-default distance; `best` at the one that suits this very draw, `at 0.48` and the like say what share
-of it other distances reach: the default is one that is good everywhere.
+The name of a row tells how many utterances of each intent are drawn from the train split; "all" is
+at most 10,000 of the data set. The methods choose the neighbor count and the distance:
+  learned   by `stable_clusters`, with views
+  whole     by `stable_clusters`, without views
+  constant  the default of a head (30, or a twentieth of the rows if that is less) and the default
+            distance, with views
+
+`ARI at default` is the ARI at the default distance, and `best` that of the best distance for this
+draw. `at 0.48` and so on are the shares of `best` that fixed distances reach. The default distance
+is one that is good on all data sets.
 
     python -m benchmarks.intent_sizes --data textoir_banking --seeds 3 --out RESULT.json
 """
@@ -51,7 +54,7 @@ _DISTANCES = (0.48, 0.52, 0.56, 0.60, 0.64)
 
 
 def draw(utterances: Utterances, size: int | None, seed: int) -> np.ndarray:
-    """Return the rows of a draw: `size` of each intent, or all, at most 10,000."""
+    """Return the rows of a draw: `size` of each intent, or at most 10,000 rows if it is None."""
     random = np.random.default_rng(seed)
     rows = np.flatnonzero((utterances.splits == TRAIN) & (utterances.intents != ""))
     if size is None:
@@ -61,7 +64,7 @@ def draw(utterances: Utterances, size: int | None, seed: int) -> np.ndarray:
 
 
 def measure(rows: TrainingRows, truth: np.ndarray, seed: int, method: str) -> dict[str, float]:
-    """Learn the space with the views and the neighbors of the method, and link it."""
+    """Learn the space as the method does, link it and score it."""
     settings = MetricSettings(seed=seed)
     if method == "constant":
         stable = Stable(default_neighbors(rows.vectors, rows.labels), DEFAULT_INTENT_DISTANCE)
@@ -87,7 +90,7 @@ def measure(rows: TrainingRows, truth: np.ndarray, seed: int, method: str) -> di
 
 
 def score(tree: Linkage, truth: np.ndarray, distance: float) -> float:
-    """Return the ARI of the clusters up to a distance, per cent."""
+    """Return the ARI of the clusters at a distance, in per cent."""
     return 100 * ari(contingency(truth, tree.cut(1 - distance)))
 
 

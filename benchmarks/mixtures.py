@@ -1,9 +1,9 @@
-"""Vectors as a log has them, drawn: a mixture on the sphere, of any size.
+"""Synthetic vectors of a log of any size: a mixture on the sphere.
 
-Cosines follow what all-MiniLM-L6-v2 gives on clinc150 and massive_en: two utterances of one intent
-0.3 to 0.4 apart from near duplicates, of one domain 0.2, of two domains 0.07 to 0.09; half of all
-utterances have a neighbor at 0.8 to 0.9. Sizes of domains, intents and wordings follow power laws;
-a fifth belongs to no intent.
+Cosines follow those of all-MiniLM-L6-v2 on clinc150 and massive_en. Two utterances of one intent have
+a cosine of 0.3 to 0.4 (near duplicates aside), two of one domain 0.2, and two of different domains
+0.07 to 0.09. Half of all utterances have a neighbor at 0.8 to 0.9. The sizes of domains, intents and
+wordings follow power laws. A fifth of the utterances has no intent.
 """
 
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ import numpy as np
 
 DIMENSION = 384
 NOISE = 0.2
-# Shares of a vector's squared length: what all utterances have in common, its domain, its intent,
-# its wording. The rest is its own.
+# Shares of a vector's squared length: common to all utterances, its domain, its intent, its wording.
+# The rest is its own.
 _COMMON, _DOMAIN, _INTENT, _WORDING = 0.07, 0.13, 0.20, 0.45
 _OWN = (0.02, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Drawn vectors.
+    """Synthetic vectors.
 
     Attributes:
         vectors: (n, DIMENSION) float16, unit norm.
-        intents: (n,) int64, the intent that each was drawn from; -1: none.
+        intents: (n,) int64, the intent of each vector, or -1.
     """
 
     vectors: np.ndarray
@@ -32,11 +32,11 @@ class Mixture:
 
 
 def draw_mixture(rows: int, seed: int = 0) -> Mixture:
-    """Draw a log of so many distinct utterances, of about 3 √rows intents."""
+    """Draw a log of `rows` distinct utterances and about 3 √rows intents."""
     rng = np.random.default_rng(seed)
     n_intents = round(3 * rows**0.5)
     intent = _power_law(rng, n_intents, rows)
-    # A wording is said about as often as others are, whatever the intent: one in four is its own.
+    # Wordings are equally frequent within an intent: one wording for every four utterances.
     wording = rng.integers(0, 1 << 40, rows) % (1 + np.bincount(intent)[intent] // 4)
     domain_of = _power_law(rng, max(8, n_intents // 15), n_intents)
     intent[rng.random(rows) < NOISE] = -1

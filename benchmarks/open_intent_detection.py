@@ -1,18 +1,22 @@
 """Detect open intents by the protocol of TEXTOIR: which utterances belong to no known intent?
 
-A share of the intents is known, with all their utterances of the train split. Everything else in
-the test split, other intents and out-of-scope text alike, is open:
+A share of the intents is known, with all their utterances in the train split. The other intents and
+the out-of-scope text of the test split are open:
 
     python -m benchmarks.open_intent_detection --seeds 10 --out RESULT.json
 
-Methods: `default`, what `advin fit` learns without out-of-domain text; `default_ood`, with the
-sample's out-of-domain text; each score by itself with its own learned threshold: `mahalanobis`,
-`neighbors` (nearest labeled utterances), `ratio` (the nearest intent beside the second),
-`learned_neighbors` and `learned_center` (neighbors and the intent's center in the space of the
-known intents), and `open_set`, the open classifier ((K+1)-way, trained with the sample's out-of-domain
-text). Seconds are those of fitting the scores, once for all that are given the same text. All
-measures in per cent; `fpr95` is the share of known utterances flagged where 95 % of the open ones
-are.
+Methods:
+  default            all scores, as `advin fit` combines them without out-of-domain text
+  default_ood        the same with the sample's out-of-domain text
+  mahalanobis        one score with its own learned threshold, as all below
+  neighbors          distance to the nearest labeled utterances
+  ratio              distance to the nearest intent, relative to the second nearest
+  learned_neighbors  distance to the nearest labeled utterances in the space of the known intents
+  learned_center     distance to the center of the nearest intent in that space
+  open_set           a (K+1)-way classifier, trained with the sample's out-of-domain text
+
+All measures are in per cent. `fpr95` is the share of known utterances flagged when 95 % of the open
+ones are. Seconds are those of fitting all scores.
 """
 
 import time
@@ -36,10 +40,10 @@ from benchmarks.common import (
 )
 
 SETS = ("textoir_banking", "textoir_oos")
-# What learns from out-of-domain text too, and which scores it may use.
+# Methods with out-of-domain text, and the scores that they use.
 _WITH_OOD = {"default_ood": SCORES, "open_set": ("open_set",)}
 _WITHOUT = {"default": SCORES} | {name: (name,) for name in SCORES if name != "open_set"}
-# More labeled utterances are sampled.
+# A larger labeled set is sampled.
 MAX_TRAIN = 20_000
 
 
@@ -54,7 +58,7 @@ class Task:
 
 
 def draw_task(utterances: Utterances, vectors: np.ndarray, share: float, seed: int) -> Task:
-    """Draw the known intents; those without a train utterance are open."""
+    """Draw the known intents. An intent without a train utterance is open."""
     train = utterances.splits == TRAIN
     names = utterances.known_intents(share, seed)
     known = np.intersect1d(names, utterances.intents[train])
@@ -70,7 +74,7 @@ def draw_task(utterances: Utterances, vectors: np.ndarray, share: float, seed: i
 
 
 def measure(task: Task, held: HeldOut, scores: tuple[str, ...]) -> dict[str, float]:
-    """Weigh these scores, and score the test split: per cent."""
+    """Calibrate the scores and score the test split; return percentages."""
     found_scores = calibrate(held, scores).score(task.test)
     score = found_scores.score
     found = np.where(score > 0, OPEN, found_scores.best_class)

@@ -1,6 +1,6 @@
-"""What users would take instead, on the same vectors: clusters of unit vectors, -1 = noise.
+"""Other tools on the same vectors: each returns the clusters of unit vectors, -1 for noise.
 
-Each runs with the settings that it has when nobody sets any. Needs the extra `bench`
+Each runs with its default settings. Needs the extra `bench`
 (`pip install -c constraints.txt -e '.[bench]'`).
 """
 
@@ -8,9 +8,9 @@ import numpy as np
 
 
 def bertopic(vectors: np.ndarray, seed: int) -> np.ndarray:
-    """Cluster as BERTopic 0.17 does by default: UMAP to 5 dimensions, then HDBSCAN.
+    """Cluster like BERTopic 0.17 by default: UMAP to 5 dimensions, then HDBSCAN.
 
-    BERTopic's own settings (Grootendorst, arXiv 2203.05794): 15 neighbors, min_dist 0, cosine;
+    Its settings (Grootendorst, arXiv 2203.05794): 15 neighbors, min_dist 0, cosine;
     min_cluster_size 10, Euclidean, excess of mass.
     """
     import umap
@@ -23,7 +23,7 @@ def bertopic(vectors: np.ndarray, seed: int) -> np.ndarray:
 
 
 def hdbscan(vectors: np.ndarray, seed: int) -> np.ndarray:
-    """Cluster the vectors as they come with HDBSCAN, min_cluster_size 10; deterministic."""
+    """Cluster the vectors with HDBSCAN, min_cluster_size 10; deterministic."""
     from hdbscan import HDBSCAN
 
     del seed
@@ -31,9 +31,9 @@ def hdbscan(vectors: np.ndarray, seed: int) -> np.ndarray:
 
 
 def evoc(vectors: np.ndarray, seed: int) -> np.ndarray:
-    """Cluster with EVoC (Tutte Institute), which embeds a neighbor graph and cuts it by density.
+    """Cluster with EVoC (Tutte Institute); return the layer that it selects.
 
-    Of the layers it finds, the one that it calls best.
+    EVoC embeds a graph of neighbors and cuts it by density.
     """
     from evoc import EVoC
 
@@ -41,7 +41,7 @@ def evoc(vectors: np.ndarray, seed: int) -> np.ndarray:
 
 
 def fast_hdbscan(vectors: np.ndarray, seed: int) -> np.ndarray:
-    """Cluster the vectors as they come with fast_hdbscan (Tutte Institute), min_cluster_size 10."""
+    """Cluster the vectors with fast_hdbscan (Tutte Institute), min_cluster_size 10."""
     from fast_hdbscan import HDBSCAN
 
     del seed

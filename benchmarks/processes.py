@@ -1,4 +1,4 @@
-"""Run a function in a process of its own, and measure it."""
+"""Run a function in a new process and measure it."""
 
 import multiprocessing
 import os
@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 
 def measured(function: Callable[..., dict[str, float]], *arguments) -> dict[str, float]:
-    """Run a function in a new process; add its seconds, processor seconds and peak memory.
+    """Run a function in a new process; return its values with seconds, CPU seconds and peak MB.
 
-    The memory is that of the whole process, libraries included.
+    The memory includes the libraries of the process.
     """
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_measure, (function, arguments))

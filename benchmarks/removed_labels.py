@@ -1,13 +1,13 @@
-"""`advin discover` and `advin evaluate` themselves, on data whose labels are partly removed.
+"""Run `advin discover` and `advin evaluate` on data whose labels are partly removed.
 
-The labels of whole domains and of single other intents are removed, as `end_to_end` draws them, but
-nothing is thinned out or mixed in: the train split of the intents that are left is the labeled
-set, all other rows, out-of-scope ones among them, are the log, and all labels are the truth.
+The labels of whole domains and of other single intents are removed, as in `end_to_end`, but the log
+is neither thinned nor mixed with noise. The train split of the known intents is labeled. All other
+rows form the log, with the out-of-scope ones. All labels are the truth.
 
     python -m benchmarks.removed_labels --data clinc150 --known 0.6 --seeds 1 --out RESULT.json
 
-Methods: `default` and `fast`, by `--effort`. Measures are those that `advin evaluate --json`
-writes, shares in per cent; seconds are those of `advin discover`, all stages and their start.
+Methods: `default` and `fast`, by `--effort`. Measures are those of `advin evaluate --json`, with
+shares in per cent. Seconds are those of the whole command `advin discover`.
 """
 
 import json
@@ -33,7 +33,7 @@ _NUMBERS = ("novel_intents_true", "novel_intents_found", "junk_intents")
 
 
 def remove_labels(utterances: Utterances, share: float, seed: int) -> tuple[Utterances, Utterances]:
-    """Return the labeled utterances that are left, and the log: all others."""
+    """Return the utterances that stay labeled, and all others as the log."""
     known = known_intents(utterances, share, np.random.default_rng(seed))
     is_known = np.array([intent in known for intent in utterances.intents], bool)
     labeled = is_known & (utterances.splits == TRAIN)
@@ -41,7 +41,7 @@ def remove_labels(utterances: Utterances, share: float, seed: int) -> tuple[Utte
 
 
 def discover_and_evaluate(labeled: Utterances, log: Utterances, flags: list[str]) -> dict:
-    """Run both commands in a folder of their own; return what was measured, and the seconds.
+    """Run both commands in a new folder; return the measures and the seconds.
 
     Raises:
         SystemExit: if a command failed, with its exit code.

@@ -1,4 +1,4 @@
-"""Print the tables of result files, also of runs that were cut off.
+"""Print the tables of result files, also of interrupted runs.
 
 python -m benchmarks.tables benchmarks/results/*.json
 """
@@ -11,7 +11,7 @@ from benchmarks.common import table
 
 
 def main() -> None:
-    """Print each file's command and table."""
+    """Print the command and the table of each file."""
     for path in map(Path, sys.argv[1:]):
         result = json.loads(path.read_text())
         print(f"{path.name}: `{result['command']}`\n\n{table(result['results'])}\n")

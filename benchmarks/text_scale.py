@@ -1,7 +1,7 @@
-"""Whole runs on real text, beside BERTopic's default pipeline, each in a process of its own.
+"""Whole runs on real text, compared with BERTopic's default pipeline, each in a process of its own.
 
-Neither is given labels: what `advin discover` does without any is compared. Where the data have
-labels, both are held against them; what either puts into no intent counts as one cluster.
+Neither gets labels. If the data have labels, both are scored with them. Utterances without an intent
+count as one cluster.
 """
 
 import hashlib
@@ -25,9 +25,9 @@ _FIT, _EMBED = "fit", "embed"
 
 
 def draw_texts(files: Sequence[Path], rows: int) -> pa.Table:
-    """Return so many distinct texts of all files, by the hash of the text, with their intents.
+    """Return `rows` distinct texts of all files, in the order of their hash, with their intents.
 
-    An intent is a pair of its domain and its name; null where a text has none.
+    An intent is named by its domain and its name. It is null for a text without one.
     """
     found: dict[str, str | None] = {}
     for path in files:
@@ -59,19 +59,19 @@ def advin(folder: Path, at_most: int) -> dict[str, float]:
     return {
         "encoder seconds": seconds[_EMBED],
         "fit seconds": seconds[_FIT],
-        "rounds": sum(name.startswith("linkage") for name in seconds),
+        "rounds": sum(name.startswith("link_") for name in seconds),
         "Beam seconds": _overhead(manifest),
     } | _quality(folder, np.unique(labels, return_inverse=True)[1] - ("" in labels))
 
 
 def _overhead(manifest: dict) -> float:
-    """Return seconds of the stage embed in which the encoder did not run."""
+    """Return the seconds of the stage embed in which the encoder did not run."""
     stage = manifest["stages"][_EMBED]
     return stage["seconds"] - stage["counters"]["encoder_msecs"] / 1000
 
 
 def bertopic(folder: Path, at_most: int) -> dict[str, float]:
-    """Run BERTopic with nothing set, on the same encoder as it loads it."""
+    """Run BERTopic with its defaults on the vectors of the same encoder."""
     from bertopic import BERTopic
 
     texts = pq.read_table(folder / "texts.parquet")["text"].to_pylist()
@@ -103,7 +103,7 @@ METHODS = {"advin": advin, "bertopic": bertopic}
 def measure_texts(
     folder: Path, files: Sequence[Path], rows: int, at_most: int, results: Results
 ) -> None:
-    """Draw the texts, run both, and add what was found."""
+    """Draw the texts, run both tools and add the results."""
     texts = draw_texts(files, rows)
     pq.write_table(texts, folder / "texts.parquet")
     name = f"{'+'.join(f.parent.name for f in files)}, {len(texts):,} texts"
