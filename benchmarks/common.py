@@ -282,7 +282,7 @@ class Results:
             self._write(self.options.out)
 
     def rows(self) -> list[dict]:
-        """Return one row for each metric: data, known, method, metric, mean, std, seeds, seconds."""
+        """Return one row for each data set, known share, method and metric."""
         rows = []
         for (data, known, method, metric), measured in self._values.items():
             values, seconds = np.array(measured).T

@@ -2,8 +2,8 @@
 
 Two layouts are known. In TEXTOIR's, train.tsv, dev.tsv and test.tsv have a text and its label in
 each line. In Few-Shot-Intent-Detection's, the folders train, valid and test have a file seq.in with
-one text in each line and a file label with its label. With `--domains`, the domain of a label is the
-part before its first underscore.
+one text in each line and a file label with its label. With `--domains`, the domain of a label is
+the part before its first underscore.
 
     python -m benchmarks.convert TEXTOIR/data/stackoverflow stackoverflow.parquet
 """

@@ -1,8 +1,8 @@
 """Stage III: link gold intents to domains, where some domains are known and others are held out.
 
-The distance is learned on the known domains, which are anchors. Only intents of held-out domains are
-scored. The method `default` uses the default distance, and `best` the best one of each draw. The
-default distance is the median of the best ones over draws and data sets.
+The distance is learned on the known domains, which are anchors. Only intents of held-out domains
+are scored. The method `default` uses the default distance, and `best` the best one of each draw.
+The default distance is the median of the best ones over draws and data sets.
 
     python -m benchmarks.domains --data clinc150 --data massive_en --known 0.5 --seeds 10 \\
         --out RESULT.json

@@ -2,8 +2,8 @@
 
     python -m benchmarks.encoding --data FILE.parquet --rows 20000 --out RESULT.json
 
-The bare encoder is one call of `SentenceTransformer.encode` on all texts. Each measurement runs in a
-process of its own, and they take turns.
+The bare encoder is one call of `SentenceTransformer.encode` on all texts. Each measurement runs in
+a process of its own, and they take turns.
 """
 
 import argparse

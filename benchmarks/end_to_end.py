@@ -1,21 +1,23 @@
-"""All three stages on a log as it comes: skewed, repeated, with noise and with labels removed.
+"""All three stages on a realistic log: skewed, repeated, noisy, and with labels removed.
 
-The labels of whole domains and of single other intents are removed, until the given share of the
-intents is known. Of the known ones the train split is labeled. All that is left makes the log:
-sizes of intents fall with their rank to the power -0.5, utterances are said several times (Pareto
-with exponent 1.5), and a fifth as many lines of IRC chat and of what the set has out of scope are
-mixed in.
+The labels of whole domains and of other single intents are removed until the given share of intents
+is known. The train split of the known intents is labeled. All other rows form the log. The sizes of
+intents fall with their rank to the power -0.5, and the count of an utterance follows a Pareto
+distribution with exponent 1.5. The log also has 20 % of noise: lines of IRC chat, and the
+out-of-scope rows of the data set.
 
     python -m benchmarks.end_to_end --data clinc150 --data massive_en --known 0.75 --seeds 3 \\
         --out RESULT.json
 
-Methods: `default`, with the learned novelty threshold; `flagged_1`, `flagged_2`, `flagged_5`, with
-that threshold moved until so many per cent of the known utterances of the log are flagged; `fast`,
-with the learned threshold, fitted in the fast setting. Measures are those of
-`discovery.evaluation.evaluate_discovery` in per cent; `recovered_20` is the share of the novel
-intents of 20 or more distinct utterances of which a novel intent found holds more than half and
-consists of it by more than half; `reachable_20` the share of which that is true of some cluster of
-the tree that stage II cuts, at whatever distance: hardly more is to be had by a better cut.
+Methods: `default` uses the learned novelty threshold. `flagged_1`, `flagged_2` and `flagged_5` move
+that threshold until 1, 2 or 5 % of the known utterances in the log are flagged. `fast` uses the
+fast preset.
+
+Measures are those of `evaluate_discovery` in per cent, and two more. `recovered_20` is the share of
+novel intents with 20 or more distinct utterances that are recovered: some novel cluster has more
+than half of the intent, and more than half of the cluster is that intent. `reachable_20` is the
+share for which some cluster of stage II's tree does so, at any distance. It bounds what a better
+cut could reach.
 """
 
 import time
@@ -56,13 +58,13 @@ SETS = ("clinc150", "massive_en")
 NOISE = DATA / "irc_chat" / "utterances.parquet"
 _NOISE_SHARE = 0.2
 _RANK_EXPONENT, _COUNT_EXPONENT, _MAX_COUNT = 0.5, 1.5, 1000
-# By what is fitted: the share of the known utterances flagged; None: by the learned threshold.
+# By preset: the share of known utterances to flag; None uses the learned threshold.
 METHODS: dict[str, dict[str, float | None]] = {
     "full": {"default": None, "flagged_1": 0.01, "flagged_2": 0.02, "flagged_5": 0.05},
     "fast": {"fast": None},
 }
 _LARGE = 20
-# Where linking stops for `reachable_20`: far above every distance that was ever best.
+# Linkage stops here for `reachable_20`, far above any useful distance.
 _FARTHEST = 0.9
 _SHARES = ("ari", "accuracy", "novel_in_novel", "known_in_novel", "junk_in_novel", "auroc")
 _SHARES += ("domain_ari", "domain_accuracy")
@@ -72,12 +74,14 @@ _NUMBERS = ("novel_intents_true", "novel_intents_found", "junk_intents")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A labeled set and a log; domains and intents are "" where there is none.
+    """A labeled set and a log; "" stands for no domain or no intent.
 
     Attributes:
-        labeled: labeled utterances, and `labeled_vectors` (m, d) theirs.
-        log: distinct utterances of the log, and `log_vectors` (n, d) theirs.
-        counts: (n,) how often each was said.
+        labeled: the labeled utterances.
+        labeled_vectors: (m, d) vectors of the labeled utterances.
+        log: the distinct utterances of the log.
+        log_vectors: (n, d) vectors of the log.
+        counts: (n,) int64, occurrences of each utterance in the log.
     """
 
     labeled: Utterances
@@ -88,7 +92,7 @@ class Task:
 
 
 def known_intents(utterances: Utterances, share: float, random: np.random.Generator) -> set[str]:
-    """Draw the known intents: whole domains make about half of what goes, single ones the rest."""
+    """Draw the known intents. About half of the removed intents are whole domains."""
     domain_of = dict(zip(utterances.intents, utterances.domains, strict=True))
     known = {str(name) for name in utterances.names}
     remove = round((1 - share) * len(known))
@@ -105,7 +109,7 @@ def known_intents(utterances: Utterances, share: float, random: np.random.Genera
 def draw_task(
     utterances: Utterances, vectors: np.ndarray, noise: tuple[Utterances, np.ndarray], draw
 ) -> Task:
-    """Draw what is known and what the log holds; draw: known share and seed."""
+    """Draw the labeled set and the log; `draw` is the known share and the seed."""
     share, seed = draw
     random = np.random.default_rng(seed)
     known = known_intents(utterances, share, random)
@@ -118,7 +122,7 @@ def draw_task(
         rows.append(found[: max(5, round(len(found) * rank**-_RANK_EXPONENT))])
     inside = np.concatenate(rows)
     other, other_vectors = noise
-    # Rows of the set, then lines of chat.
+    # Rows of the data set come first, then lines of chat.
     pool = np.concatenate(
         [np.flatnonzero(utterances.intents == ""), len(vectors) + np.arange(len(other_vectors))]
     )
@@ -145,7 +149,7 @@ def learn(
     encoder: EncoderIdentity,
     encode_views: Callable[[list[str]], np.ndarray],
 ) -> Model:
-    """Fit a model as `advin fit` does, on a bounded sample."""
+    """Fit a model like `advin fit`, on a bounded sample."""
     intents = sorted(set(task.labeled.intents))
     domain_of = dict(zip(task.labeled.intents, task.labeled.domains, strict=True))
     most = config.sample.max_log
@@ -163,14 +167,14 @@ def learn(
 
 
 def run(log: Log, rows: np.ndarray, task: Task, model: Model, flagged: float | None) -> Measures:
-    """Discover and evaluate: with the learned threshold, or this share of the known flagged.
+    """Discover and evaluate; return the measures.
 
     Args:
         log: the log of the task, sorted by id.
-        rows: (n,) row of the task's utterance for each one of the log.
-        task: with the truth.
-        model: fitted to the task.
-        flagged: share of the known utterances of the log to flag; None: by the learned threshold.
+        rows: (n,) for each utterance of the log, its row in the task.
+        task: the task, with the true intents.
+        model: a model that was fitted to the task.
+        flagged: share of the log's known utterances to flag; None uses the learned threshold.
     """
     assert model.novelty is not None
     scores = model.novelty.score(log.vectors)
@@ -205,7 +209,7 @@ def run(log: Log, rows: np.ndarray, task: Task, model: Model, flagged: float | N
 
 
 def reach(task: Task, model: Model) -> Measures:
-    """Measure what could be recovered at any distance: it depends on no threshold."""
+    """Measure which intents are reachable at any distance; no threshold matters here."""
     intents, sizes = np.unique(task.log.intents, return_counts=True)
     large = [
         intent
@@ -223,7 +227,7 @@ def reach(task: Task, model: Model) -> Measures:
 
 
 def log_of(task: Task) -> tuple[Log, np.ndarray]:
-    """Return the task's log sorted by id, and the row of the task for each of its utterances."""
+    """Return the log of a task sorted by id, and the row of each utterance in the task."""
     texts = task.log.texts.tolist()
     log = Log.of(texts, task.counts, task.log_vectors)
     row_of = {text: row for row, text in enumerate(texts)}
@@ -231,16 +235,16 @@ def log_of(task: Task) -> tuple[Log, np.ndarray]:
 
 
 def in_one_cluster(points: Points, truth: np.ndarray, intents: list[str]) -> np.ndarray:
-    """Tell of which intents a cluster of the tree holds more than half, and little else.
+    """Return which intents some cluster of the tree recovers, at any distance.
 
     Args:
-        points: what is linked, the log first.
-        truth: (n,) the intents of the log's utterances.
-        intents: those asked for.
+        points: the points to link, the log first.
+        truth: (n,) true intents of the log's utterances.
+        intents: the intents to look for.
 
     Returns:
-        (len(intents),) bool: True if of the utterances of some cluster, at whatever distance, more
-        than half are of the intent, and more than half of the intent's are in it.
+        (len(intents),) bool: True if some cluster has more than half of the intent's utterances,
+        and more than half of that cluster's utterances belong to the intent.
     """
     sums = points.vectors * points.weights[:, None]
     tree = average_linkage(sums, points.weights, floor=1 - _FARTHEST)
@@ -258,7 +262,7 @@ def _per_cent(flags: np.ndarray | list[bool]) -> float:
 
 
 def load_noise(options: Options) -> tuple[Utterances, np.ndarray]:
-    """Read lines of chat that belong to no intent; one in fifty of them."""
+    """Return one in fifty lines of IRC chat, which belong to no intent, and their vectors."""
     texts = np.unique(pq.read_table(NOISE, columns=["text"])["text"].to_pylist())[::50]
     empty = np.full(len(texts), "", object)
     chat = Utterances("irc_chat", texts.astype(object), empty, empty, empty)

@@ -161,7 +161,7 @@ def compare(results: Results, log: Path, model: Path, methods: Sequence[str]) ->
         start, whole = (run(rows, model, parallelism, threads) for rows in (small, log))
         if tables.setdefault(threads, whole.tables) != whole.tables:
             raise RuntimeError(
-                f"{method}: its tables differ from those of an earlier method with {threads} threads"
+                f"{method}: its tables differ from another method's with {threads} threads"
             )
         work = whole.seconds - start.seconds
         base = base or work

@@ -2,8 +2,8 @@
 
     python -m benchmarks.exactness --seeds 3 --out RESULT.json
 
-For each seed, 20,000 utterances of all data sets are drawn, and a space is learned from them without
-labels.
+For each seed, 20,000 utterances of all data sets are drawn, and a space is learned from them
+without labels.
 """
 
 import sys

@@ -1,13 +1,13 @@
-"""Seconds and memory of the fit, on as many utterances as one worker learns from.
+"""Seconds and memory of the fit, on as many utterances as one worker takes.
 
     python -m benchmarks.fit_cost --data ../shared/data/sgd/intent_turns.parquet --known 0 0.75 \\
         --seeds 1 --out RESULT.json
 
-The log is 20,000 distinct utterances of a set. With known intents, a tenth of their utterances is
-labeled (`default`, `fast`), or as many more as the fit takes (`default_most`, `fast_most`). Each
-fit has a process of its own and all processors: run it alone. Measures: seconds of encoding the
-utterances once; seconds of everything after it, including encoding views and learning stages I to
-III; processor seconds of both; peak memory of the process, including libraries.
+The log is 20,000 distinct utterances of a data set. With known intents, a tenth of their utterances
+is labeled (`default`, `fast`), or as many more as the fit takes (`default_most`, `fast_most`). Each
+fit has a process of its own and uses all processors, so run nothing else. Measures: seconds to
+encode the utterances once; seconds of everything after that, which encodes views and learns stages
+I to III; processor seconds of both; peak memory of the process, with its libraries.
 """
 
 import time
@@ -32,7 +32,7 @@ from benchmarks.intent_discovery import LABELED
 from benchmarks.processes import measured
 
 SETS = ("sgd/intent_turns",)
-# By its effort, and whether as many are labeled as the fit takes.
+# By name: the effort, and whether as many utterances are labeled as the fit takes.
 METHODS: dict[str, tuple[str, bool]] = {
     "default": ("full", False),
     "fast": ("fast", False),
@@ -44,13 +44,13 @@ METHODS: dict[str, tuple[str, bool]] = {
 def draw(
     utterances: Utterances, share: float, seed: int, most: bool
 ) -> tuple[Utterances, Utterances]:
-    """Draw what is labeled, and the log, of which no utterance is labeled.
+    """Draw the labeled utterances and a log without any of them.
 
     Args:
-        utterances: distinct ones.
-        share: of the intents that are known.
-        seed: of the draw.
-        most: whether as many are labeled as the fit takes, or a tenth of a bounded whole.
+        utterances: distinct utterances.
+        share: share of known intents.
+        seed: seed of the draw.
+        most: label as many utterances as the fit takes, not a tenth of a bounded sample.
     """
     sample = SampleConfig()
     random = np.random.default_rng(seed)
@@ -66,7 +66,7 @@ def draw(
 
 
 def fit(labeled: Utterances, log: Utterances, config: Config, options: Options) -> dict[str, float]:
-    """Encode and fit; return the seconds of each, and how many utterances there were."""
+    """Encode and fit; return the seconds of each, and the numbers of utterances."""
     start = time.monotonic()
     task = Task(
         labeled=labeled,

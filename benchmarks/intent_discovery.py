@@ -1,34 +1,41 @@
 """Discover intents by the protocol of TEXTOIR, with K given and with K unknown.
 
-Some of the intents are known, a tenth of their utterances of the train split are labeled, all
-others of that split are unlabeled. Everything is learned on the train split and scored on the test
+A share of the intents is known. A tenth of their utterances in the train split is labeled, and the
+rest of that split is unlabeled. Everything is learned on the train split and scored on the test
 split, over all intents:
 
     python -m benchmarks.intent_discovery --known 0 0.25 0.5 0.75 --seeds 10 --out RESULT.json
 
-Methods: `raw_k_means` and `head_k_means`, k-means with the true K on the test split's vectors, as
-they come and in the learned space, as the published tables do it; `head_k_given`, k-means in the
-learned space on the train split, seeded by the labeled utterances of each known intent, and for
-the others by the largest clusters that lack them, at the learned distance and at some around it:
-the tightest is kept, as of restarts; `head_k_neighbors`, the same, and each test utterance to the
-cluster of most of its ten nearest train utterances;
-`pipeline`, K unknown: average linkage of the train split up to the learned distance, known intents
-as anchors, left-over small clusters absorbed; `pipeline_fast`, the same in the fast setting;
-`discover`, the rules of `advin discover` (`discovery/intents.py`), made for skewed and noisy logs:
-smaller clusters count, if they look novel. All three, like `head_k_given`, hand each test utterance
-to the nearest center.
+Methods with K given:
+  raw_k_means        k-means on the test vectors, as in the published tables
+  head_k_means       the same in the learned space
+  head_k_given       k-means in the learned space on the train split. The labeled utterances seed
+                     the known intents, and the largest clusters without labels seed the others.
+                     The linkage is cut at several distances; the tightest result wins.
+  head_k_neighbors   the same; a test utterance follows the majority of its ten nearest neighbors
 
-Not run unless named: `pipeline_vectors`, where the head's positives are searched by vectors alone;
-`pipeline_sentence`, learned from the sentence vectors without the middle layer;
-`linkage`, all clusters that are large enough as they come, without anchors; `margin_k_means`,
-ADVIN's pairwise margin loss; and what users would take instead, on the encoder's vectors of the
-train split, noise left out, test utterances to the nearest center: `bertopic`, `hdbscan`, `evoc`
-(see `benchmarks/peers.py`).
+Methods with K unknown:
+  pipeline           average linkage of the train split up to the learned distance, with known
+                     intents as anchors; small clusters are absorbed
+  pipeline_fast      the same with the fast preset
+  discover           the rules of `advin discover`, which are made for skewed and noisy logs:
+                     smaller clusters count if they look novel
+
+All but the first two and `head_k_neighbors` assign a test utterance to the nearest center.
+
+Methods that run only if named:
+  pipeline_vectors   the head looks for positives by vectors only, not by words
+  pipeline_sentence  learned from sentence vectors, without the middle layer
+  linkage            all clusters that are large enough, without anchors
+  margin_k_means     k-means after ADVIN's pairwise margin loss
+  bertopic, hdbscan, evoc, fast_hdbscan
+                     other tools on the encoder's vectors of the train split, without the noise
+                     (see `benchmarks/peers.py`)
 
     python -m benchmarks.intent_discovery --methods default_distance --data FILE.parquet
 
-looks up, on the true labels of the train split, the distance and radius that are best for a head
-that has seen no labels: the source of the defaults in `discovery/distance.py`.
+prints the distance and the radius that are best for a head without labels, by the true labels of
+the train split. The defaults of the configuration come from it.
 """
 
 import functools
@@ -94,12 +101,12 @@ METHODS = (
     "discover",
 )
 LABELED = 0.1
-# Rows of the train split that are used; more are sampled.
+# A larger train split is sampled.
 MAX_TRAIN = 20_000
 # The same for the default distance.
 MAX_DEFAULT_ROWS = 9_000
 _RESTARTS = 10
-# Of the learned distance: where k-means with K given takes its seeds from.
+# Cuts that seed k-means with K given, relative to the learned distance.
 _SEED_CUTS = (0.7, 0.8, 0.9, 1.0, 1.1)
 _NEIGHBORS = 10
 _DEFAULTS = Config()
@@ -107,7 +114,7 @@ _DEFAULTS = Config()
 
 @dataclass(frozen=True)
 class Task:
-    """One draw of known intents and labels; heads are trained when first asked for."""
+    """One draw of known intents and labels. Heads are trained when they are first needed."""
 
     texts: np.ndarray
     train: np.ndarray
@@ -127,24 +134,24 @@ class Task:
 
     @cached_property
     def full(self) -> "Space":
-        """What is learned by default."""
+        """The space that is learned by default."""
         return Space.learn(self, MetricSettings(seed=self.seed), self.views)
 
     @cached_property
     def views(self) -> np.ndarray | None:
-        """Views of the train split, if `advin` would make them."""
+        """Views of the train split, or None if `advin` would not make them."""
         if not needs_views(self.labels, Config()):
             return None
         return embedded_views(self.texts, self.train, self.encode_views, _DEFAULTS.views)
 
     @cached_property
     def fast(self) -> "Space":
-        """What is learned in the fast setting."""
+        """The space that is learned with the fast preset."""
         return Space.learn(self, replace(FAST, seed=self.seed))
 
     @cached_property
     def k_given(self) -> np.ndarray:
-        """Clusters of the train split, told K: the tightest of those seeded at several cuts."""
+        """Clusters of the train split with K given: the tightest of several seedings."""
         space = self.full
         found = []
         for share in _SEED_CUTS:
@@ -160,12 +167,12 @@ class Space:
     """The learned space of a task.
 
     Attributes:
-        train: (n, d) vectors of the train split in it.
-        test: (m, d) those of the test split.
-        distance: what was learned about distances in it.
+        train: (n, d) vectors of the train split.
+        test: (m, d) vectors of the test split.
+        distance: the learned distance.
         novelty: (n,) novelty scores of the train split; 1 without known intents.
-        tree: how the train split is linked, a little beyond the learned distance.
-        seconds: what learning took.
+        tree: linkage of the train split, a little beyond the learned distance.
+        seconds: time to learn it.
     """
 
     train: np.ndarray
@@ -177,7 +184,7 @@ class Space:
 
     @cached_property
     def clusters(self) -> np.ndarray:
-        """Return the (n,) clusters of the train split at the learned distance, of all sizes."""
+        """The clusters (n,) of the train split at the learned distance, of all sizes."""
         return self.tree.cut(1 - self.distance.value)
 
     @classmethod
@@ -188,7 +195,7 @@ class Space:
         views: np.ndarray | None = None,
         by_words: bool = True,
     ) -> "Space":
-        """Fit stage I, learn the space and the distance, and link up to it."""
+        """Fit stage I, learn the space and the distance, and link the train split."""
         start = time.perf_counter()
         lexical = lexical_vectors(task.texts, _DEFAULTS.lexical) if by_words else None
         rows = TrainingRows(task.train, task.labels, lexical, views)
@@ -207,7 +214,7 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A set with the encoder's vectors of it, and what encodes views."""
+    """A data set, its vectors, and a function that encodes views."""
 
     utterances: Utterances
     vectors: np.ndarray
@@ -300,7 +307,7 @@ def _head_k_given(task: Task) -> tuple[np.ndarray, dict[str, float]]:
 def _head_k_neighbors(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     space = task.full
     _, nearest = faiss.knn(space.test, space.train, _NEIGHBORS, metric=faiss.METRIC_INNER_PRODUCT)
-    # Of equally frequent clusters the one of the smallest number.
+    # Ties go to the cluster with the smallest number.
     votes = [np.bincount(task.k_given[row]).argmax() for row in nearest]
     return np.array(votes), {"seconds": space.seconds}
 
@@ -347,7 +354,7 @@ def _discover(task: Task) -> tuple[np.ndarray, dict[str, float]]:
         novelty=space.novelty,
     )
     intents = discover_intents(points, intent_rules(space.distance, Config()), Config().intents)
-    # Every utterance has an intent here: none is too far from all.
+    # The protocol gives every utterance an intent, so the radius is ignored.
     found = (space.test @ intents.centroids.T).argmax(axis=1)
     return found, {"K": len(intents.centroids), "seconds": space.seconds}
 
@@ -376,7 +383,7 @@ _RUNS = {
 
 
 def _show_default_distance(embedded: Embedded) -> None:
-    """Print the cut that is best on the true labels of the train split, for an unlabeled head."""
+    """Print the cut that is best for a head without labels, by the true labels."""
     task, name = _draw(embedded, 0.0, 0, MAX_DEFAULT_ROWS), embedded.utterances.name
     settings = MetricSettings()
     rows = TrainingRows(

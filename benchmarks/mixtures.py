@@ -1,9 +1,9 @@
 """Synthetic vectors of a log of any size: a mixture on the sphere.
 
-Cosines follow those of all-MiniLM-L6-v2 on clinc150 and massive_en. Two utterances of one intent have
-a cosine of 0.3 to 0.4 (near duplicates aside), two of one domain 0.2, and two of different domains
-0.07 to 0.09. Half of all utterances have a neighbor at 0.8 to 0.9. The sizes of domains, intents and
-wordings follow power laws. A fifth of the utterances has no intent.
+Cosines follow those of all-MiniLM-L6-v2 on clinc150 and massive_en. Two utterances of one intent
+have a cosine of 0.3 to 0.4 (near duplicates aside), two of one domain 0.2, and two of different
+domains 0.07 to 0.09. Half of all utterances have a neighbor at 0.8 to 0.9. The sizes of domains,
+intents and wordings follow power laws. A fifth of the utterances has no intent.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ import numpy as np
 
 DIMENSION = 384
 NOISE = 0.2
-# Shares of a vector's squared length: common to all utterances, its domain, its intent, its wording.
-# The rest is its own.
+# Shares of a vector's squared length: common to all utterances, its domain, its intent, its
+# wording. The rest is its own.
 _COMMON, _DOMAIN, _INTENT, _WORDING = 0.07, 0.13, 0.20, 0.45
 _OWN = (0.02, 0.5)
 

@@ -1,12 +1,12 @@
-"""Linkage across workers: time, memory and quality as the log grows, beside what others take.
+"""Linkage across workers: time, memory and quality as the log grows, compared with other tools.
 
-Vectors are drawn (benchmarks/mixtures.py). Each method runs in a process of its own, so that its
-peak memory and processor time are its own, libraries included.
+Vectors are synthetic (benchmarks/mixtures.py). Each method runs in a process of its own, so its
+peak memory and processor time are its own. Both include the libraries.
 
     python -m benchmarks.scale --rows 10000 100000 1000000 --out RESULT.json
     python -m benchmarks.scale --rows 100000 --text FILE.parquet [--text …] --out RESULT.json
 
-With --text, whole runs on the texts of files instead (benchmarks/text_scale.py).
+With --text, whole runs on real texts are measured instead (benchmarks/text_scale.py).
 """
 
 import argparse
@@ -44,20 +44,20 @@ from benchmarks.peers import PEERS
 from benchmarks.processes import measured
 from benchmarks.text_scale import measure_texts
 
-# Where the mixture's intents come apart best; a learned distance in the pipeline.
+# The best distance for the mixture; the pipeline would learn it.
 RULES = IntentRules(distance=0.68, radius=0.68, min_size=5)
 _CONFIG = Config()
 _NEIGHBORS = 16
 _QUERIES = 100_000
-# What grows with the square, or takes hours, is run up to here.
+# Methods of quadratic cost, or that take hours, run up to this number of rows.
 _MOST = {"exact": 100_000, "hdbscan": 10_000, "bertopic": 100_000}
 _MOST |= {"evoc": 100_000, "fast_hdbscan": 10_000, "faiss_flat": 100_000}
-# One worker finishes what is less than this part of all, so that there are rounds in a small log.
+# One worker finishes a fifth of the rows, so that small logs need rounds, too.
 _FIFTH = 5
 
 
 def write_log(folder: Path, vectors: np.ndarray, intents: np.ndarray) -> None:
-    """Write vectors as the stages before linkage would, and what intent each is of."""
+    """Write vectors like the stages before linkage, and their intents."""
     rows = len(vectors)
     rng = np.random.default_rng(0)
     ids = np.sort(np.array([rng.bytes(16).hex() for _ in range(rows)], "S32"))
@@ -71,7 +71,7 @@ def write_log(folder: Path, vectors: np.ndarray, intents: np.ndarray) -> None:
 
 
 def source_of(folder: Path, rows: int) -> CondensedClusters:
-    """Return the drawn log as rounds of linkage read it."""
+    """Return the synthetic log in the form that rounds of linkage read."""
     names = sorted(p.name for p in (folder / "log").glob("*.parquet"))
     return CondensedClusters(str(folder / "log"), tuple(names), rows)
 
@@ -83,7 +83,7 @@ def linkage(
     rules: IntentRules = RULES,
     config: Config | None = None,
 ) -> dict[str, float]:
-    """Run rounds on the in-process engine, then link what is left on one worker."""
+    """Run rounds on the in-process engine, then link the remaining clusters on one worker."""
     run = tempfile.mkdtemp(dir=folder)
     workspace = Workspace.claim(run, {}, PipelineOptions(["--runner=FnApiRunner"]))
     log = source_of(folder, rows)
@@ -115,7 +115,7 @@ def link_all(source: ClusterSource, floor: float) -> np.ndarray:
 
 
 def link(clusters: Clusters, floor: float) -> np.ndarray:
-    """Link clusters on one worker."""
+    """Link clusters on one worker; return their labels."""
     return average_linkage(clusters.sums(), clusters.weights, floor).cut(floor)
 
 
@@ -130,9 +130,9 @@ def exact(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
 
 
 def faiss_cells(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
-    """Search the nearest neighbors in as many cells as the first round has.
+    """Search the nearest neighbors with as many cells as the first round.
 
-    Of a large log a part of the queries is timed, and the time told for all.
+    For a large log, a part of the queries is timed and the time is extrapolated.
     """
     x = _vectors(folder, rows)
     cells = max(1, rows // _CONFIG.linkage.cell_rows)
@@ -145,7 +145,7 @@ def faiss_cells(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
 
 
 def faiss_flat(folder: Path, rows: int, one_worker: int) -> dict[str, float]:
-    """Search the nearest neighbors among all."""
+    """Search the nearest neighbors among all vectors."""
     x = _vectors(folder, rows)
     return _timed(
         lambda queries: faiss.knn(queries, x, _NEIGHBORS, metric=faiss.METRIC_INNER_PRODUCT), x
@@ -160,7 +160,7 @@ def _timed(search: Callable[[np.ndarray], object], x: np.ndarray) -> dict[str, f
 
 
 def peer(folder: Path, rows: int, one_worker: int, name: str) -> dict[str, float]:
-    """Cluster the same vectors as users would today."""
+    """Cluster the same vectors with another tool."""
     return _quality(folder, PEERS[name](_vectors(folder, rows), 0))
 
 
@@ -179,7 +179,7 @@ def _vectors(folder: Path, rows: int) -> np.ndarray:
 
 
 def merges(workspace: Workspace) -> Iterator[tuple[list[bytes], list[bytes]]]:
-    """Return what workers of all rounds merged: ids, and the ids of what they became part of."""
+    """Yield the merges of all rounds: ids, and the ids of the clusters that took them in."""
     for name in link_stages():
         stage = workspace.stage(name)
         manifest = stage.manifest()
@@ -190,9 +190,10 @@ def merges(workspace: Workspace) -> Iterator[tuple[list[bytes], list[bytes]]]:
 
 
 def follow(ids: list[bytes], into: dict[bytes, bytes], cluster: dict[bytes, int]) -> np.ndarray:
-    """Return the cluster each utterance ended in; one that was left out is one by itself."""
+    """Return the final cluster of each utterance; one that was left out is its own cluster."""
     labels = np.empty(len(ids), np.int64)
-    for row, identity in enumerate(ids):
+    for row, leaf in enumerate(ids):
+        identity = leaf
         while identity in into:
             identity = into[identity]
         labels[row] = cluster.get(identity, -1 - row)
@@ -211,11 +212,13 @@ def _quality(folder: Path, labels: np.ndarray) -> dict[str, float]:
 
 
 def main() -> int:
-    """Measure every method on every size."""
+    """Run the benchmark: every method on every size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--one-worker", type=int, help="(a fifth of the rows, at most 100,000)")
+    parser.add_argument(
+        "--one-worker", type=int, help="rows that one worker links (a fifth, at most 100,000)"
+    )
     parser.add_argument("--text", type=Path, action="append", metavar="FILE.parquet")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, metavar="RESULT.json")

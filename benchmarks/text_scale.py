@@ -1,7 +1,7 @@
 """Whole runs on real text, compared with BERTopic's default pipeline, each in a process of its own.
 
-Neither gets labels. If the data have labels, both are scored with them. Utterances without an intent
-count as one cluster.
+Neither gets labels. If the data have labels, both are scored with them. Utterances without an
+intent count as one cluster.
 """
 
 import hashlib
