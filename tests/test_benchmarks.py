@@ -1,4 +1,4 @@
-"""What the logs of benchmarks/end_to_end.py hold, and the tables of results that are committed."""
+"""Tests of the benchmarks: the tasks that they draw, their helpers, and the committed results."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def utterances_of(domains: int = 5, intents: int = 6, each: int = 40) -> Utteran
 
 
 @pytest.mark.parametrize("share", [0.5, 0.75])
-def test_whole_domains_and_single_intents_are_unknown(share):
+def test_whole_domains_and_single_intents_become_unknown(share):
     utterances = utterances_of()
     known = known_intents(utterances, share, np.random.default_rng(0))
     assert len(known) == round(share * 30)
@@ -37,18 +37,18 @@ def test_whole_domains_and_single_intents_are_unknown(share):
     assert any(sum(i.startswith(d) for i in known) < 6 for d in left)
 
 
-def test_a_domain_that_is_all_there_is_stays_known():
+def test_the_only_domain_stays_known():
     known = known_intents(utterances_of(1, 8), 0.75, np.random.default_rng(0))
     assert len(known) == 6
 
 
-def test_without_domains_single_intents_are_unknown():
+def test_without_domains_single_intents_become_unknown():
     utterances = utterances_of()
     bare = Utterances("bare", utterances.texts, utterances.intents, np.full(1200, "", object), None)
     assert len(known_intents(bare, 0.5, np.random.default_rng(0))) == 15
 
 
-def test_a_log_is_skewed_noisy_and_apart_from_what_is_labeled():
+def test_a_drawn_log_is_skewed_and_noisy_and_has_no_labeled_text():
     utterances = utterances_of()
     vectors = np.arange(len(utterances.texts), dtype=np.float16)[:, None]
     chat = Utterances("chat", *np.array([["hm", "lol"] * 500, *[[""] * 1000] * 3], object))
@@ -65,12 +65,12 @@ def test_a_log_is_skewed_noisy_and_apart_from_what_is_labeled():
     assert len(task.log_vectors) == len(task.log.texts) == len(task.counts)
 
 
-def test_an_intent_is_in_one_cluster_if_some_cut_gives_it_and_little_else():
+def test_an_intent_is_in_one_cluster_if_some_cut_recovers_it():
     def spread(angle: float) -> np.ndarray:
         angles = np.radians(angle + np.linspace(-1, 1, 8))
         return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
-    # Nothing is between the two parts of "wide"; "around" has "tight" there, but is twice as large.
+    # "wide" has an empty gap. "around" lies on both sides of "tight" and is twice as large.
     vectors = np.concatenate([spread(a) for a in (0, 20, 90, 96, 102)]).astype(np.float32)
     truth = np.repeat(np.array(["wide", "around", "tight", "around"], object), [16, 8, 8, 8])
     anchors = np.tile(np.float32([1, 0]), (3, 1))
@@ -82,13 +82,13 @@ def test_an_intent_is_in_one_cluster_if_some_cut_gives_it_and_little_else():
     )
     intents = ["around", "tight", "wide"]
     assert in_one_cluster(points, truth, intents).tolist() == [True, True, True]
-    # Two intents that are everywhere side by side are in no cluster alone.
+    # Two intents that overlap everywhere are never alone in a cluster.
     truth[truth == "around"] = np.tile(np.array(["a", "b"], object), 8)
     assert in_one_cluster(points, truth, ["a", "b", "wide"]).tolist() == [False, False, True]
     assert in_one_cluster(points, truth, []).tolist() == []
 
 
-def test_every_row_is_labeled_or_in_the_log_when_labels_are_removed():
+def test_removing_labels_keeps_every_row_in_the_labels_or_the_log():
     utterances = utterances_of()
     labeled, log = remove_labels(utterances, 0.6, 3)
     known = set(labeled.intents)
@@ -98,7 +98,7 @@ def test_every_row_is_labeled_or_in_the_log_when_labels_are_removed():
 
 
 @pytest.mark.parametrize(("most", "labeled"), [(False, 60), (True, 600)])
-def test_a_fit_is_measured_on_a_log_none_of_which_is_labeled(most, labeled):
+def test_the_log_of_a_fit_has_no_labeled_utterance(most, labeled):
     utterances = utterances_of()
     known, log = draw(utterances, 0.5, 2, most)
     assert len(known.texts) == labeled
@@ -108,25 +108,25 @@ def test_a_fit_is_measured_on_a_log_none_of_which_is_labeled(most, labeled):
     assert len(nothing.texts) == 0 and len(whole.texts) == 1200
 
 
-def test_clusters_that_lack_labels_are_novel_and_small_ones_are_absorbed():
+def test_clusters_with_too_few_labels_are_novel_unless_they_are_small():
     clusters = np.repeat([4, 7, 9, 5], [40, 40, 30, 3])
     labels = np.full(len(clusters), -1)
     labels[[0, 1, 2, 3, 40, 41, 42, 43, 80, 81]] = [0, 0, 1, 1, 2, 2, 2, 2, 2, 2]
     assert novel_clusters(clusters, np.full(len(clusters), -1)).tolist() == [4, 7, 9, 5]
     assert novel_clusters(clusters, labels, 2).tolist() == [5]
     assert novel_clusters(clusters, labels, 5).tolist() == []
-    # One where three are expected: two thirds of it are of no known intent.
+    # One label where three are expected: two thirds of the cluster are novel.
     labels[80] = -1
     assert novel_clusters(clusters, labels, 5).tolist() == [9]
-    # Without labels something has to be an intent.
+    # Without labels, at least one cluster is returned.
     assert novel_clusters(clusters[-3:], labels[-3:], 5).tolist() == [5]
 
 
-def test_known_intents_in_one_cluster_are_told_apart_by_their_labels():
+def test_labels_separate_known_intents_that_share_a_cluster():
     vectors = np.eye(4, dtype=np.float32)[np.repeat([0, 1, 2, 3], 20)]
     labels = np.full(80, -1)
     labels[[0, 20]] = 0, 1
-    # The first two intents are one cluster; the last is too small to be one.
+    # The first two intents share a cluster; the last cluster is not novel.
     clusters = np.repeat([5, 8, 9], [40, 20, 20])
     vectors[60:, 2] = 2.0
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -134,7 +134,7 @@ def test_known_intents_in_one_cluster_are_told_apart_by_their_labels():
     assert found.tolist() == np.repeat([0, 1, 2, 2], 20).tolist()
 
 
-def test_seeded_k_means_ends_where_no_row_is_nearer_to_another_centroid():
+def test_seeded_k_means_converges_and_keeps_labeled_rows():
     random = np.random.default_rng(0)
     vectors = random.normal(size=(300, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -149,7 +149,7 @@ def test_seeded_k_means_ends_where_no_row_is_nearer_to_another_centroid():
     assert (found[:30] == labels[:30]).all() and (nearest[:30] != labels[:30]).any()
 
 
-def test_the_tables_of_all_committed_results_are_printed(monkeypatch, capsys):
+def test_all_committed_results_can_be_printed_as_tables(monkeypatch, capsys):
     files = sorted(RESULTS.glob("*.json"))
     monkeypatch.setattr("sys.argv", ["tables", *map(str, files)])
     tables.main()
@@ -157,7 +157,7 @@ def test_the_tables_of_all_committed_results_are_printed(monkeypatch, capsys):
     assert files and all(f"{file.name}: " in printed for file in files)
 
 
-def test_the_tightest_clusters_are_those_that_are_alike():
+def test_tightness_is_highest_for_uniform_clusters():
     vectors = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
     truth = np.repeat([7, 2, 5], 4)
     assert tightness(vectors, truth) == pytest.approx(1)
@@ -180,7 +180,7 @@ def as_lines(folder: Path, rows: dict[str, list[tuple[str, str]]]) -> None:
 
 
 @pytest.mark.parametrize("write", [as_tables, as_lines])
-def test_a_set_in_its_authors_layout_becomes_what_benchmarks_read(tmp_path, monkeypatch, write):
+def test_convert_reads_both_public_layouts(tmp_path, monkeypatch, write):
     rows = {
         TRAIN: [('say "hi" to mum', "message_send"), ("wake me at six", "alarm_set")],
         DEV: [("is it six", "time_query")],
@@ -199,7 +199,7 @@ def test_a_set_in_its_authors_layout_becomes_what_benchmarks_read(tmp_path, monk
     assert found.domains[:4].tolist() == ["message", "alarm", "time", "alarm"]
 
 
-def test_a_folder_in_neither_layout_is_refused(tmp_path, monkeypatch, capsys):
+def test_convert_refuses_an_unknown_layout(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["convert", str(tmp_path), str(tmp_path / "set.parquet")])
     with pytest.raises(SystemExit, match="2"):
         convert.main()
