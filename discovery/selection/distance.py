@@ -1,12 +1,10 @@
-"""The distance at which intents separate, learned on intents held out from the metric head.
+"""The distance that separates intents, learned on known intents that are held out in turn.
 
-A head pulls the labeled utterances it has seen together far more than those of an intent it
-knows nothing of. So known intents are held out in turn: a head is trained without their labels,
-everything is linked, and the cut is the one that groups the held-out intents best: each in one,
-apart from the other known ones, and apart from what stage I doubts. Where few intents are known,
-most of what they may be merged with has no label. What is held out is made like what is new: a new
-intent has no labeled utterances, and where labels are many and the log is short, it is far smaller
-beside its neighbors than a known one with all of its labeled utterances.
+A head pulls labeled utterances together far more than those of an intent it knows nothing about.
+So each fold trains a head without the labels of some intents, links all rows, and scores every
+distance by how well the held-out intents come out: each in one cluster, apart from the other known
+intents and from rows that stage I suspects to be novel. Held-out intents are made as small, beside
+their neighbors, as a novel intent of the log.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,66 +15,31 @@ import numpy as np
 
 from advin.discovery.clustering.linkage import Linkage, average_linkage
 from advin.discovery.compute.classes import nearest_centroids, sample_evenly
+from advin.discovery.config import Config, DistanceConfig, grid
 from advin.discovery.labels import SUSPECTED_NOVEL, UNLABELED
-from advin.discovery.metric.training import (
-    MetricSettings,
-    TrainingRows,
-    default_neighbors,
-    labeled_weight,
-    labels_suffice,
-    train_metric_head,
-    unlabeled_neighbors,
-)
+from advin.discovery.metric.neighbors import default_neighbors, labels_suffice
+from advin.discovery.metric.rows import TrainingRows, visible_rows
+from advin.discovery.metric.settings import HeadSettings
+from advin.discovery.metric.training import train_metric_head
 from advin.discovery.selection.plateau import plateau_center
 
-# Taken where neither labels nor the log tell. Distances of 0.48, 0.52, 0.56, 0.60 and 0.64 reach
-# 79, 84, 85, 85 and 85 % of what the best does for each of twelve draws of four sets, with few and
-# with many utterances an intent, by python -m benchmarks.intent_sizes.
-DEFAULT_INTENT_DISTANCE = 0.56
-# The radius, where no intent can be held out to learn it, is this share of the distance: at the
-# best distances of textoir_banking and massive_en, 0.54 and 0.66, 0.38 and 0.50 cover 95 %, by
-# python -m benchmarks.intent_discovery --methods default_distance --data FILE.parquet
-_RADIUS_SHARE = 0.7
-
-# Where a distance comes from: intents held out, what heads agree on, or nothing of the log's own.
+# Origins of a distance: held-out intents, agreement of heads without labels, or the default.
 LEARNED, AGREED, DEFAULT = "learned", "agreed", "default"
 
-# Rows that a fold is learned on; more are sampled, labeled ones first.
-MAX_FOLD_ROWS = 10_000
-# Labeled ones among them, unless more rows of the log look known: half of all rows at most. Of
-# more, what is held out is few beside them, and the distance smaller than suits the log: with
-# 2,000, 4,000 and 10,000 0.36, 0.36 and 0.29 on end-to-end logs (massive_en 0 to 3, HWU64 0 and 1,
-# clinc150 0 and 1), of the large novel intents of which 84, 79 and 77 % are recovered. Of fewer,
-# intents that are held out are smaller than those of the log: with 2,000 for a log of 14,700 a
-# smaller distance is learned, too (benchmarks/history.md, *Small beside labels*).
-_LABELED_ROWS = 2_000
-_FOLDS = 3
-# Fewer distinct utterances than this are never a novel intent, and none that is held out has fewer.
-SMALLEST_INTENT = 5
-
-_GRID = np.round(np.arange(0.05, 0.951, 0.01), 2)
-# Cuts whose agreement is within this share of the best one count as equally good.
-_PLATEAU = 0.03
-# A left-over cluster is smaller than this share of a neighborhood (30 % of an intent is found in
-# one). On five train splits the ARI is the same from 0.3 to 0.7, and K is nearest at 0.5 to 0.6.
-_SMALL_SHARE = 0.6
-# Share of held-out utterances that the radius takes in. On end-to-end logs of clinc150 (seeds 0 to
-# 2, 5 % of the known flagged) 84.7 and 86.7 % of novel utterances are found at 0.97 and 0.99, ARI
-# is 78.5 and 84.3, and of the junk 1.7 and 3.0 % are in novel intents; on massive_en all the same.
-_COVERED = 0.99
+Suspect = Callable[[TrainingRows], TrainingRows]
 
 
 @dataclass(frozen=True, slots=True)
 class IntentDistance:
-    """A learned distance, with what it was learned from.
+    """A distance between intents and how it was found.
 
     Attributes:
-        value: average cosine distance up to which clusters are merged.
-        radius: largest 1 - cosine to its centroid at which an intent takes an utterance.
-        small: clusters of fewer rows are left-overs.
-        origin: LEARNED from labels, AGREED on by heads without them, or the DEFAULT.
-        grid: (g,) cuts that were tried.
-        agreement: (folds, g) `intent_f1` of each held-out fold at each cut.
+        value: average distance, 1 - cosine, up to which clusters are merged.
+        radius: largest distance to its centroid at which an intent takes an utterance.
+        small: clusters with fewer rows are leftovers.
+        origin: LEARNED, AGREED or DEFAULT.
+        grid: (g,) distances that were tried.
+        agreement: (folds, g) `intent_f1` of each fold at each distance.
     """
 
     value: float
@@ -92,12 +55,12 @@ class Fold:
     """Rows linked in the space of a head that has not seen the labels of some intents.
 
     Attributes:
-        labels: (n,) of the rows, those held out among them; SUSPECTED_NOVEL where stage I, told of all
-            labels, takes a row for none of theirs.
-        held: (n,) whether a row's intent is held out.
-        space: (n, d) the rows in the space of the head.
-        tree: how they are linked.
-        agreement: (g,) `intent_f1` at each cut of the grid.
+        labels: (n,) int64 all labels, the held-out ones too; SUSPECTED_NOVEL where stage I, fitted
+            to all intents, suspects a novel intent.
+        held: (n,) bool, rows of held-out intents.
+        space: (n, e) float32 rows in the learned space.
+        tree: merge tree of the rows.
+        agreement: `intent_f1` at each distance of the grid.
     """
 
     labels: np.ndarray
@@ -111,104 +74,106 @@ class Fold:
         cls,
         rows: TrainingRows,
         held_out: np.ndarray,
-        settings: MetricSettings,
-        doubt: Callable[[TrainingRows], TrainingRows] | None,
+        settings: HeadSettings,
+        config: DistanceConfig,
+        suspect: Suspect | None,
     ) -> "Fold":
-        """Hold some intents out, train a head without them, and link all rows."""
+        """Train a head without the labels of the intents `held_out`, and link all rows."""
         labels, held = rows.labels, np.isin(rows.labels, held_out)
-        told = replace(rows, labels=np.where(held | (labels < 0), UNLABELED, labels))
-        head = train_metric_head(told if doubt is None else doubt(told), settings)
+        visible = visible_rows(rows, held)
+        head = train_metric_head(visible if suspect is None else suspect(visible), settings)
         space = head.transform(rows.vectors)
-        tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
-        sure = labels != UNLABELED
-        shares = _shares(labels, held)[sure]
+        distances = grid(config.grid).tolist()
+        tree = average_linkage(space, np.ones(len(space)), floor=1 - distances[-1])
+        scored = labels != UNLABELED
+        shares = _shares(labels, held)[scored]
         agreement = [
-            intent_f1(tree.cut(1 - float(cut))[sure], labels[sure], held[sure], shares)
-            for cut in _GRID
+            intent_f1(tree.cut(1 - distance)[scored], labels[scored], held[scored], shares)
+            for distance in distances
         ]
         return cls(labels, held, space, tree, agreement)
 
-    def reach(self, distance: float) -> float:
-        """Return the distance to the nearest large cluster that covers the held-out rows."""
+    def reach(self, distance: float, config: Config) -> float:
+        """Return the distance to the nearest large cluster that covers most held-out rows.
+
+        Args:
+            distance: at which the rows are clustered.
+            config: share of the rows to cover, and which clusters are large.
+        """
         clusters = self.tree.cut(1 - distance)
-        told = np.where(self.held, UNLABELED, self.labels)
-        small = _smallest(default_neighbors(self.space, told))
+        visible = np.where(self.held, UNLABELED, self.labels)
+        neighbors = default_neighbors(self.space, visible, config.neighbors)
+        small = _smallest(neighbors, config.distance)
         _, index, counts = np.unique(clusters, return_inverse=True, return_counts=True)
         large = counts[index] >= small
         large = large if large.any() else np.ones_like(large)
         held, taking = self.space[self.held], self.space[large]
         distances = nearest_centroids(held, taking, clusters[large])[1]
-        return round(float(np.quantile(distances, _COVERED)), 4)
+        return round(float(np.quantile(distances, config.distance.coverage)), 4)
 
 
 def held_out_folds(
     rows: TrainingRows,
-    settings: MetricSettings,
-    doubt: Callable[[TrainingRows], TrainingRows] | None = None,
+    settings: HeadSettings,
+    config: Config,
+    suspect: Suspect | None = None,
 ) -> list[Callable[[], Fold]]:
-    """Return what there is to learn a distance from, to be run `run_parallel` with what else there is.
+    """Return one training task per fold, to be run by `run_parallel`.
 
     Args:
-        rows: what the metric head learns from, what looks like no known intent SUSPECTED_NOVEL.
-        settings: of the head that the distance is for, its number of neighbors among them.
-        doubt: given rows, the labels of some of which are hidden, it marks what looks like none of
-            those left as SUSPECTED_NOVEL, as the rows of that head are marked.
+        rows: the training rows of the head; rows that look novel are SUSPECTED_NOVEL.
+        settings: settings of the head that the distance is for.
+        config: the configuration.
+        suspect: marks the rows of a fold as SUSPECTED_NOVEL, given its visible labels; None marks
+            none.
 
     Returns:
-        none where `labels_suffice` says no.
+        the tasks; none if labels do not suffice.
     """
-    if not labels_suffice(rows.labels):
+    if not labels_suffice(rows.labels, config.neighbors):
         return []
     intents, counts = np.unique(rows.labels[rows.labels >= 0], return_counts=True)
     usable = intents[counts >= 2]
     random = np.random.default_rng(settings.seed)
-    sample = rows.take(_sample(rows.labels, random))
-    parts = np.array_split(random.permutation(usable), _FOLDS)
-    # A fold's head is trained like the head itself: as if it had all of the labels, and with
-    # neighborhoods that hold as large a part of an intent of the log. Of a held-out intent it sees
-    # as many rows as the log has of one. On end-to-end logs of massive_en and clinc150 (fast, five
-    # seeds) large novel intents recovered rise from 51 to 65 and from 76 to 82 %, and without the
-    # second to 56 and 79 %.
+    sample = rows.take(_sample(rows.labels, config.distance, random))
+    parts = np.array_split(random.permutation(usable), config.distance.folds)
     log, all_log = (int(np.count_nonzero(part.labels < 0)) for part in (sample, rows))
-    neighbors, few = (
-        max(1, round(k * log / max(1, all_log)))
-        for k in (settings.neighbors, unlabeled_neighbors(settings.neighbors, rows.labels))
-    )
-    settings = replace(
-        settings,
-        labeled_weight=labeled_weight(rows.labels, settings),
-        neighbors=neighbors,
-        unlabeled_neighbors=few,
-    )
-    most = dict(
-        zip(intents, np.maximum(SMALLEST_INTENT, counts * log // counts.sum()), strict=True)
-    )
+    settings = _scaled(settings, log, all_log)
+    # Each held-out intent keeps as many rows as the log has of a known intent.
+    fewest = config.distance.smallest_intent
+    most = dict(zip(intents, np.maximum(fewest, counts * log // counts.sum()), strict=True))
 
     def fold(held_out: np.ndarray) -> Callable[[], Fold]:
         kept = _thinned(sample.labels, {intent: most[intent] for intent in held_out}, random)
-        return partial(Fold.learn, sample.take(kept), held_out, settings, doubt)
+        return partial(
+            Fold.learn, sample.take(kept), held_out, settings, config.distance, suspect
+        )
 
     return [fold(held_out) for held_out in parts]
 
 
 def intent_distance(
-    neighbors: int, learned: Sequence[Fold], stable: float | None = None
+    neighbors: int, folds: Sequence[Fold], config: Config, stable: float | None = None
 ) -> IntentDistance:
     """Return the distance at which held-out intents come out best.
 
     Args:
-        neighbors: that the head was trained with: a fold's sample holds fewer of an intent.
-        learned: what the `held_out_folds` returned.
-        stable: without any fold, the distance that `stable_clusters` found; None for the default.
+        neighbors: neighbor count of the head that is trained on all rows.
+        folds: results of the tasks of `held_out_folds`.
+        config: the configuration.
+        stable: distance of `stable_clusters`, for use without folds; None for the default.
     """
-    agreement = np.array([fold.agreement for fold in learned]).reshape(-1, len(_GRID))
-    if learned:
-        origin, value = LEARNED, plateau_center(_GRID, agreement.mean(axis=0), _PLATEAU)
-        radius = float(np.median([fold.reach(value) for fold in learned]))
+    distances = grid(config.distance.grid)
+    agreement = np.array([fold.agreement for fold in folds]).reshape(-1, len(distances))
+    if folds:
+        origin = LEARNED
+        value = plateau_center(distances, agreement.mean(axis=0), config.distance.plateau)
+        radius = float(np.median([fold.reach(value, config) for fold in folds]))
     else:
-        origin, value = (DEFAULT, DEFAULT_INTENT_DISTANCE) if stable is None else (AGREED, stable)
-        radius = _RADIUS_SHARE * value
-    return IntentDistance(value, radius, _smallest(neighbors), origin, _GRID, agreement)
+        origin, value = (DEFAULT, config.distance.default) if stable is None else (AGREED, stable)
+        radius = config.distance.radius_share * value
+    small = _smallest(neighbors, config.distance)
+    return IntentDistance(value, radius, small, origin, distances, agreement)
 
 
 def intent_f1(
@@ -216,15 +181,17 @@ def intent_f1(
 ) -> float:
     """Return the F1 of clusters over the pairs of rows of which at least one is held out.
 
-    A pair counts for the product of its rows' shares of their intents, so that a large intent
-    counts for no more than a small one. Pairs of two other rows are left out: the head has seen
-    their labels, or nobody knows them.
+    A pair is weighted by the product of its rows' shares of their intents, so that all intents
+    count the same. Other pairs are left out: the head has seen both labels, or nobody knows them.
 
     Args:
-        clusters: (n,) of the rows.
-        labels: (n,) of the rows; those that are SUSPECTED_NOVEL are of none of the held-out intents.
-        held: (n,) bool, whether a row's intent is held out.
-        shares: (n,) float64, what a row is of its intent.
+        clusters: (n,) int cluster of each row.
+        labels: (n,) int labels; SUSPECTED_NOVEL rows belong to none of the held-out intents.
+        held: (n,) bool, rows of held-out intents.
+        shares: (n,) float64 share of each row in its intent.
+
+    Returns:
+        0 to 1; 1 if there is no such pair.
     """
     groupings = (np.stack([clusters, labels]), clusters, labels)
     together, clustered, alike = (_pairs(of, shares, held) for of in groupings)
@@ -232,32 +199,51 @@ def intent_f1(
 
 
 def _shares(labels: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """Return what each row (n,) is of its intent: a labeled one of those that have its label.
+    """Return the share (n,) of each row in its intent.
 
-    A doubted one is of a new intent, which has as many as one that is held out: labeled ones, and
-    those of the log, which are what the known intents have there, on average.
+    A suspected row counts as one of a novel intent as large as the average held-out intent:
+    labeled rows plus the rows of the log that look known.
     """
     _, intent, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     known, held_out = (len(np.unique(labels[rows])) for rows in (labels >= 0, held))
-    new = np.count_nonzero(labels == UNLABELED) / known + np.count_nonzero(held) / held_out
-    return np.where(labels == SUSPECTED_NOVEL, 1 / new, 1 / sizes[intent])
+    novel = np.count_nonzero(labels == UNLABELED) / known + np.count_nonzero(held) / held_out
+    return np.where(labels == SUSPECTED_NOVEL, 1 / novel, 1 / sizes[intent])
 
 
-def _sample(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Choose the rows a fold is learned on: labeled ones evenly over intents, then the others."""
+def _scaled(settings: HeadSettings, log: int, all_log: int) -> HeadSettings:
+    """Return settings for a sample with `log` of `all_log` unlabeled rows.
+
+    Neighborhoods of the sample hold the same share of an intent as those of the whole log.
+    """
+    neighbors, fewer = (
+        max(1, round(count * log / max(1, all_log)))
+        for count in (settings.neighbors, settings.unlabeled_neighbors)
+    )
+    return replace(settings, neighbors=neighbors, unlabeled_neighbors=fewer)
+
+
+def _sample(
+    labels: np.ndarray, config: DistanceConfig, random: np.random.Generator
+) -> np.ndarray:
+    """Return the sorted numbers of a fold's rows: labeled rows evenly over intents, then others.
+
+    There are as many labeled rows as the log has rows that look known, so that intents in the
+    sample are no smaller than in the log (benchmarks/history.md, *Small beside labels*).
+    """
     labeled = np.flatnonzero(labels >= 0)
-    fewest = SMALLEST_INTENT * len(np.unique(labels[labeled]))
-    look_known = min(MAX_FOLD_ROWS // 2, int(np.count_nonzero(labels == UNLABELED)))
-    most = min(MAX_FOLD_ROWS, max(_LABELED_ROWS, look_known, fewest))
+    fewest = config.smallest_intent * len(np.unique(labels[labeled]))
+    bound = int(config.max_rows * config.max_labeled_share)
+    look_known = min(bound, int(np.count_nonzero(labels == UNLABELED)))
+    most = min(config.max_rows, max(config.labeled_rows, look_known, fewest))
     chosen = labeled[sample_evenly(labels[labeled], most, random)]
-    others = random.permutation(np.flatnonzero(labels < 0))[: MAX_FOLD_ROWS - len(chosen)]
+    others = random.permutation(np.flatnonzero(labels < 0))[: config.max_rows - len(chosen)]
     return np.sort(np.concatenate([chosen, others]))
 
 
 def _thinned(
     labels: np.ndarray, most: Mapping[int, int], random: np.random.Generator
 ) -> np.ndarray:
-    """Return the rows that are left, sorted, where some intents keep only so many of theirs."""
+    """Return the sorted numbers of rows after some intents are cut to their largest allowed size."""
     kept = np.ones(len(labels), bool)
     for intent, count in most.items():
         kept[random.permutation(np.flatnonzero(labels == intent))[count:]] = False
@@ -265,9 +251,9 @@ def _thinned(
 
 
 def _pairs(groups: np.ndarray, weights: np.ndarray, held: np.ndarray) -> float:
-    """Weigh the pairs of rows of one group of which at least one is held out.
+    """Return the weight of all pairs in one group of which at least one row is held out.
 
-    It is 0 exactly where there are none: what a row has with itself is taken off group by group.
+    Pairs of a row with itself are subtracted by group, so the result is exactly 0 without pairs.
     """
     index = np.unique(groups, axis=-1, return_inverse=True)[1]
     out, rest, own = (
@@ -276,5 +262,5 @@ def _pairs(groups: np.ndarray, weights: np.ndarray, held: np.ndarray) -> float:
     return float((out * (out + 2 * rest) - own).sum() / 2)
 
 
-def _smallest(neighbors: int) -> int:
-    return max(2, round(_SMALL_SHARE * neighbors))
+def _smallest(neighbors: int, config: DistanceConfig) -> int:
+    return max(2, round(config.small_share * neighbors))

@@ -1,24 +1,32 @@
-"""The choice of one cut on a curve of agreement."""
+"""One rule for choosing on a curve: take what is about as good as the best.
+
+The single best value of a curve that few utterances make is chance; the plateau around it is not.
+Callers choose on the plateau: its center, its median, its first value, or the one nearest to a
+default.
+"""
 
 import numpy as np
 
-# Keeps the weights of a flat curve positive.
-_TINY = 1e-12
+# Weight of a value whose excess is zero.
+_LEAST_WEIGHT = 1e-12
 
 
-def plateau_center(grid: np.ndarray, agreement: np.ndarray, tolerance: float) -> float:
-    """Return the center of the cuts that agree about as well as the best one.
+def near_best(curve: np.ndarray, tolerance: float) -> np.ndarray:
+    """True where a curve (n,) is at most `tolerance` below its largest value."""
+    return curve >= curve.max() - tolerance
 
-    A single peak of a curve over few utterances is chance; the plateau around it is not.
+
+def plateau_center(grid: np.ndarray, curve: np.ndarray, share: float) -> float:
+    """Return the mean of the values on the plateau, weighted by how far they exceed its edge.
 
     Args:
-        grid: (g,) cuts that were tried.
-        agreement: (g,) agreement of each cut, at least 0.
-        tolerance: share of the best agreement that a cut of the plateau may lack, 0 to 1.
+        grid: (n,) values that were tried.
+        curve: (n,) how good each is, 0 or above.
+        share: share of the best that a value may lack, 0 to 1.
 
     Returns:
-        the mean cut of the plateau, weighted by agreement above its edge, to four decimals.
+        the center, rounded to four decimals.
     """
-    excess = agreement - agreement.max() * (1 - tolerance)
-    weights = np.where(excess >= 0, excess + _TINY, 0.0)
+    excess = curve - curve.max() * (1 - share)
+    weights = np.where(excess >= 0, excess + _LEAST_WEIGHT, 0.0)
     return round(float(np.average(grid, weights=weights)), 4)
