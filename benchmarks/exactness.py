@@ -8,7 +8,6 @@ without labels.
 
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,9 @@ from sklearn.metrics import adjusted_rand_score
 from advin.discovery.config import Config
 from advin.discovery.intents.decision import IntentRules
 from advin.discovery.labels import UNLABELED
-from advin.discovery.metric.training import FAST, TrainingRows, train_metric_head
+from advin.discovery.metric.rows import TrainingRows
+from advin.discovery.metric.settings import resolve_head
+from advin.discovery.metric.training import train_metric_head
 from benchmarks.common import Results, encode, load_utterances, parse_options
 from benchmarks.scale import link_all, linkage, source_of, write_log
 
@@ -38,7 +39,8 @@ def main() -> int:
     for seed in range(options.seeds):
         drawn = vectors[np.random.default_rng(seed).permutation(len(vectors))[:ROWS]]
         rows = TrainingRows(drawn, np.full(len(drawn), UNLABELED))
-        space = train_metric_head(rows, replace(FAST, seed=seed)).transform(drawn)
+        config = Config.preset("fast").with_values({"seed": seed})
+        space = train_metric_head(rows, resolve_head(rows, config)).transform(drawn)
         for distance in _DISTANCES:
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)

@@ -66,13 +66,10 @@ from advin.discovery.intents.decision import discover_intents, intent_rules
 from advin.discovery.intents.points import Points
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import UNLABELED
-from advin.discovery.metric.training import (
-    FAST,
-    MetricSettings,
-    TrainingRows,
-    train_metric_head,
-)
-from advin.discovery.novelty.novelty import fit_novelty
+from advin.discovery.metric.rows import TrainingRows
+from advin.discovery.metric.settings import resolve_head
+from advin.discovery.metric.training import train_metric_head
+from advin.discovery.novelty.calibration import fit_novelty
 from advin.discovery.selection.distance import IntentDistance
 from benchmarks.anchors import anchored, novel_clusters, seeded_k_means, tightness
 from benchmarks.common import (
@@ -112,6 +109,10 @@ _NEIGHBORS = 10
 _DEFAULTS = Config()
 
 
+def _config(seed: int, effort: str = "full") -> Config:
+    return Config.preset(effort).with_values({"seed": seed})
+
+
 @dataclass(frozen=True)
 class Task:
     """One draw of known intents and labels. Heads are trained when they are first needed."""
@@ -135,7 +136,7 @@ class Task:
     @cached_property
     def full(self) -> "Space":
         """The space that is learned by default."""
-        return Space.learn(self, MetricSettings(seed=self.seed), self.views)
+        return Space.learn(self, _config(self.seed), self.views)
 
     @cached_property
     def views(self) -> np.ndarray | None:
@@ -147,7 +148,7 @@ class Task:
     @cached_property
     def fast(self) -> "Space":
         """The space that is learned with the fast preset."""
-        return Space.learn(self, replace(FAST, seed=self.seed))
+        return Space.learn(self, _config(self.seed, "fast"))
 
     @cached_property
     def k_given(self) -> np.ndarray:
@@ -191,7 +192,7 @@ class Space:
     def learn(
         cls,
         task: Task,
-        settings: MetricSettings,
+        config: Config,
         views: np.ndarray | None = None,
         by_words: bool = True,
     ) -> "Space":
@@ -203,9 +204,11 @@ class Space:
         novelty, scores = None, np.ones(len(task.train), np.float32)
         if labeled.any():
             names, given = np.unique(task.labels[labeled], return_inverse=True)
-            novelty = fit_novelty(task.train[labeled], given, len(names), seed=task.seed)
+            novelty = fit_novelty(
+                task.train[labeled], given, len(names), config.novelty, seed=task.seed
+            )
             scores = novelty.score(task.train).score
-        head, distance = learn_intent_space(rows, settings, novelty)
+        head, distance = learn_intent_space(rows, config, novelty)
         train, test = head.transform(task.train), head.transform(task.test)
         floor = 1 - max(_SEED_CUTS) * distance.value
         tree = average_linkage(train, np.ones(len(train)), floor=floor)
@@ -313,8 +316,9 @@ def _head_k_neighbors(task: Task) -> tuple[np.ndarray, dict[str, float]]:
 
 
 def _margin_k_means(task: Task) -> tuple[np.ndarray, dict[str, float]]:
-    settings = MetricSettings(loss="margin", seed=task.seed)
-    head = train_metric_head(TrainingRows(task.train, task.labels), settings)
+    rows = TrainingRows(task.train, task.labels)
+    config = _config(task.seed).with_values({"metric.loss": "margin"})
+    head = train_metric_head(rows, resolve_head(rows, config))
     return _k_means(head.transform(task.test), task).labels_, {}
 
 
@@ -330,7 +334,7 @@ def _pipeline(space: Space, labels: np.ndarray) -> tuple[np.ndarray, dict[str, f
 
 
 def _pipeline_vectors(task: Task) -> tuple[np.ndarray, dict[str, float]]:
-    space = Space.learn(task, MetricSettings(seed=task.seed), task.views, by_words=False)
+    space = Space.learn(task, _config(task.seed), task.views, by_words=False)
     return _pipeline(space, task.labels)
 
 
@@ -338,7 +342,7 @@ def _pipeline_sentence(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     part = task.encoder.sentence_part
     views = None if task.views is None else np.stack([part(view) for view in task.views])
     sentence = replace(task, train=part(task.train), test=part(task.test))
-    return _pipeline(Space.learn(sentence, MetricSettings(seed=task.seed), views), task.labels)
+    return _pipeline(Space.learn(sentence, _config(task.seed), views), task.labels)
 
 
 def _linkage(task: Task) -> tuple[np.ndarray, dict[str, float]]:
@@ -385,11 +389,10 @@ _RUNS = {
 def _show_default_distance(embedded: Embedded) -> None:
     """Print the cut that is best for a head without labels, by the true labels."""
     task, name = _draw(embedded, 0.0, 0, MAX_DEFAULT_ROWS), embedded.utterances.name
-    settings = MetricSettings()
     rows = TrainingRows(
         task.train, task.labels, lexical_vectors(task.texts, _DEFAULTS.lexical), task.views
     )
-    head, distance = learn_intent_space(rows, settings, None)
+    head, distance = learn_intent_space(rows, _config(0), None)
     space = head.transform(task.train)
     tree = average_linkage(space, np.ones(len(space)), floor=0.05)
     grid = np.round(np.arange(0.2, 0.9, 0.01), 2)

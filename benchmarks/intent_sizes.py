@@ -22,18 +22,16 @@ import numpy as np
 
 from advin.discovery.clustering.linkage import Linkage, average_linkage
 from advin.discovery.compute.classes import sample_evenly
-from advin.discovery.config import LexicalConfig, ViewsConfig
+from advin.discovery.config import Config, LexicalConfig, ViewsConfig
 from advin.discovery.encoding.lexical import lexical_vectors
 from advin.discovery.encoding.views import embedded_views
 from advin.discovery.evaluation.agreement import ari, contingency
 from advin.discovery.labels import UNLABELED
-from advin.discovery.metric.training import (
-    MetricSettings,
-    TrainingRows,
-    default_neighbors,
-    train_metric_head,
-)
-from advin.discovery.selection.distance import DEFAULT_INTENT_DISTANCE, intent_distance
+from advin.discovery.metric.neighbors import default_neighbors
+from advin.discovery.metric.rows import TrainingRows
+from advin.discovery.metric.settings import resolve_head
+from advin.discovery.metric.training import train_metric_head
+from advin.discovery.selection.distance import intent_distance
 from advin.discovery.selection.stability import Stable, stable_clusters
 from benchmarks.common import (
     TRAIN,
@@ -65,23 +63,25 @@ def draw(utterances: Utterances, size: int | None, seed: int) -> np.ndarray:
 
 def measure(rows: TrainingRows, truth: np.ndarray, seed: int, method: str) -> dict[str, float]:
     """Learn the space as the method does, link it and score it."""
-    settings = MetricSettings(seed=seed)
+    config = Config().with_values({"seed": seed})
+    default = config.distance.default
     if method == "constant":
-        stable = Stable(default_neighbors(rows.vectors, rows.labels), DEFAULT_INTENT_DISTANCE)
+        neighbors = default_neighbors(rows.vectors, rows.labels, config.neighbors)
+        stable = Stable(neighbors, default)
     else:
         rows = replace(rows, views=rows.views if method == "learned" else None)
-        stable = stable_clusters(rows, settings)
-    head = train_metric_head(rows, replace(settings, neighbors=stable.neighbors))
+        stable = stable_clusters(rows, config)
+    head = train_metric_head(rows, resolve_head(rows, config, stable.neighbors))
     space = head.transform(rows.vectors)
     tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
-    distance = intent_distance(stable.neighbors, [], stable.distance)
+    distance = intent_distance(stable.neighbors, [], config, stable.distance)
     clusters = tree.cut(1 - distance.value)
     best = max(score(tree, truth, float(value)) for value in _GRID)
     return {
         "neighbors": stable.neighbors,
         "distance": 100 * distance.value,
         "ARI": score(tree, truth, distance.value),
-        "ARI at default": score(tree, truth, DEFAULT_INTENT_DISTANCE),
+        "ARI at default": score(tree, truth, default),
         "best": best,
         "K": np.count_nonzero(np.unique(clusters, return_counts=True)[1] >= distance.small),
         "true K": len(np.unique(truth)),

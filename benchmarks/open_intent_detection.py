@@ -24,9 +24,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advin.discovery.config import NoveltyConfig
 from advin.discovery.evaluation.measures import auroc, fpr_at_recall, open_intent_scores
-from advin.discovery.novelty.novelty import HeldOut, calibrate, hold_out
-from advin.discovery.novelty.scores import SCORES
+from advin.discovery.novelty.calibration import calibrate
+from advin.discovery.novelty.held_out import HeldOut, hold_out
+from advin.discovery.novelty.scores import SCORE_NAMES
 from benchmarks.common import (
     OPEN,
     TEST,
@@ -40,9 +42,10 @@ from benchmarks.common import (
 )
 
 SETS = ("textoir_banking", "textoir_oos")
+_CONFIG = NoveltyConfig()
 # Methods with out-of-domain text, and the scores that they use.
-_WITH_OOD = {"default_ood": SCORES, "open_set": ("open_set",)}
-_WITHOUT = {"default": SCORES} | {name: (name,) for name in SCORES if name != "open_set"}
+_WITH_OOD = {"default_ood": SCORE_NAMES, "open_set": ("open_set",)}
+_WITHOUT = {"default": SCORE_NAMES} | {name: (name,) for name in SCORE_NAMES if name != "open_set"}
 # A larger labeled set is sampled.
 MAX_TRAIN = 20_000
 
@@ -75,7 +78,7 @@ def draw_task(utterances: Utterances, vectors: np.ndarray, share: float, seed: i
 
 def measure(task: Task, held: HeldOut, scores: tuple[str, ...]) -> dict[str, float]:
     """Calibrate the scores and score the test split; return percentages."""
-    found_scores = calibrate(held, scores).score(task.test)
+    found_scores = calibrate(held, _CONFIG, scores).score(task.test)
     score = found_scores.score
     found = np.where(score > 0, OPEN, found_scores.best_class)
     named = [[None if c == OPEN else int(c) for c in column] for column in (task.truth, found)]
@@ -106,7 +109,7 @@ def main() -> None:
                         continue
                     started = time.perf_counter()
                     intents = int(task.labels.max()) + 1
-                    held = hold_out(task.train, task.labels, intents, given, seed)
+                    held = hold_out(task.train, task.labels, intents, _CONFIG, given, seed)
                     seconds = time.perf_counter() - started
                     for method in asked:
                         measured = measure(task, held, methods[method])

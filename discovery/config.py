@@ -84,6 +84,7 @@ class KnownSpaceConfig(Section):
     """Training of the space of the known intents, in which stage I measures distances."""
 
     hidden: int = tunable(512, "units of the hidden layer", low=1)
+    dimension: int = tunable(384, "largest dimension of this space", low=1)
     steps: int = tunable(200, "training steps", "batches", 1)
     batch: int = tunable(512, "rows of a batch", "rows", 2)
     rows_per_intent: int = tunable(
@@ -204,6 +205,7 @@ class DistanceConfig(Section):
     labeled_rows: int = tunable(
         2_000, "labeled rows of a fold, or more if the log looks known", "rows", 2
     )
+    max_labeled_share: float = fraction(0.5, "largest share of labeled rows in a fold")
     smallest_intent: int = tunable(5, "fewest utterances of a novel intent", "utterances", 1)
     grid: Grid = tunable((0.05, 0.95, 0.01), "distances tried: first, last, step", "1 - cosine", 0)
     plateau: float = fraction(0.03, "distances whose F1 is this near the best are equal")
@@ -230,9 +232,7 @@ class StabilityConfig(Section):
         0.52, "lower bound: below it heads agree only on near-duplicates", "1 - cosine", 0, 2
     )
     tolerance: float = fraction(0.015, "ARI differences below this are noise")
-    much_worse: float = fraction(
-        0.03, "a drop in ARI beyond this ends the search for more neighbors"
-    )
+    much_worse: float = fraction(0.03, "a drop in ARI beyond this ends the search")
     parallel_counts: int = tunable(2, "neighbor counts tried at the same time", low=1)
 
 

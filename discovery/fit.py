@@ -18,9 +18,10 @@ from advin.discovery.encoding.lexical import lexical_vectors
 from advin.discovery.encoding.views import embedded_views
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import OUT_OF_DOMAIN, UNLABELED
-from advin.discovery.metric.training import TrainingRows, labels_suffice
+from advin.discovery.metric.neighbors import labels_suffice
+from advin.discovery.metric.rows import TrainingRows
 from advin.discovery.model import Model
-from advin.discovery.novelty.novelty import fit_novelty
+from advin.discovery.novelty.calibration import fit_novelty
 from advin.discovery.selection.distance import DEFAULT, LEARNED
 
 
@@ -114,7 +115,7 @@ def needs_views(labels: np.ndarray, config: Config) -> bool:
         labels: (m,) int64 intents of the labeled utterances.
         config: number of views.
     """
-    return config.views.count > 0 and not labels_suffice(labels)
+    return config.views.count > 0 and not labels_suffice(labels, config.neighbors)
 
 
 def fit_model(data: TrainingData, encoder: EncoderIdentity, config: Config) -> Model:
@@ -130,7 +131,7 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, config: Config) -> M
     ood = outside if len(outside) else None
     novelty = None
     if known:
-        novelty = fit_novelty(labeled, data.labels, known, ood_vectors=ood, seed=config.seed)
+        novelty = fit_novelty(labeled, data.labels, known, config.novelty, ood, config.seed)
     head, distance = learn_intent_space(data.rows(config), config, novelty, ood)
     means = encoder.sentence_part(class_means(labeled, data.labels, known))
     domain_distance = learn_domain_distance(means, data.domains, config.domains, config.seed)

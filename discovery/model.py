@@ -11,8 +11,8 @@ from safetensors import numpy as tensors
 from advin.discovery.config import Config, ConfigError
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.intents.decision import IntentRules, intent_rules
-from advin.discovery.metric.training import MetricHead
-from advin.discovery.novelty.novelty import NoveltyModel
+from advin.discovery.metric.head import MetricHead
+from advin.discovery.novelty.model import NoveltyModel
 from advin.discovery.selection.distance import IntentDistance
 
 CONFIG = "config.json"

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from safetensors import numpy as tensors
 from scipy.cluster.hierarchy import dendrogram, linkage
 
-from advin.discovery.metric.training import MetricHead
+from advin.discovery.metric.head import MetricHead
 from advin.discovery.model import CONFIG, TENSORS
 
 DOCS = Path(__file__).parent

@@ -7,14 +7,13 @@ from advin.discovery.compute.classes import (
     nearest_centroids,
     sample_evenly,
 )
-from advin.discovery.novelty.scores import MAX_EXEMPLARS
 
 
 def test_a_sample_is_even_over_classes():
     labels = np.repeat([0, 1, 2], [1, 10, 1000])
     rows = sample_evenly(labels, 40, np.random.default_rng(0))
     assert np.bincount(labels[rows]).tolist() == [1, 10, 29]
-    assert len(sample_evenly(labels, MAX_EXEMPLARS, np.random.default_rng(0))) == 1011
+    assert len(sample_evenly(labels, 10_000, np.random.default_rng(0))) == 1011
 
 
 def test_means_and_centroids_are_their_definitions_and_zero_without_rows():

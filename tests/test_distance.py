@@ -5,33 +5,33 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from small_heads import configured, train_head
 
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.evaluation.agreement import ari, contingency
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import SUSPECTED_NOVEL, UNLABELED
-from advin.discovery.metric.training import (
-    MetricSettings,
-    TrainingRows,
-    default_neighbors,
-    train_metric_head,
-    unlabeled_neighbors,
-)
-from advin.discovery.novelty.novelty import fit_novelty
+from advin.discovery.metric.neighbors import unlabeled_neighbors
+from advin.discovery.metric.rows import TrainingRows
+from advin.discovery.metric.settings import resolve_head
+from advin.discovery.metric.training import train_metric_head
+from advin.discovery.novelty.calibration import fit_novelty
 from advin.discovery.selection import distance
 from advin.discovery.selection.distance import (
     AGREED,
     DEFAULT,
-    DEFAULT_INTENT_DISTANCE,
     LEARNED,
-    SMALLEST_INTENT,
     held_out_folds,
     intent_distance,
     intent_f1,
 )
 
-FAST = MetricSettings(hidden=64, steps=40, refresh=20, batch=128)
+FAST = configured(hidden=64, steps=40, refresh=20, batch=128)
+
+
+def with_distance(**values):
+    return FAST.with_values({f"distance.{name}": value for name, value in values.items()})
 
 
 def intents(known=12, novel=6, per_intent=30, spread=0.7, seed=0):
@@ -45,10 +45,13 @@ def intents(known=12, novel=6, per_intent=30, spread=0.7, seed=0):
     return vectors.astype(np.float32), truth, np.where(labeled, truth, -1)
 
 
-def learn_intent_distance(rows, settings, doubt=None):
-    neighbors = default_neighbors(rows.vectors, rows.labels)
-    settings = replace(settings, neighbors=neighbors)
-    return intent_distance(neighbors, run_parallel(held_out_folds(rows, settings, doubt)))
+def learn_folds(rows, config, suspect=None):
+    return run_parallel(held_out_folds(rows, resolve_head(rows, config), config, suspect))
+
+
+def learn_intent_distance(rows, config, suspect=None):
+    neighbors = resolve_head(rows, config).neighbors
+    return intent_distance(neighbors, learn_folds(rows, config, suspect), config)
 
 
 @pytest.fixture
@@ -58,7 +61,8 @@ def trained(monkeypatch):
 
     def spy(rows, settings):
         seen.append((rows, settings))
-        return train_metric_head(rows, replace(settings, steps=1))
+        training = replace(settings.training, steps=1)
+        return train_metric_head(rows, replace(settings, training=training))
 
     monkeypatch.setattr(distance, "train_metric_head", spy)
     return seen
@@ -121,7 +125,7 @@ def test_learned_distance_finds_the_number_of_intents():
     vectors, truth, labels = intents()
     learned = learn_intent_distance(TrainingRows(vectors, labels), FAST)
     assert learned.origin == LEARNED
-    space = train_metric_head(TrainingRows(vectors, labels), FAST).transform(vectors)
+    space = train_head(TrainingRows(vectors, labels), FAST).transform(vectors)
     clusters = average_linkage(space, np.ones(len(space)), 0.0).cut(1 - learned.value)
     sizes = np.unique(clusters, return_counts=True)[1]
     assert abs((sizes >= learned.small).sum() - truth.max() - 1) <= 2
@@ -153,17 +157,16 @@ def test_a_fold_is_trained_on_what_is_doubted_without_its_held_out_labels(monkey
         assert (used.labels == np.where(hidden < 0, SUSPECTED_NOVEL, hidden)).all()
 
 
-def learn_folds(labels, neighbors):
+def learn_with(labels, neighbors, config=FAST):
     vectors, _, _ = intents()
-    settings = replace(FAST, neighbors=neighbors)
-    run_parallel(held_out_folds(TrainingRows(vectors, labels), settings))
+    learn_folds(TrainingRows(vectors, labels), configured(config, neighbors=neighbors))
 
 
 def test_held_out_intents_are_as_small_as_new_ones_of_a_short_log(trained):
     _, truth, _ = intents()
     # Of the 30 rows of each of 18 intents, 25 are labeled and 5 are in the log.
     labels = np.where(np.arange(len(truth)) < 25 * 18, truth, -1)
-    learn_folds(labels, neighbors=20)
+    learn_with(labels, 20)
     assert len(trained) == 3
     for told, settings in trained:
         assert len(np.unique(told.labels[told.labels >= 0])) == 12
@@ -171,30 +174,30 @@ def test_held_out_intents_are_as_small_as_new_ones_of_a_short_log(trained):
         assert np.count_nonzero(told.labels < 0) == 18 * 5 + 6 * 5
         assert settings.neighbors == 20
         # As many as the head will have, whose rows are labeled to five sixths; not as a fold has.
-        assert settings.unlabeled_neighbors == unlabeled_neighbors(20, labels) == 7
+        assert settings.unlabeled_neighbors == unlabeled_neighbors(20, labels, FAST.neighbors) == 7
 
 
 def test_held_out_intents_are_whole_where_the_log_is_long(trained):
     _, _, labels = intents()
-    learn_folds(labels, neighbors=10)
+    learn_with(labels, 10)
     assert [len(told) for told, _ in trained] == [len(labels)] * 3
 
 
 def test_folds_of_a_part_of_the_log_take_that_part_of_a_neighborhood(monkeypatch, trained):
     _, _, labels = intents()
-    monkeypatch.setattr(distance, "MAX_FOLD_ROWS", np.count_nonzero(labels >= 0) + 100)
-    learn_folds(labels, neighbors=20)
+    rows = int(np.count_nonzero(labels >= 0)) + 100
+    learn_with(labels, 20, with_distance(max_rows=rows))
     share = 100 / np.count_nonzero(labels < 0)
     assert [settings.neighbors for _, settings in trained] == [round(20 * share)] * 3
-    few = round(unlabeled_neighbors(20, labels) * share)
+    few = round(unlabeled_neighbors(20, labels, FAST.neighbors) * share)
     assert [settings.unlabeled_neighbors for _, settings in trained] == [few] * 3
     assert all(np.count_nonzero(told.labels < 0) >= 100 for told, _ in trained)
 
 
 def test_a_fold_keeps_the_words_of_each_row_beside_its_vector(monkeypatch, trained):
     vectors, _, labels = intents()
-    monkeypatch.setattr(distance, "MAX_FOLD_ROWS", len(vectors) // 2)
-    learn_intent_distance(TrainingRows(vectors, labels, vectors[:, :4]), FAST)
+    config = with_distance(max_rows=len(vectors) // 2)
+    learn_intent_distance(TrainingRows(vectors, labels, vectors[:, :4]), config)
     assert len(trained) == 3
     for rows, _ in trained:
         assert len(rows) == len(vectors) // 2
@@ -211,9 +214,8 @@ def test_same_seed_same_distance():
 def test_large_data_are_sampled_with_every_intent(monkeypatch):
     _, _, labels = intents()
     labels[labels < 0] = SUSPECTED_NOVEL
-    monkeypatch.setattr(distance, "MAX_FOLD_ROWS", 200)
-    monkeypatch.setattr(distance, "_LABELED_ROWS", 60)
-    rows = distance._sample(labels, np.random.default_rng(0))
+    config = with_distance(max_rows=200, labeled_rows=60)
+    rows = distance._sample(labels, config.distance, np.random.default_rng(0))
     assert len(rows) == len(np.unique(rows)) == 200
     counts = np.bincount(labels[rows][labels[rows] >= 0])
     assert counts.sum() == 60 and counts.min() >= 3
@@ -222,11 +224,11 @@ def test_large_data_are_sampled_with_every_intent(monkeypatch):
 def test_of_many_intents_enough_of_each_are_sampled(monkeypatch):
     _, _, labels = intents()
     labels[labels < 0] = SUSPECTED_NOVEL
-    monkeypatch.setattr(distance, "_LABELED_ROWS", 10)
-    rows = distance._sample(labels, np.random.default_rng(0))
+    config = with_distance(labeled_rows=10)
+    rows = distance._sample(labels, config.distance, np.random.default_rng(0))
     have, kept = (np.bincount(of[of >= 0]) for of in (labels, labels[rows]))
-    assert (kept >= np.minimum(have, SMALLEST_INTENT)).all()
-    assert kept.sum() == SMALLEST_INTENT * 12 < have.sum()
+    assert (kept >= np.minimum(have, FAST.distance.smallest_intent)).all()
+    assert kept.sum() == FAST.distance.smallest_intent * 12 < have.sum()
 
 
 @pytest.mark.parametrize(("look_known", "labeled"), [(30, 60), (75, 75), (160, 90)])
@@ -235,9 +237,8 @@ def test_as_many_labeled_rows_are_sampled_as_the_log_has_that_look_known(
 ):
     _, _, labels = intents()
     labels[np.flatnonzero(labels < 0)[look_known:]] = SUSPECTED_NOVEL
-    monkeypatch.setattr(distance, "MAX_FOLD_ROWS", 180)
-    monkeypatch.setattr(distance, "_LABELED_ROWS", 60)
-    rows = distance._sample(labels, np.random.default_rng(0))
+    config = with_distance(max_rows=180, labeled_rows=60)
+    rows = distance._sample(labels, config.distance, np.random.default_rng(0))
     assert len(rows) == 180 and np.count_nonzero(labels[rows] >= 0) == labeled
 
 
@@ -250,10 +251,10 @@ def test_new_intents_beside_each_known_one_are_not_merged_with_it():
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     labeled = (truth % 5 == 0) & (np.arange(len(truth)) // 25 % 3 == 0)
     rows = TrainingRows(vectors, np.where(labeled, truth // 5, UNLABELED))
-    settings = replace(FAST, neighbors=20)
-    novelty = fit_novelty(vectors[labeled], truth[labeled] // 5, 5)
-    head, learned = learn_intent_space(rows, settings, novelty)
-    by_labels = intent_distance(20, run_parallel(held_out_folds(rows, settings)))
+    config = configured(FAST, neighbors=20)
+    novelty = fit_novelty(vectors[labeled], truth[labeled] // 5, 5, config.novelty)
+    head, learned = learn_intent_space(rows, config, novelty)
+    by_labels = learn_intent_distance(rows, config)
     tree = average_linkage(head.transform(vectors), np.ones(len(vectors)), 0.0)
     found, merged = (ari(contingency(truth, tree.cut(1 - by.value))) for by in (learned, by_labels))
     assert learned.origin == by_labels.origin == LEARNED
@@ -266,11 +267,11 @@ def test_too_few_intents_give_the_default(known):
     labels = np.where(labels < known, labels, -1)
     learned = learn_intent_distance(TrainingRows(vectors, labels), FAST)
     assert learned.origin == DEFAULT
-    assert learned.value == DEFAULT_INTENT_DISTANCE
+    assert learned.value == FAST.distance.default
 
 
 def test_without_held_out_intents_the_radius_follows_the_distance_that_heads_agree_on():
-    near, far = (intent_distance(10, [], stable) for stable in (0.44, 0.72))
+    near, far = (intent_distance(10, [], FAST, stable) for stable in (0.44, 0.72))
     assert (near.value, near.origin) == (0.44, AGREED)
     assert near.radius / near.value == pytest.approx(far.radius / far.value)
     assert near.radius < near.value

@@ -2,26 +2,17 @@
 
 import numpy as np
 import pytest
+from small_heads import configured, train_head
 
-from advin.discovery.config import Config
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import SUSPECTED_NOVEL, UNLABELED
-from advin.discovery.metric.training import MetricSettings, TrainingRows, train_metric_head
-from advin.discovery.novelty.novelty import fit_novelty
+from advin.discovery.metric.rows import TrainingRows
+from advin.discovery.novelty.calibration import fit_novelty
 from advin.discovery.selection.distance import AGREED, LEARNED
 from advin.discovery.selection.stability import stable_clusters
 
 # More neighbors than a novel intent has utterances: the others are labeled ones.
-FAST = MetricSettings(hidden=128, steps=100, refresh=20, batch=256, neighbors=60)
-CONFIG = Config().with_values(
-    {
-        "metric.hidden": 128,
-        "metric.steps": 100,
-        "metric.refresh": 20,
-        "metric.batch": 256,
-        "metric.neighbors": 60,
-    }
-)
+CONFIG = configured(hidden=128, steps=100, refresh=20, batch=256, neighbors=60)
 KNOWN = 8
 DIMENSION = 32
 
@@ -50,7 +41,7 @@ def test_suspected_rows_are_not_pulled_towards_labeled_rows(beside):
     vectors, truth, labels = beside
     suspected = np.where(truth >= KNOWN, SUSPECTED_NOVEL, labels)
     without, marked = (
-        train_metric_head(TrainingRows(vectors, given), FAST) for given in (labels, suspected)
+        train_head(TrainingRows(vectors, given), CONFIG) for given in (labels, suspected)
     )
     before, after = (similarity_to_known(head, vectors, truth) for head in (without, marked))
     assert after < before - 0.04
@@ -59,9 +50,9 @@ def test_suspected_rows_are_not_pulled_towards_labeled_rows(beside):
 def test_novelty_scores_keep_novel_intents_apart_from_known_ones(beside):
     vectors, truth, labels = beside
     rows = labels >= 0
-    novelty = fit_novelty(vectors[rows], labels[rows], KNOWN)
+    novelty = fit_novelty(vectors[rows], labels[rows], KNOWN, CONFIG.novelty)
     marked, distance = learn_intent_space(TrainingRows(vectors, labels), CONFIG, novelty)
-    without = train_metric_head(TrainingRows(vectors, labels), FAST)
+    without = train_head(TrainingRows(vectors, labels), CONFIG)
     assert distance.origin == LEARNED
     before, after = (similarity_to_known(head, vectors, truth) for head in (without, marked))
     assert after < before - 0.04
@@ -71,7 +62,7 @@ def test_without_labels_the_head_is_the_plain_one(beside):
     vectors, truth, _ = beside
     unlabeled = np.full(len(truth), UNLABELED)
     head, distance = learn_intent_space(TrainingRows(vectors, unlabeled), CONFIG, None)
-    plain = train_metric_head(TrainingRows(vectors, unlabeled), FAST)
+    plain = train_head(TrainingRows(vectors, unlabeled), CONFIG)
     assert head.transform(vectors).tobytes() == plain.transform(vectors).tobytes()
     assert distance.origin == AGREED
 
@@ -79,10 +70,8 @@ def test_without_labels_the_head_is_the_plain_one(beside):
 def test_without_labels_the_neighbor_count_comes_from_stability(beside):
     vectors, truth, _ = beside
     rows = TrainingRows(vectors, np.full(len(truth), UNLABELED))
-    config = CONFIG.with_values({"metric.neighbors": "auto", "metric.steps": 40})
+    config = configured(CONFIG, neighbors="auto", steps=40)
     head, _ = learn_intent_space(rows, config, None)
-    auto = MetricSettings(hidden=128, steps=40, refresh=20, batch=256)
-    neighbors = stable_clusters(rows, auto).neighbors
-    settings = MetricSettings(hidden=128, steps=40, refresh=20, batch=256, neighbors=neighbors)
-    expected = train_metric_head(rows, settings)
+    neighbors = stable_clusters(rows, config).neighbors
+    expected = train_head(rows, configured(config, neighbors=neighbors))
     assert head.transform(vectors).tobytes() == expected.transform(vectors).tobytes()

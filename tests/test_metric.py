@@ -1,24 +1,20 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
+from small_heads import configured, train_head
 
-from advin.discovery.metric import training as metric
+from advin.discovery.metric import losses, neighbors
+from advin.discovery.metric.head import MetricHead
 from advin.discovery.metric.losses import contrastive_loss
-from advin.discovery.metric.training import (
-    MAX_DIMENSION,
-    MetricHead,
-    MetricSettings,
-    TrainingRows,
+from advin.discovery.metric.neighbors import (
     default_neighbors,
-    labeled_weight,
     nearest_neighbors,
-    train_metric_head,
     unlabeled_neighbors,
 )
+from advin.discovery.metric.rows import TrainingRows
+from advin.discovery.metric.settings import labeled_weight
 
-FAST = MetricSettings(hidden=128, steps=100, refresh=20, batch=256)
+FAST = configured(hidden=128, steps=100, refresh=20, batch=256)
 
 
 def mixture(intents=12, per_intent=40, dimension=32, spread=0.5, seed=0):
@@ -56,7 +52,7 @@ def precision(vectors, truth):
 def test_training_separates_intents_whose_labels_it_has_not_seen(loss):
     vectors, truth = mixture()
     rows = TrainingRows(vectors, some_labels(truth, known=8, each=8))
-    head = train_metric_head(rows, replace(FAST, loss=loss))
+    head = train_head(rows, configured(FAST, loss=loss))
     novel = truth >= 8
     learned = head.transform(vectors)
     assert precision(learned[novel], truth[novel]) > precision(vectors[novel], truth[novel]) + 0.1
@@ -64,7 +60,7 @@ def test_training_separates_intents_whose_labels_it_has_not_seen(loss):
 
 def test_training_without_labels_separates_intents():
     vectors, truth = mixture()
-    head = train_metric_head(TrainingRows(vectors, np.full(len(truth), -1)), FAST)
+    head = train_head(TrainingRows(vectors, np.full(len(truth), -1)), FAST)
     assert precision(head.transform(vectors), truth) > precision(vectors, truth) + 0.1
 
 
@@ -74,7 +70,7 @@ def test_what_shares_its_words_is_pulled_together():
     words = np.random.default_rng(1).normal(size=(truth.max() + 1, 8))[truth].astype(np.float32)
     words /= np.linalg.norm(words, axis=1, keepdims=True)
     by_both, by_vectors = (
-        train_metric_head(TrainingRows(vectors, nothing, lexical), FAST).transform(vectors)
+        train_head(TrainingRows(vectors, nothing, lexical), FAST).transform(vectors)
         for lexical in (words, None)
     )
     assert precision(by_both, truth) > precision(by_vectors, truth) + 0.05
@@ -83,7 +79,7 @@ def test_what_shares_its_words_is_pulled_together():
 def test_texts_that_share_no_words_change_nothing():
     vectors, truth = mixture()
     heads = [
-        train_metric_head(TrainingRows(vectors, truth, lexical), replace(FAST, steps=20))
+        train_head(TrainingRows(vectors, truth, lexical), configured(FAST, steps=20))
         for lexical in (None, np.zeros((len(truth), 0), np.float32), np.zeros((len(truth), 5)))
     ]
     plain, *others = (head.transform(vectors).tobytes() for head in heads)
@@ -97,7 +93,7 @@ def test_what_views_lack_does_not_matter_to_the_head():
     views = np.repeat(vectors[None], 2, axis=0)
     views[:, :, -8:] = np.random.default_rng(1).permuted(views[:, :, -8:], axis=1)
     with_views, without = (
-        train_metric_head(TrainingRows(vectors, nothing, views=given), FAST).transform(vectors)
+        train_head(TrainingRows(vectors, nothing, views=given), FAST).transform(vectors)
         for given in (views, None)
     )
     assert precision(with_views, truth) > precision(without, truth) + 0.03
@@ -113,7 +109,7 @@ def test_rows_that_are_taken_keep_their_views():
 def test_labels_decide_against_what_is_near():
     vectors, truth = mixture(intents=4)
     labels = truth // 2  # two centers each are one intent
-    learned = train_metric_head(TrainingRows(vectors, labels), FAST).transform(vectors)
+    learned = train_head(TrainingRows(vectors, labels), FAST).transform(vectors)
     assert precision(learned, labels) > 0.95 > precision(vectors, labels) + 0.1
 
 
@@ -121,11 +117,11 @@ def test_labeled_rows_are_drawn_besides_only_where_random_batches_hold_few():
     vectors, truth = mixture()
 
     def trained(labels, labeled_batch):
-        settings = replace(FAST, steps=5, labeled_batch=labeled_batch)
-        return train_metric_head(TrainingRows(vectors, labels), settings).weight_out
+        settings = configured(FAST, steps=5, labeled_batch=labeled_batch)
+        return train_head(TrainingRows(vectors, labels), settings).weight_out
 
     few = some_labels(truth, known=8, each=8)
-    weights = [labeled_weight(labels, FAST) for labels in (few * 0 - 1, few, truth)]
+    weights = [labeled_weight(labels, FAST.metric) for labels in (few * 0 - 1, few, truth)]
     assert weights[0] == 1 > weights[1] > weights[2]
     assert np.array_equal(trained(truth, 100), trained(truth, 200))
     assert not np.array_equal(trained(few, 100), trained(few, 200))
@@ -140,9 +136,9 @@ def test_a_row_without_a_label_has_fewer_positives_where_most_are_labeled(monkey
         seen.append(positives)
         return contrastive_loss(vectors, positives, temperature)
 
-    monkeypatch.setitem(metric.LOSSES, "contrastive", watched)
-    settings = replace(FAST, batch=len(truth), steps=1, neighbors=40, labeled_weight=0)
-    train_metric_head(TrainingRows(vectors, np.where(unlabeled, -1, truth)), settings)
+    monkeypatch.setattr(losses, "contrastive_loss", watched)
+    settings = configured(FAST, batch=len(truth), steps=1, neighbors=40, labeled_weight=0)
+    train_head(TrainingRows(vectors, np.where(unlabeled, -1, truth)), settings)
     [positives] = seen
     of_a_row = np.sort((positives > 0).sum(dim=1).numpy())
     without, labeled = np.split(of_a_row, [np.count_nonzero(unlabeled)])
@@ -152,14 +148,17 @@ def test_a_row_without_a_label_has_fewer_positives_where_most_are_labeled(monkey
 
 def test_positives_without_a_label_are_fewer_only_where_most_is_labeled_and_never_too_few():
     labels = np.arange(200)
-    numbers = [unlabeled_neighbors(60, np.where(labels < n, 0, -1)) for n in range(0, 201, 50)]
+    numbers = [
+        unlabeled_neighbors(60, np.where(labels < n, 0, -1), FAST.neighbors)
+        for n in range(0, 201, 50)
+    ]
     assert numbers == [60, 60, 60, 30, 5]
-    assert unlabeled_neighbors(3, labels) == 3
+    assert unlabeled_neighbors(3, labels, FAST.neighbors) == 3
 
 
 def test_transform_gives_float32_unit_vectors_also_for_half_precision():
     vectors, truth = mixture()
-    head = train_metric_head(TrainingRows(vectors, truth), FAST)
+    head = train_head(TrainingRows(vectors, truth), FAST)
     for given in (vectors, vectors.astype(np.float16)):
         learned = head.transform(given)
         assert learned.dtype == np.float32
@@ -169,12 +168,12 @@ def test_transform_gives_float32_unit_vectors_also_for_half_precision():
 
 def test_the_learned_space_is_bounded_and_holds_what_lies_beyond_the_bound():
     signal, truth = mixture()
-    noise = 0.05 * np.random.default_rng(1).normal(size=(len(truth), MAX_DIMENSION))
+    noise = 0.05 * np.random.default_rng(1).normal(size=(len(truth), FAST.metric.dimension))
     vectors = np.concatenate([noise, signal], axis=1).astype(np.float32)
-    head = train_metric_head(TrainingRows(vectors, truth), FAST)
+    head = train_head(TrainingRows(vectors, truth), FAST)
     learned = head.transform(vectors)
-    assert learned.shape == (len(vectors), MAX_DIMENSION)
-    assert precision(vectors[:, :MAX_DIMENSION], truth) < 0.2
+    assert learned.shape == (len(vectors), FAST.metric.dimension)
+    assert precision(vectors[:, : FAST.metric.dimension], truth) < 0.2
     assert precision(learned, truth) > 0.9
 
 
@@ -182,7 +181,7 @@ def test_same_seed_same_bytes_other_seed_others():
     vectors, truth = mixture()
     labels = some_labels(truth, known=8, each=8)
     first, again, other = (
-        train_metric_head(TrainingRows(vectors, labels), replace(FAST, steps=20, seed=seed))
+        train_head(TrainingRows(vectors, labels), configured(FAST, steps=20, seed=seed))
         for seed in (3, 3, 4)
     )
     for name, array in first.to_arrays().items():
@@ -195,13 +194,13 @@ def test_training_leaves_the_global_random_state_alone():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    train_metric_head(TrainingRows(vectors, truth), FAST)
+    train_head(TrainingRows(vectors, truth), FAST)
     assert torch.equal(torch.rand(3), expected)
 
 
 def test_arrays_round_trip():
     vectors, truth = mixture()
-    head = train_metric_head(TrainingRows(vectors, truth), FAST)
+    head = train_head(TrainingRows(vectors, truth), FAST)
     restored = MetricHead.from_arrays(head.to_arrays())
     assert np.array_equal(restored.transform(vectors), head.transform(vectors))
 
@@ -209,21 +208,21 @@ def test_arrays_round_trip():
 @pytest.mark.parametrize("rows", [0, 1, 2, 3])
 def test_few_rows_train(rows):
     vectors, truth = mixture()
-    head = train_metric_head(TrainingRows(vectors[:rows], truth[:rows]), FAST)
+    head = train_head(TrainingRows(vectors[:rows], truth[:rows]), FAST)
     assert np.isfinite(head.transform(vectors)).all()
 
 
 def test_equal_rows_stay_finite():
     vectors = np.tile(mixture()[0][:1], (50, 1))
     labels = np.arange(50) % 3 - 1
-    head = train_metric_head(TrainingRows(vectors, labels), FAST)
+    head = train_head(TrainingRows(vectors, labels), FAST)
     assert np.isfinite(head.transform(vectors)).all()
 
 
 @pytest.mark.parametrize("processors", [1, 3])
 def test_neighbors_are_the_nearest_other_rows(processors, monkeypatch):
     monkeypatch.setattr("advin.discovery.compute.parallel.processors", lambda: processors)
-    monkeypatch.setattr(metric, "_SEARCH_ROWS", 50)
+    monkeypatch.setattr(neighbors, "BLOCK_ROWS", 50)
     vectors, _ = mixture()
     similarity = vectors @ vectors.T
     np.fill_diagonal(similarity, -np.inf)
@@ -236,9 +235,11 @@ def test_neighborhood_follows_the_size_of_intents_not_the_share_of_labels():
     sizes = {}
     for per_intent in (30, 120):
         vectors, truth = mixture(per_intent=per_intent, spread=0.4)
-        sizes[per_intent] = default_neighbors(vectors, truth)
+        sizes[per_intent] = default_neighbors(vectors, truth, FAST.neighbors)
         sparse = some_labels(truth, known=8, each=10)
-        assert default_neighbors(vectors, sparse) == pytest.approx(sizes[per_intent], rel=0.4)
+        assert default_neighbors(vectors, sparse, FAST.neighbors) == pytest.approx(
+            sizes[per_intent], rel=0.4
+        )
     assert sizes[120] > 2 * sizes[30]
 
 
@@ -266,14 +267,14 @@ def test_views_of_other_rows_are_refused():
 
 
 def test_wrong_settings_are_refused():
-    with pytest.raises(ValueError, match="choose 'contrastive' or 'margin'"):
-        MetricSettings(loss="triplet")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="temperature is 0"):
-        MetricSettings(temperature=0)
+    with pytest.raises(ValueError, match="metric.loss is 'triplet', .* one of contrastive, margin"):
+        configured(loss="triplet")
+    with pytest.raises(ValueError, match="metric.temperature is 0"):
+        configured(temperature=0)
 
 
 def test_vectors_of_another_encoder_are_refused():
     vectors, truth = mixture()
-    head = train_metric_head(TrainingRows(vectors, truth), FAST)
+    head = train_head(TrainingRows(vectors, truth), FAST)
     with pytest.raises(ValueError, match="16 dimensions, but the head was trained on 32"):
         head.transform(vectors[:, :16])

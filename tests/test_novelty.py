@@ -5,9 +5,14 @@ import pytest
 from drawn_intents import draw
 from sklearn.metrics import roc_auc_score
 
+from advin.discovery.config import NoveltyConfig
+from advin.discovery.novelty.calibration import calibrate, fit_novelty
+from advin.discovery.novelty.held_out import hold_out
 from advin.discovery.novelty.known_space import train_known_space
-from advin.discovery.novelty.novelty import NoveltyModel, calibrate, fit_novelty, hold_out
-from advin.discovery.novelty.scores import SCORES
+from advin.discovery.novelty.model import NoveltyModel
+from advin.discovery.novelty.scores import SCORE_NAMES
+
+CONFIG = NoveltyConfig()
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +27,12 @@ def known_and_unknown():
 @pytest.fixture(scope="module")
 def held(known_and_unknown):
     x, labels, _, _ = known_and_unknown
-    return hold_out(x, labels, 9)
+    return hold_out(x, labels, 9, CONFIG)
 
 
 @pytest.fixture(scope="module")
 def model(held):
-    return calibrate(held)
+    return calibrate(held, CONFIG)
 
 
 def test_unknown_intents_are_flagged_and_known_ones_kept(model, known_and_unknown):
@@ -52,10 +57,10 @@ def test_probability_is_calibrated_and_falls_with_the_score(model, known_and_unk
     assert found.probability.min() >= 0 and found.probability.max() <= 1
 
 
-@pytest.mark.parametrize("name", [s for s in SCORES if s != "open_set"])
+@pytest.mark.parametrize("name", [s for s in SCORE_NAMES if s != "open_set"])
 def test_each_score_tells_unknown_from_known_by_itself(name, known_and_unknown, held):
     _, _, test, truth = known_and_unknown
-    found = calibrate(held, (name,)).score(test)
+    found = calibrate(held, CONFIG, (name,)).score(test)
     assert roc_auc_score(truth >= 9, found.score) > 0.9
     assert 0.6 < (found.score[truth < 9] <= 0).mean()
     assert 0.6 < (found.score[truth >= 9] > 0).mean()
@@ -66,8 +71,8 @@ def test_out_of_domain_text_helps_to_find_its_like():
     # Out-of-domain text that lies so near a known intent that it looks like it.
     middle = x[labels == 0] + x[labels == 1] * np.float16(0.45)
     middle = (middle / np.linalg.norm(middle, axis=1, keepdims=True)).astype(np.float16)
-    with_ood = fit_novelty(x, labels, 6, ood_vectors=middle[:30])
-    without = fit_novelty(x, labels, 6)
+    with_ood = fit_novelty(x, labels, 6, CONFIG, middle[:30])
+    without = fit_novelty(x, labels, 6, CONFIG)
     strange = middle[30:]
     flagged = [(model.score(strange).score > 0).mean() for model in (without, with_ood)]
     assert flagged[1] > flagged[0] + 0.3
@@ -82,7 +87,7 @@ def test_a_stored_model_scores_alike(model, known_and_unknown):
 
 def test_a_stored_model_keeps_the_open_classifier():
     x, labels = draw(4, 12)
-    model = fit_novelty(x, labels, 4, ood_vectors=draw(3, 10, seed=1)[0])
+    model = fit_novelty(x, labels, 4, CONFIG, draw(3, 10, seed=1)[0])
     arrays = model.to_arrays()
     assert all(isinstance(a, np.ndarray) for a in arrays.values())
     restored = NoveltyModel.from_arrays(arrays)
@@ -91,7 +96,7 @@ def test_a_stored_model_keeps_the_open_classifier():
 
 def test_the_same_rows_give_the_same_bytes(known_and_unknown, model):
     x, labels, test, _ = known_and_unknown
-    again = fit_novelty(x, labels, 9)
+    again = fit_novelty(x, labels, 9, CONFIG)
     assert again.score(test).score.tobytes() == model.score(test).score.tobytes()
 
 
@@ -101,7 +106,7 @@ def test_the_same_rows_give_the_same_bytes(known_and_unknown, model):
 def test_few_labels_give_finite_scores_that_keep_the_labeled(intents, rows):
     x, labels = draw(intents, rows, spread=0.3)
     far = draw(5, 4, seed=9)[0]
-    model = fit_novelty(x, labels, intents)
+    model = fit_novelty(x, labels, intents, CONFIG)
     for vectors in (x, far, x[:0]):
         found = model.score(vectors)
         assert len(found.score) == len(found.best_class) == len(found.probability) == len(vectors)
@@ -112,21 +117,21 @@ def test_few_labels_give_finite_scores_that_keep_the_labeled(intents, rows):
 
 def test_rows_that_are_all_equal_give_finite_scores():
     x = np.tile(draw(1, 1)[0], (20, 1))
-    found = fit_novelty(x, np.arange(20) % 2, 2).score(x)
+    found = fit_novelty(x, np.arange(20) % 2, 2, CONFIG).score(x)
     assert np.isfinite(found.score).all()
 
 
 def test_a_thousand_intents_are_fitted_in_time():
     x, labels = draw(1000, 4, spread=0.2)
     started = time.process_time()
-    found = fit_novelty(x, labels, 1000).score(x)
+    found = fit_novelty(x, labels, 1000, CONFIG).score(x)
     assert time.process_time() - started < 60
     assert (found.best_class == labels).mean() > 0.9
 
 
 def test_the_known_space_pulls_intents_together():
     x, labels = draw(8, 40, spread=0.9)
-    space = train_known_space(x, labels, seed=0)
+    space = train_known_space(x, labels, CONFIG.space, seed=0)
 
     def separation(z):
         """How probably a pair of one intent is more similar than a pair of two."""
@@ -138,18 +143,18 @@ def test_the_known_space_pulls_intents_together():
 
 def test_one_intent_leaves_the_space_as_it_is():
     x, labels = draw(1, 10)
-    z = train_known_space(x, labels, seed=0).transform(x)
+    z = train_known_space(x, labels, CONFIG.space, seed=0).transform(x)
     assert np.allclose(z, x.astype(np.float32), atol=2e-3)
 
 
 def test_wrong_labels_and_scores_are_told(held):
     x, labels = draw(3, 4)
-    with pytest.raises(ValueError, match="run over 3 of 4 classes, up to 2: give each class"):
-        fit_novelty(x, labels, 4)
+    with pytest.raises(ValueError, match="cover 3 of 4 intents, up to 2: give each intent"):
+        fit_novelty(x, labels, 4, CONFIG)
     with pytest.raises(ValueError, match=r"no such novelty scores: \['entropy'\]; choose from"):
-        calibrate(held, ("entropy",))
+        calibrate(held, CONFIG, ("entropy",))
     with pytest.raises(ValueError, match="need out-of-domain text"):
-        calibrate(held, ("open_set",))
+        calibrate(held, CONFIG, ("open_set",))
 
 
 def test_a_refitted_model_keeps_weights_and_threshold_and_knows_fewer_intents(
@@ -157,9 +162,9 @@ def test_a_refitted_model_keeps_weights_and_threshold_and_knows_fewer_intents(
 ):
     x, labels, test, truth = known_and_unknown
     fewer = labels < 6
-    refitted = model.refitted(x[fewer], labels[fewer], None, 0)
+    refitted = model.refitted(x[fewer], labels[fewer], CONFIG)
     for name in ("threshold", "weights"):
-        assert np.array_equal(getattr(refitted, name), getattr(model, name))
+        assert getattr(refitted, name) == getattr(model, name)
     hidden, known = (truth >= 6) & (truth < 9), truth < 6
     assert (model.score(test[hidden]).score > 0).mean() < 0.4
     assert (refitted.score(test[hidden]).score > 0).mean() > 0.7

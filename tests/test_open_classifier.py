@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from advin.discovery.config import OpenSetConfig
 from advin.discovery.novelty.open_classifier import OpenClassifier
+
+CONFIG = OpenSetConfig()
 
 
 def draw(centers, rows, seed):
@@ -25,35 +28,35 @@ def test_it_is_as_good_as_logistic_regression(data):
     y = np.concatenate([labels, np.full(len(ood), 5)])
     reference = LogisticRegression(C=30, max_iter=1000, class_weight="balanced")
     expected = reference.fit(np.concatenate([x, ood]), y).predict(both) == 5
-    found = OpenClassifier.fit(x, labels, ood).log_odds(both) > 0
+    found = OpenClassifier.fit(x, labels, ood, CONFIG).log_odds(both) > 0
     assert (found == truth).mean() >= (expected == truth).mean() - 0.02
     assert (found == expected).mean() > 0.95
 
 
 def test_rare_out_of_domain_text_weighs_as_much_as_an_intent(data):
     labels, x, ood, _, test_ood = data
-    found = OpenClassifier.fit(x, labels, ood[::16])
+    found = OpenClassifier.fit(x, labels, ood[::16], CONFIG)
     assert (found.log_odds(test_ood) > 0).mean() > 0.6
 
 
 def test_one_intent_against_the_open_class(data):
     _, x, ood, test, test_ood = data
-    found = OpenClassifier.fit(x[:40], np.zeros(40, np.int64), ood)
+    found = OpenClassifier.fit(x[:40], np.zeros(40, np.int64), ood, CONFIG)
     assert found.log_odds(test_ood).mean() > 0 > found.log_odds(test[:40]).mean()
 
 
 def test_it_is_stored_and_repeated_exactly(data):
     labels, x, ood, test, _ = data
-    first = OpenClassifier.fit(x, labels, ood)
+    first = OpenClassifier.fit(x, labels, ood, CONFIG)
     restored = OpenClassifier.from_arrays(first.to_arrays())
     assert np.array_equal(first.log_odds(test), restored.log_odds(test))
-    again = OpenClassifier.fit(x, labels, ood)
+    again = OpenClassifier.fit(x, labels, ood, CONFIG)
     assert first.weights.tobytes() == again.weights.tobytes()
 
 
 def test_it_needs_rows_of_both_kinds(data):
     labels, x, ood, _, _ = data
     with pytest.raises(ValueError, match="200 labeled and 0 out-of-domain rows: give some"):
-        OpenClassifier.fit(x, labels, ood[:0])
+        OpenClassifier.fit(x, labels, ood[:0], CONFIG)
     with pytest.raises(ValueError, match="0 labeled and 80 out-of-domain"):
-        OpenClassifier.fit(x[:0], labels[:0], ood)
+        OpenClassifier.fit(x[:0], labels[:0], ood, CONFIG)

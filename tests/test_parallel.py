@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from drawn_intents import draw
+from small_heads import configured, train_head
 
 from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.compute.precision import BF16
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import UNLABELED
-from advin.discovery.metric.training import MetricSettings, TrainingRows, train_metric_head
-from advin.discovery.novelty.novelty import fit_novelty
+from advin.discovery.metric.rows import TrainingRows
+from advin.discovery.novelty.calibration import fit_novelty
 
 
 @pytest.fixture
@@ -90,11 +91,11 @@ def test_the_number_of_processors_changes_nothing(processors):
     vectors, truth = draw(8, 12)
     labels = np.where((truth < 6) & (np.arange(len(truth)) % 2 == 0), truth, UNLABELED)
     given = labels >= 0
-    settings = MetricSettings(hidden=64, steps=40)
+    config = configured(hidden=64, steps=40)
 
     def learned() -> list[bytes]:
-        novelty = fit_novelty(vectors[given], labels[given], 6)
-        head, distance = learn_intent_space(TrainingRows(vectors, labels), settings, novelty)
+        novelty = fit_novelty(vectors[given], labels[given], 6, config.novelty)
+        head, distance = learn_intent_space(TrainingRows(vectors, labels), config, novelty)
         arrays = [*novelty.to_arrays().values(), *head.to_arrays().values(), distance.agreement]
         return [array.tobytes() for array in arrays]
 
@@ -109,10 +110,10 @@ def test_heads_beside_each_other_in_bfloat16_are_the_same_as_alone(processors, m
     monkeypatch.setattr("advin.discovery.metric.training.best_precision", lambda: BF16)
     vectors, truth = draw(8, 30)
     labels = np.where(truth < 4, truth, UNLABELED)
-    settings = MetricSettings(hidden=64, steps=60, batch=64, labeled_batch=64, labeled_weight=1)
+    config = configured(hidden=64, steps=60, batch=64, labeled_batch=64, labeled_weight=1)
 
     def head() -> bytes:
-        trained = train_metric_head(TrainingRows(vectors, labels), settings)
+        trained = train_head(TrainingRows(vectors, labels), config)
         return b"".join(array.tobytes() for array in trained.to_arrays().values())
 
     alone = head()

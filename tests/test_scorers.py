@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 from drawn_intents import draw
 
+from advin.discovery.config import NoveltyConfig
 from advin.discovery.novelty.mahalanobis import ClassMoments, RelativeMahalanobis
-from advin.discovery.novelty.scores import SCORES, Scorers
+from advin.discovery.novelty.scores import Scorers
+
+CONFIG = NoveltyConfig()
 
 
 def test_moments_add_up_exactly_in_any_order():
@@ -46,18 +49,18 @@ def distance_ratio(x, labels, row):
 def test_the_distance_ratio_is_its_definition():
     x, labels = draw(5, 12)
     held = draw(5, 40)[0]
-    ratio = Scorers.fit(x, labels, None, 0).score(held)[0][:, SCORES.index("ratio")]
+    ratio = Scorers.fit(x, labels, CONFIG).score(held)[0]["ratio"]
     assert ratio == pytest.approx([distance_ratio(x, labels, row) for row in held], rel=1e-3)
     between = (x[labels == 0][:1] + x[labels == 1][:1]).astype(np.float32)
     between /= np.linalg.norm(between, axis=1, keepdims=True)
-    among = Scorers.fit(x[labels < 2], labels[labels < 2], None, 0)
-    assert among.score(between)[0][0, SCORES.index("ratio")] > 0.7
+    among = Scorers.fit(x[labels < 2], labels[labels < 2], CONFIG)
+    assert among.score(between)[0]["ratio"][0] > 0.7
 
 
 def test_the_distance_ratio_takes_a_rival_that_is_far_for_nearer_than_it_is():
     # More utterances of one intent than are looked among.
     x, labels = draw(3, 150, spread=0.3)
-    found = Scorers.fit(x, labels, None, 0).score(x)[0][:, SCORES.index("ratio")]
+    found = Scorers.fit(x, labels, CONFIG).score(x)[0]["ratio"]
     true = np.array([distance_ratio(x, labels, row) for row in x])
     assert (found >= true - 1e-3).all() and (found > 1.5 * true).any()
     assert (found <= 1).all()

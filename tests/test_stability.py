@@ -1,22 +1,17 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from small_heads import configured, train_head
 
 from advin.discovery.clustering.linkage import average_linkage
+from advin.discovery.config import grid
 from advin.discovery.evaluation.agreement import ari, contingency
 from advin.discovery.labels import UNLABELED
-from advin.discovery.metric.training import (
-    MetricSettings,
-    TrainingRows,
-    default_neighbors,
-    train_metric_head,
-)
+from advin.discovery.metric.neighbors import default_neighbors
+from advin.discovery.metric.rows import TrainingRows
 from advin.discovery.selection import stability
-from advin.discovery.selection.distance import DEFAULT_INTENT_DISTANCE
 from advin.discovery.selection.stability import stable_clusters
 
-FAST = MetricSettings(hidden=64, steps=80, refresh=20, batch=128)
+FAST = configured(hidden=64, steps=80, refresh=20, batch=128)
 
 
 def unlabeled(intents, per_intent, spread=0.9, alike=0.0, seed=0):
@@ -32,7 +27,7 @@ def unlabeled(intents, per_intent, spread=0.9, alike=0.0, seed=0):
 
 def found(rows, truth, neighbors, distance=0.5):
     """How well the clusters of a head that is trained with so many neighbors are the intents."""
-    head = train_metric_head(rows, replace(FAST, neighbors=neighbors))
+    head = train_head(rows, configured(FAST, neighbors=neighbors))
     tree = average_linkage(head.transform(rows.vectors), np.ones(len(rows)), floor=1 - distance)
     return ari(contingency(truth, tree.cut(1 - distance)))
 
@@ -44,42 +39,42 @@ def test_the_number_follows_the_size_of_intents():
 
 def test_small_intents_are_not_drawn_together():
     rows, truth = unlabeled(intents=60, per_intent=12, spread=0.7, alike=1.0)
-    constant = found(rows, truth, default_neighbors(rows.vectors, rows.labels))
+    constant = found(rows, truth, default_neighbors(rows.vectors, rows.labels, FAST.neighbors))
     assert found(rows, truth, stable_clusters(rows, FAST).neighbors) > constant + 0.2
 
 
 def test_a_sample_tells_the_number_of_the_whole(monkeypatch):
     rows, _ = unlabeled(intents=8, per_intent=75)
     whole = stable_clusters(rows, FAST).neighbors
-    monkeypatch.setattr(stability, "MAX_ROWS", 300)
-    assert whole / 2 <= stable_clusters(rows, FAST).neighbors <= 2 * whole
+    fewer = FAST.with_values({"stability.max_rows": 300})
+    assert whole / 2 <= stable_clusters(rows, fewer).neighbors <= 2 * whole
 
 
 def test_the_distance_makes_up_in_part_for_a_number_that_does_not_fit():
     rows, truth = unlabeled(intents=60, per_intent=12, spread=0.7)
-    fitting, too_many = (stable_clusters(rows, replace(FAST, neighbors=k)) for k in (8, 30))
+    fitting, too_many = (stable_clusters(rows, configured(FAST, neighbors=k)) for k in (8, 30))
     assert (fitting.neighbors, too_many.neighbors) == (8, 30)
-    assert abs(fitting.distance - DEFAULT_INTENT_DISTANCE) < 0.05
-    default = found(rows, truth, 30, DEFAULT_INTENT_DISTANCE)
+    assert abs(fitting.distance - FAST.distance.default) < 0.05
+    default = found(rows, truth, 30, FAST.distance.default)
     assert found(rows, truth, 30, too_many.distance) > default + 0.1
 
 
 @pytest.mark.parametrize(
     ("heights", "distance"),
     [
-        ({}, DEFAULT_INTENT_DISTANCE),
+        ({}, FAST.distance.default),
         ({0.72: 0.9, 0.76: 0.9, 0.80: 0.9}, 0.76),
         ({0.48: 0.9, 0.52: 0.9}, 0.52),
         # No farther, whatever heads agree on there.
         ({0.40: 0.9, 0.44: 0.9, 0.48: 0.9}, 0.52),
         # As high as chance may be; and so at a single cut.
-        ({0.40: 0.81, 0.44: 0.81, 0.48: 0.81}, DEFAULT_INTENT_DISTANCE),
-        ({0.76: 0.84}, DEFAULT_INTENT_DISTANCE),
+        ({0.40: 0.81, 0.44: 0.81, 0.48: 0.81}, FAST.distance.default),
+        ({0.76: 0.84}, FAST.distance.default),
     ],
 )
 def test_the_default_distance_yields_to_a_hill_of_agreement(heights, distance):
-    curve = np.array([heights.get(cut, 0.8) for cut in stability._CUTS.tolist()])
-    assert stability._distance(curve) == distance
+    curve = np.array([heights.get(cut, 0.8) for cut in grid(FAST.stability.cuts).tolist()])
+    assert stability._distance(curve, FAST) == distance
 
 
 @pytest.mark.parametrize("size", [12, 120])
@@ -87,8 +82,8 @@ def test_nothing_depends_on_how_many_numbers_are_tried_at_once(size, monkeypatch
     rows = unlabeled(1000 // size, size)[0]
     stable = []
     for count in (1, 2, 3):
-        monkeypatch.setattr(stability, "_AT_ONCE", count)
-        stable.append(stable_clusters(rows, FAST))
+        config = FAST.with_values({"stability.parallel_counts": count})
+        stable.append(stable_clusters(rows, config))
     assert stable[0] == stable[1] == stable[2]
 
 

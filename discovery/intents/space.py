@@ -16,15 +16,11 @@ import numpy as np
 from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.config import Config
 from advin.discovery.labels import SUSPECTED_NOVEL
-from advin.discovery.metric.training import (
-    MetricHead,
-    MetricSettings,
-    TrainingRows,
-    default_neighbors,
-    labels_suffice,
-    train_metric_head,
-)
-from advin.discovery.novelty.novelty import NoveltyModel
+from advin.discovery.metric.head import MetricHead
+from advin.discovery.metric.rows import TrainingRows
+from advin.discovery.metric.settings import resolve_head
+from advin.discovery.metric.training import train_metric_head
+from advin.discovery.novelty.model import NoveltyModel
 from advin.discovery.selection.distance import IntentDistance, held_out_folds, intent_distance
 from advin.discovery.selection.stability import stable_clusters
 
@@ -46,11 +42,7 @@ def learn_intent_space(
         novelty: stage I, fitted to the labeled rows; None without known intents.
         ood: (o, d) vectors of out-of-domain texts, if stage I was given any.
     """
-    settings = _settings(config)
-    neighbors = settings.neighbors
-    if not neighbors and labels_suffice(rows.labels):
-        neighbors = default_neighbors(rows.vectors, rows.labels)
-    settings = replace(settings, neighbors=neighbors)
+    settings = resolve_head(rows, config)
 
     def suspect(visible: TrainingRows) -> TrainingRows:
         """Mark rows that stage I, fitted to the visible labels, suspects to be novel."""
@@ -58,41 +50,21 @@ def learn_intent_space(
             return visible
         given = visible.labels >= 0
         compact = np.unique(visible.labels[given], return_inverse=True)[1]
-        refitted = novelty.refitted(visible.vectors[given], compact, ood, settings.seed)
+        vectors = visible.vectors[given]
+        refitted = novelty.refitted(vectors, compact, config.novelty, ood, config.seed)
         return _suspected(visible, refitted, config.metric.suspect_score)
 
     # As a parallel task it runs on one thread: the last bits of scores depend on that number.
     [marked] = run_parallel([partial(_suspected, rows, novelty, config.metric.suspect_score)])
-    folds = held_out_folds(marked, settings, suspect)
+    folds = held_out_folds(marked, settings, config, suspect)
     stable = None
     if not folds:
-        found = stable_clusters(rows, settings)
-        settings, stable = replace(settings, neighbors=found.neighbors), found.distance
+        found = stable_clusters(rows, config)
+        settings, stable = resolve_head(rows, config, found.neighbors), found.distance
 
     tasks: list[Callable[[], Any]] = [partial(train_metric_head, marked, settings), *folds]
-    trained, *learned = run_parallel(tasks)
-    return trained, intent_distance(settings.neighbors, learned, stable)
-
-
-def _settings(config: Config) -> MetricSettings:
-    metric = config.metric
-    return MetricSettings(
-        loss=metric.loss,
-        hidden=metric.hidden,
-        steps=metric.steps,
-        batch=metric.batch,
-        labeled_batch=metric.labeled_batch,
-        labeled_weight=None if metric.labeled_weight == "auto" else metric.labeled_weight,
-        learning_rate=metric.learning_rate,
-        temperature=metric.temperature,
-        neighbors=0 if metric.neighbors == "auto" else metric.neighbors,
-        unlabeled_neighbors=0
-        if metric.unlabeled_neighbors == "auto"
-        else metric.unlabeled_neighbors,
-        refresh=metric.refresh,
-        dropout=metric.dropout,
-        seed=config.seed,
-    )
+    head, *learned = run_parallel(tasks)
+    return head, intent_distance(settings.neighbors, learned, config, stable)
 
 
 def _suspected(rows: TrainingRows, novelty: NoveltyModel | None, threshold: float) -> TrainingRows:

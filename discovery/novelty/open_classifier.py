@@ -1,7 +1,7 @@
-"""The open classifier of the seeds: (K+1)-way, trained on labeled intents plus out-of-domain text.
+"""The open-set classifier: known intents plus one class for everything else.
 
-ADVIN (Vedula et al., arXiv 2006.01208) and the (K+1)-way baseline of the field: multinomial
-logistic regression on the encoder's vectors with one more class for what belongs to no intent.
+Follows ADVIN (arXiv 2006.01208) and the (K+1)-way baseline of the field: multinomial logistic
+regression on the encoder's vectors. The last class is trained on out-of-domain text.
 """
 
 from dataclasses import dataclass, fields
@@ -11,26 +11,42 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-# A fixed number of steps on small batches: the time follows from the number of intents alone.
-_STEPS = 400
-_BATCH = 1024
-_RATE = 0.3
-_DECAY = 1e-4
+from advin.discovery.config import OpenSetConfig
+from advin.discovery.metric.losses import minimize
 
 
 @dataclass(frozen=True, slots=True)
 class OpenClassifier:
-    """Weights (k + 1, d) and biases (k + 1,); the last class is the open one."""
+    """A trained classifier of k known intents and the open class, which is the last one.
+
+    Attributes:
+        weights: (k + 1, d) float32.
+        biases: (k + 1,) float32.
+    """
 
     weights: np.ndarray
     biases: np.ndarray
 
     @classmethod
-    def fit(cls, vectors: np.ndarray, labels: np.ndarray, ood: np.ndarray, seed: int = 0) -> Self:
-        """Fit to labeled vectors (n, d) with labels 0 … k - 1, and out-of-domain vectors (o, d).
+    def fit(
+        cls,
+        vectors: np.ndarray,
+        labels: np.ndarray,
+        ood: np.ndarray,
+        config: OpenSetConfig,
+        seed: int = 0,
+    ) -> Self:
+        """Train a classifier in a fixed number of steps.
 
-        Classes weigh the same, however many rows they have. The same rows, seed and thread count
-        give the same weights.
+        All classes have the same weight, however many rows they have. The same rows, seed and
+        thread count give the same weights.
+
+        Args:
+            vectors: (n, d) labeled vectors.
+            labels: (n,) int64 known intents, 0 … k - 1.
+            ood: (o, d) vectors of out-of-domain text.
+            config: the optimizer.
+            seed: seed of the batches.
 
         Raises:
             ValueError: if there is no labeled row or no out-of-domain row.
@@ -47,23 +63,25 @@ class OpenClassifier:
         target = torch.from_numpy(y.astype(np.int64))
         layer = (torch.zeros(classes, x.shape[1]), torch.zeros(classes))
         weights, biases = (w.requires_grad_() for w in layer)
-        optimizer = torch.optim.AdamW([weights, biases], lr=_RATE, weight_decay=_DECAY)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _STEPS)
+        optimizer = torch.optim.AdamW(
+            [weights, biases], lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
         generator = torch.Generator().manual_seed(seed)
-        for _ in range(_STEPS):
-            rows = torch.randint(len(x), (min(_BATCH, len(x)),), generator=generator)
+
+        def loss(step: int) -> torch.Tensor:
+            rows = torch.randint(len(x), (min(config.batch, len(x)),), generator=generator)
             logits = functional.linear(x[rows], weights, biases)
-            loss = functional.cross_entropy(logits, target[rows], weight=balance)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+            return functional.cross_entropy(logits, target[rows], weight=balance)
+
+        minimize(loss, config.steps, optimizer, schedule)
         return cls(weights.detach().numpy(), biases.detach().numpy())
 
     def log_odds(self, vectors: np.ndarray) -> np.ndarray:
-        """Return (n,) log-odds of the open class against the best known one."""
+        """Return the log-odds (n,) of the open class against the best known intent."""
         logits = vectors.astype(np.float32) @ self.weights.T + self.biases
-        return logits[:, -1] - logits[:, :-1].max(axis=1)
+        odds: np.ndarray = logits[:, -1] - logits[:, :-1].max(axis=1)
+        return odds
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state as named arrays."""
@@ -71,5 +89,5 @@ class OpenClassifier:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self:
-        """Restore what `to_arrays` returned."""
+        """Restore a classifier from the arrays of `to_arrays`."""
         return cls(**{f.name: arrays[f.name] for f in fields(cls)})

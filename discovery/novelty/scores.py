@@ -1,12 +1,10 @@
-"""The scores of stage I, all higher for stranger text.
+"""The novelty scores of stage I; all are higher for text that is less like the known intents.
 
-Distances to the nearest labeled utterances and to the nearest intent's center in a space learned
-from the labels; in the encoder's space, the distance to the nearest labeled utterances, how much
-nearer the nearest intent is than the second (the nearest-neighbor distance ratio of Mendes Júnior
-et al., Machine Learning 106, 2017), and the relative Mahalanobis distance; and, where out-of-domain
-text was given, the odds of the open class.
+To add a score, write its function here, with `@_score`, and add the weights to try as a field of
+the same name to `ScoreWeights` in the configuration.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,37 +12,33 @@ import faiss
 import numpy as np
 
 from advin.discovery.compute.classes import class_centroids, sample_evenly
-from advin.discovery.metric.training import MetricHead
+from advin.discovery.config import NoveltyConfig
+from advin.discovery.metric.head import MetricHead
 from advin.discovery.novelty.known_space import train_known_space
 from advin.discovery.novelty.mahalanobis import ClassMoments, RelativeMahalanobis
 from advin.discovery.novelty.open_classifier import OpenClassifier
 
-SCORES = ("learned_neighbors", "learned_center", "neighbors", "ratio", "mahalanobis", "open_set")
-
-_SHRINKAGE = 0.01
-# Neighbors that are averaged; fewer where intents have few utterances.
-_NEIGHBORS = 5
-# The second intent is looked for among so many; an utterance with all of one intent is no rival's.
-_RIVALS = 64
-# Distances, 1 - cosine, below this are those of near duplicates.
+# Distances, 1 - cosine, below this are those of near-duplicates.
 _LEAST_DISTANCE = 1e-3
-# Labeled utterances that are kept as neighbors: the time to score is in proportion.
-MAX_EXEMPLARS = 10_000
+
+# Scores of n utterances by name, each (n,) float64.
+Scores = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
 class Scorers:
-    """Everything that is fitted to labeled vectors but how the scores are weighed.
+    """Everything that the scores need, fitted to labeled vectors.
 
     Attributes:
-        mahalanobis: distances to classes.
-        space: from the encoder's space to that of the known intents.
+        mahalanobis: distances to the known intents.
+        space: head that maps into the space of the known intents.
         exemplars: (m, d) float16 labeled vectors.
-        learned_exemplars: (m, d) float16, the same in the learned space.
-        exemplar_classes: (m,) int64.
-        centers: (k, d) float32 unit vectors in the learned space.
-        neighbors: how many exemplars are averaged.
-        open_set: the open classifier, or None without out-of-domain text.
+        learned_exemplars: (m, e) float16, the same in the learned space.
+        exemplar_classes: (m,) int64 known intent of each exemplar.
+        centers: (k, e) float32 unit vectors, the centers of the intents in the learned space.
+        neighbors: number of nearest exemplars that are averaged.
+        rivals: number of nearest exemplars among which the second intent is searched.
+        open_set: the open-set classifier; None without out-of-domain text.
     """
 
     mahalanobis: RelativeMahalanobis
@@ -54,50 +48,71 @@ class Scorers:
     exemplar_classes: np.ndarray
     centers: np.ndarray
     neighbors: int
+    rivals: int
     open_set: OpenClassifier | None
 
     @classmethod
     def fit(
-        cls, vectors: np.ndarray, labels: np.ndarray, ood: np.ndarray | None, seed: int
+        cls,
+        vectors: np.ndarray,
+        labels: np.ndarray,
+        config: NoveltyConfig,
+        ood: np.ndarray | None = None,
+        seed: int = 0,
     ) -> Self:
-        """Fit to vectors (n, d) with labels 0 … k - 1, each at least once."""
+        """Fit all scores.
+
+        Args:
+            vectors: (n, d) labeled vectors, unit norm.
+            labels: (n,) int64 known intents, 0 … k - 1, each at least once.
+            config: settings of stage I.
+            ood: (o, d) vectors of out-of-domain text, or None.
+            seed: seed of the exemplars and of all training.
+        """
         vectors = vectors.astype(np.float32)
         counts = np.bincount(labels)
-        space = train_known_space(vectors, labels, seed)
+        space = train_known_space(vectors, labels, config.space, seed)
         learned = space.transform(vectors)
-        kept = sample_evenly(labels, MAX_EXEMPLARS, np.random.default_rng(seed))
+        kept = sample_evenly(labels, config.max_exemplars, np.random.default_rng(seed))
         moments = ClassMoments.of(vectors, labels, len(counts))
+        # Few neighbors where intents have few labels.
+        neighbors = np.clip(np.median(counts) * config.neighbor_share // 1, 1, config.neighbors)
+        open_set = None
+        if ood is not None:
+            open_set = OpenClassifier.fit(vectors, labels, ood, config.open_set, seed)
         return cls(
-            mahalanobis=RelativeMahalanobis.fit(moments, _SHRINKAGE),
+            mahalanobis=RelativeMahalanobis.fit(moments, config.shrinkage),
             space=space,
             exemplars=vectors[kept].astype(np.float16),
             learned_exemplars=learned[kept].astype(np.float16),
             exemplar_classes=labels[kept].astype(np.int64),
             centers=class_centroids(learned, labels, len(counts)),
-            neighbors=int(np.clip(np.median(counts) // 4, 1, _NEIGHBORS)),
-            open_set=None if ood is None else OpenClassifier.fit(vectors, labels, ood, seed),
+            neighbors=int(neighbors),
+            rivals=config.rivals,
+            open_set=open_set,
         )
 
-    def score(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (n, 6) float64 scores, in the order of SCORES, and the (n,) best classes."""
-        vectors = vectors.astype(np.float32)
-        learned = self.space.transform(vectors)
-        near, which = _nearest(learned, self.learned_exemplars, self.neighbors)
-        fit = learned @ self.centers.T
-        scores = np.zeros((len(vectors), len(SCORES)))
-        scores[:, 0] = 1 - near.mean(axis=1)
-        scores[:, 1] = 1 - fit.max(axis=1)
-        raw, raw_which = _nearest(vectors, self.exemplars, _RIVALS)
-        scores[:, 2] = 1 - raw[:, : self.neighbors].mean(axis=1)
-        scores[:, 3] = _distance_ratio(1 - raw, self.exemplar_classes[raw_which])
-        scores[:, 4] = self.mahalanobis.distances(vectors).min(axis=1)
-        if self.open_set is not None:
-            scores[:, 5] = self.open_set.log_odds(vectors)
-        # The best class is nearest by its center and by its utterances together.
-        rows = np.arange(len(vectors))
-        for column in range(self.neighbors):
-            fit[rows, self.exemplar_classes[which[:, column]]] += near[:, column] / self.neighbors
-        return scores, fit.argmax(axis=1)
+    def score(self, vectors: np.ndarray) -> tuple[Scores, np.ndarray]:
+        """Score vectors (n, d).
+
+        Returns:
+            all scores by name, and the best known intent of each row, (n,) int64.
+        """
+        query = _Query.of(vectors.astype(np.float32), self)
+        scores = {name: score(self, query).astype(np.float64) for name, score in _SCORES.items()}
+        return scores, self._best_classes(query)
+
+    def available(self) -> tuple[str, ...]:
+        """Return the names of the scores that could be fitted."""
+        return tuple(n for n in SCORE_NAMES if n != OPEN_SET or self.open_set is not None)
+
+    def _best_classes(self, query: "_Query") -> np.ndarray:
+        """Return the intents (n,) that are nearest by center and by exemplars together."""
+        fit, rows = query.center_similarity.copy(), np.arange(len(query.vectors))
+        for near, which in zip(query.learned_similarity.T, query.learned_nearest.T, strict=True):
+            fit[rows, self.exemplar_classes[which]] += near / self.neighbors
+        best: np.ndarray = fit.argmax(axis=1)
+        return best
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state as named arrays."""
@@ -107,6 +122,7 @@ class Scorers:
             "exemplar_classes": self.exemplar_classes,
             "centers": self.centers,
             "neighbors": np.array([self.neighbors]),
+            "rivals": np.array([self.rivals]),
         }
         arrays |= {f"mahalanobis.{k}": v for k, v in self.mahalanobis.to_arrays().items()}
         arrays |= {f"space.{k}": v for k, v in self.space.to_arrays().items()}
@@ -116,7 +132,7 @@ class Scorers:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self:
-        """Restore what `to_arrays` returned."""
+        """Restore scorers from the arrays of `to_arrays`."""
 
         def below(prefix: str) -> dict[str, np.ndarray]:
             return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
@@ -130,25 +146,112 @@ class Scorers:
             exemplar_classes=arrays["exemplar_classes"],
             centers=arrays["centers"],
             neighbors=int(arrays["neighbors"][0]),
+            rivals=int(arrays["rivals"][0]),
             open_set=OpenClassifier.from_arrays(open_set) if open_set else None,
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """Utterances to score, with what several scores need.
+
+    Attributes:
+        vectors: (n, d) float32.
+        center_similarity: (n, k) cosines with the centers of the intents in the learned space.
+        learned_similarity: (n, neighbors) cosines with the nearest exemplars in the learned space.
+        learned_nearest: (n, neighbors) numbers of these exemplars.
+        similarity: (n, rivals) cosines with the nearest exemplars in the encoder's space.
+        nearest: (n, rivals) numbers of these exemplars.
+    """
+
+    vectors: np.ndarray
+    center_similarity: np.ndarray
+    learned_similarity: np.ndarray
+    learned_nearest: np.ndarray
+    similarity: np.ndarray
+    nearest: np.ndarray
+
+    @classmethod
+    def of(cls, vectors: np.ndarray, fitted: Scorers) -> Self:
+        learned = fitted.space.transform(vectors)
+        return cls(
+            vectors,
+            learned @ fitted.centers.T,
+            *_nearest(learned, fitted.learned_exemplars, fitted.neighbors),
+            *_nearest(vectors, fitted.exemplars, fitted.rivals),
+        )
+
+
+_Score = Callable[[Scorers, _Query], np.ndarray]
+_SCORES: dict[str, _Score] = {}
+
+
+def _score(function: _Score) -> _Score:
+    _SCORES[function.__name__.lstrip("_")] = function
+    return function
+
+
+@_score
+def _learned_neighbors(fitted: Scorers, query: _Query) -> np.ndarray:
+    """Mean distance to the nearest exemplars in the learned space."""
+    return 1 - query.learned_similarity.mean(axis=1)
+
+
+@_score
+def _learned_center(fitted: Scorers, query: _Query) -> np.ndarray:
+    """Distance to the nearest center in the learned space."""
+    return 1 - query.center_similarity.max(axis=1)
+
+
+@_score
+def _neighbors(fitted: Scorers, query: _Query) -> np.ndarray:
+    """Mean distance to the nearest exemplars in the encoder's space."""
+    return 1 - query.similarity[:, : fitted.neighbors].mean(axis=1)
+
+
+@_score
+def _ratio(fitted: Scorers, query: _Query) -> np.ndarray:
+    """Distance to the nearest intent over that to the second (Mendes Júnior et al., 2017)."""
+    return _distance_ratio(1 - query.similarity, fitted.exemplar_classes[query.nearest])
+
+
+@_score
+def _mahalanobis(fitted: Scorers, query: _Query) -> np.ndarray:
+    """Relative Mahalanobis distance to the nearest intent (arXiv 2106.09022)."""
+    return fitted.mahalanobis.distances(query.vectors).min(axis=1)
+
+
+@_score
+def _open_set(fitted: Scorers, query: _Query) -> np.ndarray:
+    """Log-odds of the open class; zero without out-of-domain text."""
+    if fitted.open_set is None:
+        return np.zeros(len(query.vectors))
+    return fitted.open_set.log_odds(query.vectors)
+
+
+SCORE_NAMES = tuple(_SCORES)
+# The score that is the distance in the encoder's space alone, and the one that needs other text.
+MAHALANOBIS, OPEN_SET = "mahalanobis", "open_set"
+
+
 def _nearest(x: np.ndarray, exemplars: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the inner products (n, k) with the k nearest exemplars, and which these are."""
+    """Return the inner products (n, k) with the k nearest exemplars, and their numbers (n, k)."""
     index = faiss.IndexFlatIP(x.shape[1])
     index.add(exemplars.astype(np.float32))
-    return index.search(np.ascontiguousarray(x), min(k, len(exemplars)))
+    similarity, nearest = index.search(np.ascontiguousarray(x), min(k, len(exemplars)))
+    return similarity, nearest
 
 
 def _distance_ratio(distances: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Divide the distance to the nearest class by that to the second: (n,), 0 to 1.
+    """Return the distance to the nearest class over that to the second: (n,), 0 to 1.
 
-    Distances and classes (n, k) of the nearest exemplars, nearest first; where all are of one class
-    the last stands for the second.
+    Args:
+        distances: (n, m) to the nearest exemplars, nearest first.
+        classes: (n, m) of these exemplars; if all are the same, the last stands for the second.
     """
     rival = classes != classes[:, :1]
     rival[:, -1] = True
     second = np.take_along_axis(distances, rival.argmax(axis=1)[:, None], axis=1)[:, 0]
     first = distances[:, 0]
-    return np.maximum(first, _LEAST_DISTANCE) / np.maximum(second, _LEAST_DISTANCE)
+    ratio: np.ndarray = np.maximum(first, _LEAST_DISTANCE) / np.maximum(second, _LEAST_DISTANCE)
+    return ratio

@@ -145,9 +145,7 @@ def held_out_folds(
 
     def fold(held_out: np.ndarray) -> Callable[[], Fold]:
         kept = _thinned(sample.labels, {intent: most[intent] for intent in held_out}, random)
-        return partial(
-            Fold.learn, sample.take(kept), held_out, settings, config.distance, suspect
-        )
+        return partial(Fold.learn, sample.take(kept), held_out, settings, config.distance, suspect)
 
     return [fold(held_out) for held_out in parts]
 
@@ -222,9 +220,7 @@ def _scaled(settings: HeadSettings, log: int, all_log: int) -> HeadSettings:
     return replace(settings, neighbors=neighbors, unlabeled_neighbors=fewer)
 
 
-def _sample(
-    labels: np.ndarray, config: DistanceConfig, random: np.random.Generator
-) -> np.ndarray:
+def _sample(labels: np.ndarray, config: DistanceConfig, random: np.random.Generator) -> np.ndarray:
     """Return the sorted numbers of a fold's rows: labeled rows evenly over intents, then others.
 
     There are as many labeled rows as the log has rows that look known, so that intents in the
@@ -243,7 +239,7 @@ def _sample(
 def _thinned(
     labels: np.ndarray, most: Mapping[int, int], random: np.random.Generator
 ) -> np.ndarray:
-    """Return the sorted numbers of rows after some intents are cut to their largest allowed size."""
+    """Return the sorted row numbers that remain if some intents keep at most so many rows."""
     kept = np.ones(len(labels), bool)
     for intent, count in most.items():
         kept[random.permutation(np.flatnonzero(labels == intent))[count:]] = False
