@@ -16,7 +16,7 @@ from advin.discovery.intents.decision import discover_intents
 from advin.discovery.intents.points import anchor_clusters, points_of, utterance_clusters
 from advin.discovery.intents.summary import summarize
 from advin.discovery.model import Model
-from advin.discovery.novelty.novelty import NoveltyScores
+from advin.discovery.novelty.model import NoveltyScores
 from advin.discovery.taxonomy import (
     DescribedIntents,
     DomainRow,

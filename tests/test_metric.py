@@ -267,9 +267,11 @@ def test_views_of_other_rows_are_refused():
 
 
 def test_wrong_settings_are_refused():
-    with pytest.raises(ValueError, match="metric.loss is 'triplet', .* one of contrastive, margin"):
+    with pytest.raises(
+        ValueError, match=r"metric.loss is 'triplet', .* one of contrastive, margin"
+    ):
         configured(loss="triplet")
-    with pytest.raises(ValueError, match="metric.temperature is 0"):
+    with pytest.raises(ValueError, match=r"metric.temperature is 0"):
         configured(temperature=0)
 
 
