@@ -34,7 +34,7 @@ COPIED = {
     "CONTRIBUTING.md": "project/contributing.md",
     "CHANGELOG.md": "project/changelog.md",
 }
-PUBLIC_MODULES = ("advin",)
+PUBLIC_MODULES = ("advin", "advin.beam")
 LINK = re.compile(r"(!?\[[^]]*\])\(([^)\s]+)\)")
 
 
