@@ -1,4 +1,4 @@
-"""Encoders other than the default, as users bring them, and default weights that were changed."""
+"""Tests of other encoders, and of changed default weights."""
 
 import json
 import shutil
@@ -19,14 +19,14 @@ WEIGHTS = "model.safetensors"
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """A copy of the default encoder."""
+    """Return a copy of the default encoder."""
     source = encoders._packaged_default()
     assert source is not None
     return shutil.copytree(source, tmp_path / "encoder")
 
 
 def load_anew(spec: Path | None) -> Encoder:
-    """Load an encoder as another process would."""
+    """Load an encoder as a new process would."""
     return load_encoder.__wrapped__(spec and str(spec), 2, FP32)
 
 
@@ -36,11 +36,11 @@ def change_weights(folder: Path, change) -> None:
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
 
 
-def test_the_same_weights_are_the_same_encoder_wherever_they_lie(usual, folder):
+def test_the_digest_does_not_depend_on_the_folder(usual, folder):
     assert load_anew(folder).digest == usual.digest
 
 
-def test_a_checkpoint_without_weights_that_nothing_depends_on_is_one_encoder(usual, folder):
+def test_missing_weights_without_effect_do_not_change_the_digest_between_loads(usual, folder):
     def drop_pooler(weights):
         for name in [name for name in weights if name.startswith("pooler.")]:
             del weights[name]
@@ -52,7 +52,7 @@ def test_a_checkpoint_without_weights_that_nothing_depends_on_is_one_encoder(usu
     np.testing.assert_array_equal(first.encode(TEXTS), usual.encode(TEXTS))
 
 
-def test_other_weights_are_another_encoder(usual, folder):
+def test_changed_weights_change_the_digest(usual, folder):
     def shift(weights):
         weights["encoder.layer.5.output.dense.bias"][0] += 1e-3
 
@@ -69,7 +69,7 @@ PROMPT = {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
     [("1_Pooling/config.json", FIRST_TOKEN), ("config_sentence_transformers.json", PROMPT)],
     ids=["pooling", "prompt"],
 )
-def test_the_same_weights_used_in_another_way_are_another_encoder(usual, folder, file, changed):
+def test_pooling_and_prompt_change_the_digest(usual, folder, file, changed):
     settings = json.loads((folder / file).read_text())
     (folder / file).write_text(json.dumps(settings | changed))
     other = load_anew(folder)
@@ -77,13 +77,13 @@ def test_the_same_weights_used_in_another_way_are_another_encoder(usual, folder,
     assert usual.digest != other.digest
 
 
-def test_a_folder_that_is_no_encoder_is_refused_with_its_name(tmp_path):
+def test_a_folder_without_an_encoder_raises_an_error_with_its_name(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(EncoderError, match=rf"cannot load encoder '{tmp_path}'.*give the folder"):
         load_encoder(str(tmp_path), 2)
 
 
-def test_packaged_weights_that_are_not_the_original_ones_are_refused(folder, monkeypatch):
+def test_changed_packaged_weights_raise_an_error(folder, monkeypatch):
     package = folder.parent / "site" / encoders._PACKAGE
     package.mkdir(parents=True)
     (package / "__init__.py").touch()

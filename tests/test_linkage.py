@@ -1,4 +1,4 @@
-"""discovery/linkage.py against scipy and against itself."""
+"""Tests of average linkage, against scipy and for invariance."""
 
 import faiss
 import numpy as np
@@ -15,7 +15,7 @@ CUTS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3)
 
 
 def mixture(n: int, dimension: int = 8, groups: int = 6, seed: int = 0) -> np.ndarray:
-    """Unit vectors around some directions, as utterances around their intents."""
+    """Return unit vectors around some directions, like utterances of intents."""
     rng = np.random.default_rng(seed)
     centers = rng.normal(size=(groups, dimension)) * 1.5
     x = rng.normal(size=(n, dimension)) + centers[rng.integers(0, groups, n)]
@@ -29,7 +29,7 @@ def scipy_labels(x: np.ndarray, cut: float) -> np.ndarray:
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(2, 80), st.integers(2, 12), st.integers(0, 10_000))
-def test_it_is_scipys_average_linkage(n, dimension, seed):
+def test_the_tree_equals_scipy_average_linkage(n, dimension, seed):
     x = mixture(n, dimension, seed=seed)
     tree = average_linkage(x, np.ones(n), floor=-2)
     assert len(tree.children) == n - 1
@@ -40,15 +40,15 @@ def test_it_is_scipys_average_linkage(n, dimension, seed):
         assert adjusted_rand_score(tree.cut(1 - cut), scipy_labels(x, cut)) == 1
 
 
-def test_searches_that_the_lists_cannot_answer():
-    # Many more points than a list holds, so that lists run dry and are searched anew.
+def test_new_searches_when_lists_run_out_give_the_same_tree():
+    # Many more points than a list holds, so that lists run out.
     x = mixture(1500, dimension=24, groups=3)
     tree = average_linkage(x, np.ones(len(x)), floor=-2)
     for cut in CUTS:
         assert adjusted_rand_score(tree.cut(1 - cut), scipy_labels(x, cut)) == 1
 
 
-def test_weights_are_repeated_rows():
+def test_weights_equal_repeated_rows():
     x, rng = mixture(60), np.random.default_rng(1)
     weights = rng.integers(1, 6, len(x))
     rows = np.repeat(np.arange(len(x)), weights)
@@ -57,7 +57,7 @@ def test_weights_are_repeated_rows():
         assert adjusted_rand_score(tree.cut(1 - cut)[rows], scipy_labels(x[rows], cut)) == 1
 
 
-def test_leaves_may_be_clusters_already():
+def test_leaves_can_be_clusters():
     x = mixture(500, dimension=16)
     whole = average_linkage(x, np.ones(len(x)), floor=-2)
     first, cluster = np.unique(whole.cut(0.7), return_inverse=True)
@@ -68,15 +68,15 @@ def test_leaves_may_be_clusters_already():
         assert adjusted_rand_score(rest.cut(similarity)[cluster], whole.cut(similarity)) == 1
 
 
-def test_equal_means_that_are_not_each_others_nearest():
-    # Two loose clusters with one mean, and a tight one that is nearer to both than they are.
+def test_equal_means_merge_only_if_they_are_nearest_neighbors():
+    # Two loose clusters with the same mean, and a tight one that is nearer to both.
     sums = np.array([[1.2, 0.0], [1.2, 0.0], [2.0, 0.0]])
     tree = average_linkage(sums, np.full(3, 2), floor=-2)
     np.testing.assert_allclose(tree.similarities, [0.6, 0.6 * 0.8])
     assert tree.children.tolist() == [[0, 2], [1, 3]]
 
 
-def test_halves_and_floats_give_the_same_tree():
+def test_float16_and_float64_inputs_give_the_same_tree():
     x = mixture(300, dimension=16).astype(np.float16)
     one = average_linkage(x, np.ones(300), floor=0)
     other = average_linkage(x.astype(np.float64), np.ones(300), floor=0)
@@ -84,7 +84,7 @@ def test_halves_and_floats_give_the_same_tree():
     assert one.similarities.tobytes() == other.similarities.tobytes()
 
 
-def test_the_order_of_rows_does_not_matter():
+def test_the_order_of_rows_has_no_effect():
     x = mixture(400)
     order = np.random.default_rng(2).permutation(len(x))
     one = average_linkage(x, np.ones(len(x)), floor=0).cut(0.4)
@@ -92,7 +92,7 @@ def test_the_order_of_rows_does_not_matter():
     assert adjusted_rand_score(one[order], other) == 1
 
 
-def test_the_number_of_threads_does_not_matter():
+def test_the_number_of_threads_has_no_effect():
     x = mixture(3000, dimension=32, groups=40).astype(np.float32)
     trees = []
     for threads in (1, 2):
@@ -103,7 +103,7 @@ def test_the_number_of_threads_does_not_matter():
 
 
 @pytest.mark.parametrize("floor", [0.9, 0.5, 0.0])
-def test_it_stops_at_the_floor(floor):
+def test_merges_stop_at_the_floor(floor):
     x = mixture(300)
     whole = average_linkage(x, np.ones(len(x)), floor=-2)
     part = average_linkage(x, np.ones(len(x)), floor=floor)
@@ -124,13 +124,13 @@ def test_equal_rows_merge_first_and_ties_break_by_the_smaller_leaf():
     assert tree.cut(1.0).tolist() == [0, 1, 0, 1, 4, 0]
 
 
-def test_more_equal_rows_than_a_list_holds():
+def test_more_equal_rows_than_a_list_holds_merge():
     x = np.tile(mixture(1), (200, 1))
     tree = average_linkage(x, np.ones(200), floor=0.5)
     assert tree.cut(0.99).tolist() == [0] * 200
 
 
-def test_more_nearly_equal_rows_than_float32_tells_apart():
+def test_rows_that_float32_cannot_separate_give_the_exact_tree():
     rng = np.random.default_rng(3)
     x = mixture(1, dimension=32) + 1e-5 * rng.normal(size=(120, 32))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
@@ -142,12 +142,12 @@ def test_more_nearly_equal_rows_than_float32_tells_apart():
 
 
 @pytest.mark.parametrize("floor, clusters", [(-1, 1), (0.1, 50)])
-def test_zero_vectors(floor, clusters):
+def test_zero_vectors_merge_only_below_zero(floor, clusters):
     tree = average_linkage(np.zeros((50, 4)), np.ones(50), floor=floor)
     assert tree.number_of_clusters(floor) == clusters
 
 
-def test_equal_distances_give_a_whole_tree():
+def test_equal_distances_give_a_complete_tree():
     x = np.concatenate([np.eye(40), -np.eye(40)])
     tree = average_linkage(x, np.ones(80), floor=-2)
     assert len(tree.children) == 79
@@ -155,12 +155,12 @@ def test_equal_distances_give_a_whole_tree():
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
-def test_hardly_any_rows(n):
+def test_few_rows_do_not_merge_above_the_floor(n):
     tree = average_linkage(mixture(n), np.ones(n), floor=1.5)
     assert tree.cut(1.5).tolist() == list(range(n)) and len(tree.children) == 0
 
 
 @pytest.mark.parametrize("weights", [np.ones(3), np.zeros(4), -np.ones(4)])
-def test_weights_that_cannot_be(weights):
+def test_invalid_weights_raise_an_error(weights):
     with pytest.raises(ValueError, match="one positive weight"):
         average_linkage(mixture(4), weights, floor=0)

@@ -1,4 +1,4 @@
-"""Rounds of linkage in memory that what they link would not fit into."""
+"""A test that rounds of linkage need less memory than linkage on one worker."""
 
 import os
 import subprocess
@@ -12,17 +12,17 @@ from benchmarks.scale import write_log
 
 ROOT = Path(__file__).parent.parent
 ROWS = 70_000
-# Beyond what the process has after it has linked a small log. The log is 108 MB as float32; rounds
-# were seen to fit into 260, one worker not to fit into 370.
+# Memory beyond that of a process that has linked a small log. The log is 108 MB as float32; rounds
+# fit into 260 MB, and one worker did not fit into 370 MB.
 LIMIT_MB = 310
-# What is freed goes back at once: how much is kept for later differs from run to run.
+# Freed memory is returned at once, because the amount kept for later varies between runs.
 ALLOCATION = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(2**20),
     "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
 
-# Cells are small, and searched in small blocks, so that it takes seconds.
+# Small cells and small blocks of the search, so that the test takes seconds.
 LIMITED = """
 import resource, sys
 from pathlib import Path
@@ -61,9 +61,9 @@ def limited(logs: tuple[str, str], method: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
-def test_rounds_fit_where_gathering_does_not(logs):
+def test_rounds_fit_into_memory_where_one_worker_does_not(logs):
     gathered = limited(logs, "exact")
-    assert gathered.returncode != 0, "one worker could have done it: the limit shows nothing"
+    assert gathered.returncode != 0, "one worker fits, too: lower the limit"
     found = limited(logs, "linkage")
     assert found.returncode == 0, found.stderr
     assert float(found.stdout) > 90

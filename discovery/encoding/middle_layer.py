@@ -1,8 +1,8 @@
-"""The middle layer of a sentence encoder, beside the vector that it was trained to give.
+"""The middle layer of a sentence encoder, added to its sentence vector.
 
-The last layer says of a text what its training asked for, paraphrase or search. What else the text
-holds, which words and how they are put, is plainer in the layers below, and those in the middle
-serve other tasks best (Liu et al., NAACL 2019, arXiv 1903.08855). It costs no further pass.
+The last layer is specialized on the training task, such as paraphrase or search. Lower layers keep
+more of the wording, and middle layers transfer best to other tasks (Liu et al., NAACL 2019, arXiv
+1903.08855). They come from the same forward pass.
 """
 
 from typing import TYPE_CHECKING
@@ -13,32 +13,32 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-# What Transformer modules call the states of all layers.
+# Feature in which Transformer modules return the states of all layers.
 _LAYERS = "all_layer_embeddings"
 
 
 class MiddleLayer(torch.nn.Module):
-    """Last module of a SentenceTransformer: sentence vector and middle layer as one unit vector.
+    """Last module of a SentenceTransformer: joins sentence vector and middle layer.
 
-    First comes the sentence vector, then the mean of the tokens in the middle layer; both have the
-    same norm.
+    The result is a unit vector of two parts of the same norm: the sentence vector, and the mean of
+    the tokens in the middle layer.
 
     Attributes:
         sentence: length of the sentence vector.
-        middle: length of what comes after.
+        middle: length of the second part.
     """
 
     def __init__(self, sentence: int, middle: int):
-        """Take the lengths of both."""
+        """Make a module for vectors of these lengths."""
         super().__init__()
         self.sentence, self.middle = sentence, middle
 
     def get_embedding_dimension(self) -> int:
-        """Tell the SentenceTransformer how long its vectors are now."""
+        """Return the length of the joined vector, as SentenceTransformer asks for it."""
         return self.sentence + self.middle
 
     def forward(self, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Set the middle layer beside the sentence vector."""
+        """Replace the sentence vector by the joined vector."""
         layers = features[_LAYERS]
         mask = features["attention_mask"][..., None].float()
         middle = (layers[len(layers) // 2].float() * mask).sum(1) / mask.sum(1).clamp(min=1)
@@ -48,7 +48,7 @@ class MiddleLayer(torch.nn.Module):
 
 
 def add_middle_layer(model: "SentenceTransformer") -> None:
-    """Let an encoder give its middle layer, too; one that is not made of layers stays as it is."""
+    """Add the middle layer to an encoder in place; an encoder without layers does not change."""
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
     sentence = model.get_embedding_dimension()
     if config is None or sentence is None or getattr(config, "num_hidden_layers", 0) < 2:
@@ -60,6 +60,6 @@ def add_middle_layer(model: "SentenceTransformer") -> None:
     except KeyError as error:
         if error.args != (_LAYERS,):
             raise
-        # Code that came with a checkpoint may keep its layers to itself.
+        # Custom code of a checkpoint may not return its layers.
         config.output_hidden_states = False
         model.pop(-1)

@@ -1,33 +1,37 @@
-"""How well a partition agrees with the truth: measures from the table of both.
+"""Measures of agreement between found and true groups.
 
-The unassigned count as errors; each measure says how. Of many partitions that a tree can be cut
-into, `plateau_center` says which one to take.
+All measures work on a `Contingency`, the distinct pairs of a true and a found label with their
+counts, so that their cost grows with the number of pairs, not of rows. Unassigned rows count as
+errors.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
+# Code of a row without a label.
 NONE = -1
+Labels = Sequence[Any] | np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
 class Contingency:
-    """How often each pair of a true and a found label occurs.
+    """Counts of the distinct pairs of a true and a found label.
 
     Attributes:
-        truth_labels: the true labels, sorted.
-        found_labels: the found labels, sorted.
+        truth_labels: true labels, sorted.
+        found_labels: found labels, sorted.
         truth: (p,) int64, index of each pair's true label.
-        found: (p,) int64, index of its found label, -1 for unassigned.
-        count: (p,) float64, above 0; whole numbers.
+        found: (p,) int64, index of each pair's found label, -1 for unassigned.
+        count: (p,) float64, positive whole numbers.
     """
 
-    truth_labels: list
-    found_labels: list
+    truth_labels: list[Any]
+    found_labels: list[Any]
     truth: np.ndarray
     found: np.ndarray
     count: np.ndarray
@@ -38,31 +42,29 @@ class Contingency:
         return float(self.count.sum())
 
     def truth_sizes(self) -> np.ndarray:
-        """Return the utterances of each true label."""
+        """Return the number of utterances of each true label."""
         return np.bincount(self.truth, self.count, minlength=len(self.truth_labels))
 
     def found_sizes(self) -> np.ndarray:
-        """Return the utterances of each found label, and last of the unassigned."""
+        """Return the number of utterances of each found label; the last is for unassigned ones."""
         n = len(self.found_labels)
         return np.bincount(self.found % (n + 1), self.count, minlength=n + 1)
 
 
-def contingency(
-    truth: Sequence | np.ndarray, found: Sequence | np.ndarray, counts: np.ndarray | None = None
-) -> Contingency:
+def contingency(truth: Labels, found: Labels, counts: np.ndarray | None = None) -> Contingency:
     """Count the pairs of a true and a found label; rows without a true label are left out.
 
     Args:
-        truth: (n,) labels, strings or integers; None or -1 for none.
+        truth: (n,) labels, strings or integers; None or -1 for rows without a label.
         found: (n,) labels; None or -1 for unassigned.
-        counts: (n,) whole numbers, how many utterances a row stands for; None for one each.
+        counts: (n,) whole numbers of utterances of each row; None for one each.
 
     Raises:
-        ValueError: if the lengths differ, or a count is negative or no whole number.
+        ValueError: if the lengths differ, or a count is negative or not a whole number.
     """
     counts = checked_counts(counts, len(truth))
     if len(found) != len(truth):
-        raise ValueError(f"{len(truth)} true labels, but {len(found)} found ones: give one each")
+        raise ValueError(f"{len(truth)} true labels, but {len(found)} found ones: give one per row")
     truth_labels, truth_codes = codes_of(truth)
     found_labels, found_codes = codes_of(found)
     keep = (truth_codes != NONE) & (counts > 0)
@@ -79,10 +81,10 @@ def contingency(
 
 
 def nmi(pairs: Contingency) -> float:
-    """Normalized mutual information, arithmetic mean of the entropies; 0 to 1.
+    """Return the normalized mutual information (arithmetic mean of the entropies), 0 to 1.
 
-    The unassigned form one more cluster. 1 when truth and found are one cluster each, nan without
-    rows.
+    Unassigned rows form one more cluster. The value is 1 if truth and found have one cluster each,
+    and nan without rows.
     """
     if not pairs.total:
         return np.nan
@@ -90,17 +92,17 @@ def nmi(pairs: Contingency) -> float:
     mean_entropy = (_entropy(truth) + _entropy(found)) / 2
     if mean_entropy == 0:
         return 1.0
-    # Counts first: their quotient is exact for independent labels, and its logarithm 0.
+    # The quotient of counts is exact for independent labels, so its logarithm is exactly 0.
     ratio = pairs.count * pairs.total / (truth[pairs.truth] * found[pairs.found])
     information = float(np.sum(pairs.count / pairs.total * np.log(ratio)))
     return min(1.0, max(0.0, information / mean_entropy))
 
 
 def ari(pairs: Contingency) -> float:
-    """Adjusted Rand index (Hubert and Arabie, 1985); at most 1, around 0 by chance.
+    """Return the adjusted Rand index (Hubert and Arabie, 1985), at most 1, about 0 by chance.
 
-    The unassigned form one more cluster. 1 when both partitions are equal, trivial ones among
-    them; nan without rows.
+    Unassigned rows form one more cluster. The value is 1 if both partitions are equal, also trivial
+    ones, and nan without rows.
     """
     if not pairs.total:
         return np.nan
@@ -113,18 +115,18 @@ def ari(pairs: Contingency) -> float:
 
 
 def matched(pairs: Contingency) -> np.ndarray:
-    """Return how many utterances of each true label are in the found label matched with it.
+    """Return the number of utterances of each true label that are in its matched found label.
 
-    Labels are matched one to one, so that the most utterances agree (the Hungarian method); the
-    unassigned are matched with nothing. Of equally good matchings the order of the labels decides.
+    Labels are matched one to one so that the most utterances agree (the Hungarian method).
+    Unassigned rows match nothing. Ties break by the order of the labels.
     """
     n = len(pairs.truth_labels)
     inside = pairs.found != NONE
     truth, found, count = pairs.truth[inside], pairs.found[inside], pairs.count[inside]
     if not n:
         return np.zeros(0)
-    # Each true label can also stay alone, in a column of its own. The solver takes no weights of 0:
-    # one more on every edge changes nothing, since each true label takes exactly one.
+    # A column for each true label lets it stay unmatched. The solver rejects weights of 0, so all
+    # weights are raised by 1; that changes nothing, as each true label takes exactly one edge.
     weight = np.concatenate([count, np.zeros(n)]) + 1
     rows = np.concatenate([truth, np.arange(n)])
     columns = np.concatenate([found, len(pairs.found_labels) + np.arange(n)])
@@ -137,18 +139,18 @@ def matched(pairs: Contingency) -> np.ndarray:
 
 
 def hungarian_accuracy(pairs: Contingency) -> float:
-    """Share of utterances in the found label that is matched with their true one (see `matched`).
+    """Return the share of utterances whose found label is matched with their true one.
 
-    The unassigned are wrong. nan without rows.
+    See `matched`. Unassigned rows are errors. The value is nan without rows.
     """
     return share(float(matched(pairs).sum()), pairs.total)
 
 
-def known_novel_accuracy(pairs: Contingency, known: Collection) -> tuple[float, float, float]:
-    """Accuracy on known and on novel true labels, and their harmonic mean (the H-score).
+def known_novel_accuracy(pairs: Contingency, known: Collection[Any]) -> tuple[float, float, float]:
+    """Return the accuracy on known and on novel labels, and their harmonic mean (H-score).
 
     The matching is over all labels at once, as in generalized category discovery (Vaze et al.,
-    CVPR 2022). The unassigned are wrong. nan where there are no known, or no novel, utterances.
+    CVPR 2022). Unassigned rows are errors. A value is nan without known or novel utterances.
     """
     is_known = np.array([label in known for label in pairs.truth_labels], bool)
     right, sizes = matched(pairs), pairs.truth_sizes()
@@ -157,10 +159,10 @@ def known_novel_accuracy(pairs: Contingency, known: Collection) -> tuple[float, 
 
 
 def b_cubed(pairs: Contingency) -> tuple[float, float, float]:
-    """B-cubed precision, recall and F1 (Bagga and Baldwin, 1998).
+    """Return B-cubed precision, recall and F1 (Bagga and Baldwin, 1998).
 
-    Precision is the mean over the assigned utterances, 0 if there are none; recall is the mean
-    over all, 0 for the unassigned. nan without rows.
+    Precision is the mean over assigned utterances, 0 without any. Recall is the mean over all
+    utterances, and 0 for unassigned ones. Values are nan without rows.
     """
     inside = pairs.found != NONE
     count = pairs.count[inside]
@@ -172,10 +174,10 @@ def b_cubed(pairs: Contingency) -> tuple[float, float, float]:
 
 
 def pairwise_f1(pairs: Contingency) -> tuple[float, float, float]:
-    """Precision, recall and F1 of putting two utterances together, over all pairs of them.
+    """Return precision, recall and F1 over pairs of utterances that are in one group.
 
-    The unassigned are together with nothing. Without two utterances that belong together, or were
-    put together, the shares are 1 if neither was the case, else 0. nan without rows.
+    Unassigned utterances are in no pair. If neither truth nor result has a pair, all values are 1;
+    if only one has, they are 0. Values are nan without rows.
     """
     if not pairs.total:
         return np.nan, np.nan, np.nan
@@ -188,23 +190,23 @@ def pairwise_f1(pairs: Contingency) -> tuple[float, float, float]:
     return precision, recall, harmonic_mean(precision, recall)
 
 
-def codes_of(labels: Sequence | np.ndarray) -> tuple[list, np.ndarray]:
-    """Return the distinct labels, sorted, and each row's index among them, NONE for none."""
+def codes_of(labels: Labels) -> tuple[list[Any], np.ndarray]:
+    """Return the distinct labels, sorted, and the (n,) int64 index of each row's label or NONE."""
     values = labels.tolist() if isinstance(labels, np.ndarray) else labels
     distinct = set(values) - {None, NONE}
-    code: dict = {label: i for i, label in enumerate(sorted(distinct))}
+    code: dict[Any, int] = {label: i for i, label in enumerate(sorted(distinct))}
     ordered = list(code)
     code[None] = code[NONE] = NONE
     return ordered, np.fromiter((code[v] for v in values), np.int64, len(values))
 
 
 def checked_counts(counts: np.ndarray | None, n: int) -> np.ndarray:
-    """Return counts (n,) as floats, ones for None; raises ValueError if they cannot be."""
+    """Return counts (n,) as float64, ones for None; raise ValueError if they are invalid."""
     if counts is None:
         return np.ones(n)
     values = np.asarray(counts, np.float64)
     if values.shape != (n,):
-        raise ValueError(f"{n} rows, but counts of shape {values.shape}: give one count a row")
+        raise ValueError(f"{n} rows, but counts of shape {values.shape}: give one count per row")
     wrong = values[~((values >= 0) & (values == np.floor(values)))]
     if len(wrong):
         raise ValueError(f"a count is {wrong[0]}, but counts are whole numbers of at least 0")
@@ -212,13 +214,12 @@ def checked_counts(counts: np.ndarray | None, n: int) -> np.ndarray:
 
 
 def share(part: float, whole: float) -> float:
-    """Return part of whole, nan of nothing."""
+    """Return part / whole, nan if whole is 0."""
     return float(part / whole) if whole else np.nan
 
 
 def harmonic_mean(a: float, b: float) -> float:
-    """Return the harmonic mean, 0 if both are."""
-    # With nan in either, nan.
+    """Return the harmonic mean; 0 if both are 0, nan if one is nan."""
     return float(2 * a * b / (a + b)) if a + b != 0 else 0.0
 
 
@@ -228,5 +229,5 @@ def _entropy(sizes: np.ndarray) -> float:
 
 
 def _pairs_of(sizes: np.ndarray) -> float:
-    """Return how many pairs of two can be taken inside groups of these sizes."""
+    """Return the number of pairs inside groups of these sizes."""
     return float(np.sum(sizes * (sizes - 1)) / 2)

@@ -1,13 +1,12 @@
-"""Comparing found intents and domains with the true ones: every measure of the benchmarks.
+"""Measures of a run against the truth: clustering, novelty, and recovered intents.
 
-Clustering measures work on a `Contingency`, the distinct pairs of a true and a found label with
-their counts, so that their cost follows the number of pairs and not of rows. A row may stand for
-several, by its count. A measure is nan where its question does not arise (accuracy on novel intents
-when there are none) and 0 where nothing was found that could be right.
+A row may stand for several utterances, by its count. A measure is nan if it is undefined (accuracy
+on novel intents when there are none), and 0 if nothing was found that could be right.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import auc, roc_curve
@@ -29,6 +28,10 @@ from advin.discovery.evaluation.agreement import (
 
 # Recall of novel utterances at which the false-positive rate is reported.
 _RECALL = 0.95
+# Share above which a found intent holds most of a true one, or consists mostly of it.
+_MAJORITY = 0.5
+# Rounding error of a true-positive rate.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,10 @@ class Truth:
     """The true labels of n rows.
 
     Attributes:
-        intent: (n,) intent, None for rows that belong to no intent (out of scope).
-        domain: (n,) domain, None where there is none.
+        intent: (n,) intents, None for rows without an intent (out of scope).
+        domain: (n,) domains, None for rows without a domain.
         known: the intents that labels were given for; all others are novel.
-        counts: (n,) int, how many utterances a row stands for; None for one each.
+        counts: (n,) int, number of utterances of each row; None for one each.
     """
 
     intent: Sequence[str | None]
@@ -50,14 +53,14 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a run says of the same n rows.
+    """The results of a run for the same n rows.
 
     Attributes:
-        intent_id: (n,) the intent a row was assigned to, None if to none.
-        is_novel: (n,) bool, the verdict on the row.
-        known_intent: (n,) the known intent that fits best; None counts as novel.
-        novelty_score: (n,) float, higher is more novel; nan or None when there are no scores.
-        domain: (n,) the domain a row was assigned to, None if to none.
+        intent_id: (n,) intent that a row was assigned to, or None.
+        is_novel: (n,) bool, verdict on each row.
+        known_intent: (n,) known intent that fits best; None counts as novel.
+        novelty_score: (n,) float, higher is more novel; nan or None without scores.
+        domain: (n,) domain that a row was assigned to, or None.
     """
 
     intent_id: Sequence[str | None]
@@ -69,15 +72,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What became of one novel intent of the truth.
+    """How well one true novel intent was found.
 
     Attributes:
         intent: the true intent.
-        size: its utterances.
-        found_id: the novel intent found that fits best, None if none holds any of its utterances.
-        found_name: what that one is called.
-        recall: share of the true intent's utterances that are in it.
-        purity: share of its utterances, out-of-scope ones among them, that are the true intent's.
+        size: number of its utterances.
+        found_id: the found novel intent that fits best; None if none holds any of its utterances.
+        found_name: name of the found intent.
+        recall: share of the true intent's utterances that are in the found intent, 0 to 1.
+        purity: share of the found intent's utterances that have the true intent, 0 to 1;
+            out-of-scope utterances lower it.
     """
 
     intent: str
@@ -89,22 +93,30 @@ class Recovery:
 
 
 def open_intent_scores(
-    truth: Sequence, predicted: Sequence, counts: np.ndarray | None = None
+    truth: Sequence[str | None], predicted: Sequence[str | None], counts: np.ndarray | None = None
 ) -> dict[str, float]:
-    """Accuracy and macro F1 of classifying into the known intents and one open class.
+    """Return accuracy and macro F1 of classification into known intents and one open class.
 
-    As in TEXTOIR (Zhang et al., ACL 2021): `open_f1` is the mean over all classes, `f1_known` over
-    the known intents, `f1_open` that of the open class. Classes are those that occur in truth or
-    prediction; F1 is 0 where one of the two lacks the class, nan where both do.
+    As in TEXTOIR (Zhang et al., ACL 2021), `open_f1` is the mean over all classes, `f1_known` the
+    mean over the known intents, and `f1_open` the F1 of the open class. Only classes that occur in
+    truth or prediction count; F1 is 0 if only one of the two has the class.
 
     Args:
         truth: (n,) known intents, None for the open class.
-        predicted: (n,) the same.
-        counts: (n,) how many utterances a row stands for; None for one each.
+        predicted: (n,) predicted intents, None for the open class.
+        counts: (n,) number of utterances of each row; None for one each.
+
+    Returns:
+        from "open_accuracy", "open_f1", "f1_known" and "f1_open" to values of 0 to 1, or nan.
+
+    Raises:
+        ValueError: if the lengths differ, or a count is negative or not a whole number.
     """
     counts = checked_counts(counts, len(truth))
     if len(predicted) != len(truth):
-        raise ValueError(f"{len(truth)} true labels, but {len(predicted)} predicted: give one each")
+        raise ValueError(
+            f"{len(truth)} true labels, but {len(predicted)} predicted: give one per row"
+        )
     labels, codes = codes_of([*truth, *predicted])
     true, given = np.split(codes % (len(labels) + 1), 2)  # the open class comes last
     right = true == given
@@ -121,9 +133,10 @@ def open_intent_scores(
 
 
 def auroc(is_novel: np.ndarray, scores: np.ndarray, counts: np.ndarray | None = None) -> float:
-    """Area under the ROC curve: how probably a novel utterance scores above a known one.
+    """Return the area under the ROC curve: the probability that a novel score is higher.
 
-    Ties count half. nan unless there are both kinds, or if a score is not finite.
+    Ties count half. The area is nan without novel or known utterances, and if a score is not
+    finite.
     """
     false_positives, true_positives = _roc(is_novel, scores, counts)
     return float(auc(false_positives, true_positives)) if len(true_positives) else np.nan
@@ -132,35 +145,35 @@ def auroc(is_novel: np.ndarray, scores: np.ndarray, counts: np.ndarray | None = 
 def fpr_at_recall(
     is_novel: np.ndarray, scores: np.ndarray, recall: float, counts: np.ndarray | None = None
 ) -> float:
-    """Share of known utterances flagged at the highest threshold that flags `recall` of the novel.
+    """Return the share of known utterances above the threshold that flags most novel ones.
 
-    nan unless there are both kinds, or if a score is not finite.
+    The threshold is the highest one that flags at least a share of `recall` of the novel
+    utterances. The result is nan without novel or known utterances, and if a score is not finite.
     """
     false_positives, true_positives = _roc(is_novel, scores, counts)
-    enough = np.flatnonzero(true_positives >= recall - 1e-12)
+    enough = np.flatnonzero(true_positives >= recall - _ROUNDING)
     return float(false_positives[enough[0]]) if len(enough) else np.nan
 
 
 def recovery(truth: Truth, found: Found, names: Mapping[str, str] | None = None) -> list[Recovery]:
-    """Return what became of each novel intent of the truth, largest first.
+    """Return how well each true novel intent was found, largest intent first.
 
-    Of the novel intents found, the best has the highest harmonic mean of recall and purity; ties
-    break by id.
+    The best found intent has the highest harmonic mean of recall and purity; ties break by id.
 
     Args:
-        truth: the true labels.
-        found: what a run says.
-        names: what the intents found are called, by id; those without a name go by their id.
+        truth: the true labels of n rows.
+        found: the results for the same rows.
+        names: from ids to names of found intents; an intent without a name has its id as name.
     """
     counts = _check(truth, found)
     names = names or {}
     novel_ids = _novel_ids(found)
-    # Out-of-scope rows belong to the purity: they stand under a label that no intent has.
+    # Out-of-scope rows lower the purity; they get a label that no intent has.
     labels = [("", 0) if intent is None else (intent, 1) for intent in truth.intent]
     pairs = contingency(labels, novel_ids, counts)
     sizes, found_sizes = pairs.truth_sizes(), pairs.found_sizes()
     purity = pairs.count / found_sizes[pairs.found]
-    # The harmonic mean of recall and purity.
+    # Harmonic mean of recall and purity.
     fit = 2 * pairs.count / (sizes[pairs.truth] + found_sizes[pairs.found])
     fit[pairs.found == NONE] = -1
     rows = []
@@ -182,46 +195,52 @@ def recovery(truth: Truth, found: Found, names: Mapping[str, str] | None = None)
 
 
 def evaluate_discovery(truth: Truth, found: Found) -> dict[str, float]:
-    """Compare what a run found with the truth, by every measure; flat, and fit for JSON.
+    """Compare the results of a run with the truth, by every measure.
 
-    Measures whose question does not arise (no novel intent in the truth, no domains, …) are left
-    out. Shares are 0 to 1, over utterances, that is, rows times their counts.
+    Shares are 0 to 1, over utterances, that is, rows times their counts. A measure is left out if
+    it is undefined, for instance accuracy on novel intents when the truth has none.
 
-    - `rows`: utterances, with and without a true intent.
-    - `nmi`, `ari`, `accuracy`, `b_cubed_precision`, `b_cubed_recall`, `b_cubed_f1`,
-      `pairwise_precision`, `pairwise_recall`, `pairwise_f1`, `known_accuracy`, `novel_accuracy`,
-      `h_score`: found against true intents, on utterances that have a true one.
-    - `coverage`: share of those that were assigned to an intent.
-    - `intents_true`, `intents_found`, `novel_intents_true`, `novel_intents_found`: their numbers; a
-      found intent counts when an utterance is assigned to it.
-    - `novel_intents_recovered`: share of the novel intents of which a novel intent found holds more
-      than half and consists of it by more than half.
-    - `novel_in_novel`, `known_in_novel`, `junk_in_novel`: shares of the utterances of novel
-      intents, of known intents, and of none (out of scope) that were put into a novel intent.
-    - `junk_intents`: novel intents found of which more than half is out of scope.
-    - `open_accuracy`, `open_f1`, `f1_known`, `f1_open`: each utterance's verdict, a known intent
-      or novel, out of scope being novel (see `open_intent_scores`).
-    - `auroc`, `fpr95`: the novelty score, known against all others; `fpr95` at 95 % recall.
-    - `domain_…`, `domains_true`, `domains_found`: the clustering measures for domains; a domain is
-      known when it has a known intent.
+    Args:
+        truth: the true labels of n rows.
+        found: the results for the same rows.
+
+    Returns:
+        from the name of each measure (see `meanings.MEANINGS`) to its value; fit for JSON.
 
     Raises:
-        ValueError: if the lengths differ, or a count is negative or no whole number.
+        ValueError: if the lengths differ, or a count is negative or not a whole number.
     """
     counts = _check(truth, found)
     known = frozenset(truth.known)
-    in_scope = np.array([intent is not None for intent in truth.intent], bool)
     is_known = np.array([intent in known for intent in truth.intent], bool)
-    known_domains = {d for d, k in zip(truth.domain, is_known, strict=True) if k and d is not None}
+    measures: dict[str, float] = {
+        "rows": int(counts.sum()),
+        **_clustering("", contingency(truth.intent, found.intent_id, counts), known),
+        **_intent_measures(truth, found, is_known, counts),
+    }
+    if known:
+        measures |= _verdict_measures(truth, found, is_known, counts)
+    if (domains := _distinct(truth.domain, counts > 0)) > 0:
+        # A domain is known if it has a known intent.
+        known_domains = {d for d, k in zip(truth.domain, is_known, strict=True) if k} - {None}
+        pairs = contingency(truth.domain, found.domain, counts)
+        measures |= _clustering("domain_", pairs, known_domains)
+        measures["domains_true"] = domains
+        measures["domains_found"] = _distinct(found.domain, counts > 0)
+    return {name: value for name, value in measures.items() if not np.isnan(value)}
+
+
+def _intent_measures(
+    truth: Truth, found: Found, is_known: np.ndarray, counts: np.ndarray
+) -> dict[str, float]:
+    """Return numbers of intents, and which kinds of utterances are in novel intents."""
+    in_scope = np.array([intent is not None for intent in truth.intent], bool)
     novel_ids = _novel_ids(found)
     in_novel = np.array([i is not None for i in novel_ids], bool)
     assigned = np.array([i is not None for i in found.intent_id], bool)
     present = counts > 0
-
-    recovered = [r.recall > 0.5 and r.purity > 0.5 for r in recovery(truth, found)]
-    measures: dict[str, float] = {
-        "rows": int(counts.sum()),
-        **_clustering("", contingency(truth.intent, found.intent_id, counts), known),
+    recovered = [r.recall > _MAJORITY and r.purity > _MAJORITY for r in recovery(truth, found)]
+    return {
         "coverage": _weighted_share(assigned, in_scope, counts),
         "intents_true": _distinct(truth.intent, present),
         "intents_found": _distinct(found.intent_id, present),
@@ -233,22 +252,24 @@ def evaluate_discovery(truth: Truth, found: Found) -> dict[str, float]:
         "junk_in_novel": _weighted_share(in_novel, ~in_scope, counts),
         "junk_intents": _junk_intents(in_scope, novel_ids, counts),
     }
-    if known:
-        true = [i if k else None for i, k in zip(truth.intent, is_known, strict=True)]
-        verdicts = zip(found.is_novel, found.known_intent, strict=True)
-        measures |= open_intent_scores(true, [None if n else i for n, i in verdicts], counts)
-        scores = np.array(found.novelty_score, np.float64)
-        measures["auroc"] = auroc(~is_known, scores, counts)
-        measures["fpr95"] = fpr_at_recall(~is_known, scores, _RECALL, counts)
-    if (domains := _distinct(truth.domain, present)) > 0:
-        measures |= _clustering(
-            "domain_", contingency(truth.domain, found.domain, counts), known_domains
-        )
-        measures |= {"domains_true": domains, "domains_found": _distinct(found.domain, present)}
-    return {name: value for name, value in measures.items() if not np.isnan(value)}
 
 
-def _clustering(prefix: str, pairs: Contingency, known: Collection[str]) -> dict[str, float]:
+def _verdict_measures(
+    truth: Truth, found: Found, is_known: np.ndarray, counts: np.ndarray
+) -> dict[str, float]:
+    """Return how well single utterances are classified as a known intent or as novel."""
+    true = [i if known else None for i, known in zip(truth.intent, is_known, strict=True)]
+    verdicts = zip(found.is_novel, found.known_intent, strict=True)
+    predicted = [None if is_novel else intent for is_novel, intent in verdicts]
+    scores = np.array(found.novelty_score, np.float64)
+    return {
+        **open_intent_scores(true, predicted, counts),
+        "auroc": auroc(~is_known, scores, counts),
+        "fpr95": fpr_at_recall(~is_known, scores, _RECALL, counts),
+    }
+
+
+def _clustering(prefix: str, pairs: Contingency, known: Collection[Any]) -> dict[str, float]:
     names = ("precision", "recall", "f1")
     groups = ("known_accuracy", "novel_accuracy", "h_score")
     measures = {
@@ -271,12 +292,12 @@ def _junk_intents(in_scope: np.ndarray, novel_ids: Sequence[str | None], counts:
 
 
 def _novel_ids(found: Found) -> list[str | None]:
-    """Return the intent of the rows that are in a novel one, None for all others."""
+    """Return (n,) the intent of each row if it is novel, else None."""
     return [i if n else None for i, n in zip(found.intent_id, found.is_novel, strict=True)]
 
 
 def _check(truth: Truth, found: Found) -> np.ndarray:
-    """Return the counts after checking that all columns have the same length."""
+    """Return the (n,) counts; raise ValueError if columns differ in length."""
     n = len(truth.intent)
     columns = {"truth.domain": truth.domain} | {
         f"found.{name}": getattr(found, name) for name in Found.__dataclass_fields__
@@ -284,7 +305,7 @@ def _check(truth: Truth, found: Found) -> np.ndarray:
     for name, column in columns.items():
         if len(column) != n:
             raise ValueError(
-                f"truth.intent has {n} rows, but {name} has {len(column)}: give one of each a row"
+                f"truth.intent has {n} rows, but {name} has {len(column)}: give one value per row"
             )
     return checked_counts(truth.counts, n)
 
@@ -292,10 +313,12 @@ def _check(truth: Truth, found: Found) -> np.ndarray:
 def _roc(
     is_novel: np.ndarray, scores: np.ndarray, counts: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return false and true positive rates at falling thresholds, empty if there are none."""
+    """Return false and true positive rates at falling thresholds; empty if undefined."""
     is_novel, scores = np.asarray(is_novel, bool), np.asarray(scores, np.float64)
     if is_novel.shape != scores.shape:
-        raise ValueError(f"{len(is_novel)} rows, but scores of shape {scores.shape}: give one each")
+        raise ValueError(
+            f"{len(is_novel)} rows, but scores of shape {scores.shape}: give one per row"
+        )
     counts = checked_counts(counts, len(is_novel))
     novel = counts[is_novel].sum()
     if not 0 < novel < counts.sum() or not np.isfinite(scores).all():
@@ -303,7 +326,7 @@ def _roc(
     return roc_curve(is_novel, scores, sample_weight=counts, drop_intermediate=False)[:2]
 
 
-def _distinct(labels: Sequence, rows: np.ndarray) -> int:
+def _distinct(labels: Sequence[Any], rows: np.ndarray) -> int:
     return len({label for label, row in zip(labels, rows, strict=True) if row} - {None})
 
 
@@ -312,6 +335,6 @@ def _weighted_share(chosen: np.ndarray, of: np.ndarray, counts: np.ndarray) -> f
 
 
 def _mean(values: np.ndarray) -> float:
-    """Return the mean of what is not nan."""
+    """Return the mean without nan values."""
     values = values[~np.isnan(values)]
     return float(values.mean()) if len(values) else np.nan
