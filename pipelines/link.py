@@ -136,7 +136,7 @@ class Link(beam.PTransform):
         """Be all of a stage's pipeline."""
         pipeline | self
 
-    def expand(self, pipeline):
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[str]:
         """Learn cells; send all clusters there; tell each how near others are; merge."""
         path = storage.join(self.target, "data", PARTITION)
         # The path goes along as a side input only so that the file is there when it is read.

@@ -149,7 +149,7 @@ FORMULAS = {
     ("partition", "homes", 8): "digits of a hexadecimal hash",
     ("partition", "homes", 16): "base of a hexadecimal hash",
     ("partition", "of", 127): "largest signed byte",
-    ("model", "check_same", 12): "characters of a digest in a message",
+    ("identity", "check_same", 12): "characters of a digest in a message",
 }
 ALWAYS_ALLOWED = {0, 1, 2, 0.5, -1, -2}
 

@@ -141,7 +141,7 @@ def test_rows_that_float32_cannot_separate_give_the_exact_tree():
     assert adjusted_rand_score(tree.cut(last_but_one), scipy_labels(x, 1 - last_but_one)) == 1
 
 
-@pytest.mark.parametrize("floor, clusters", [(-1, 1), (0.1, 50)])
+@pytest.mark.parametrize(("floor", "clusters"), [(-1, 1), (0.1, 50)])
 def test_zero_vectors_merge_only_below_zero(floor, clusters):
     tree = average_linkage(np.zeros((50, 4)), np.ones(50), floor=floor)
     assert tree.number_of_clusters(floor) == clusters

@@ -28,6 +28,6 @@ def test_vectors_of_two_precisions_never_meet():
         for encoder in (load_encoder(None, 2, FP32), load_encoder(None, 2, BF16))
     )
     with pytest.raises(
-        EncoderError, match="dimensions, fp32.* dimensions, bf16.*use the same encoder"
+        EncoderError, match=r"dimensions, fp32.* dimensions, bf16.*use the same encoder"
     ):
         fitted.check_same(now)

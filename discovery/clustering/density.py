@@ -9,9 +9,6 @@ assigns all utterances later gives it to the nearest intent that covers it.
 import hdbscan
 import numpy as np
 
-# HDBSCAN does not accept smaller clusters.
-_FEWEST_POINTS = 2
-
 
 def density_clusters(
     vectors: np.ndarray, distance: float, min_size: int, max_points: int
@@ -35,7 +32,7 @@ def density_clusters(
         raise ValueError(
             f"{n} points, but HDBSCAN takes at most {max_points} here: cluster by linkage"
         )
-    fewest = max(min_size, _FEWEST_POINTS)
+    fewest = max(min_size, 2)  # HDBSCAN does not accept smaller clusters
     if n <= fewest:
         return np.arange(n)
     found = hdbscan.HDBSCAN(

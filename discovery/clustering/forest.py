@@ -7,7 +7,7 @@ bounds, which merges can only lower, so that few similarities are computed exact
 import faiss
 import numpy as np
 
-from advin.discovery.clustering.sums import CHUNK_ROWS, ClusterSums, chunks
+from advin.discovery.clustering.sums import ClusterSums, chunks
 from advin.discovery.clustering.tree import Merges
 
 # Length of a neighbor list. Longer lists cost memory, shorter ones more searches.
@@ -20,8 +20,8 @@ _TIE_TOLERANCE = 5e-4
 _ROUNDING = 1e-12
 # Largest deviation from unit norm of vectors stored as float16.
 _NORM_ERROR = 2e-3
-# Lower than any mean cosine.
-_BELOW_ALL = -2
+# Rows that are searched, or whose lists are updated, at once.
+_SEARCH_ROWS = 16_384
 # Similarities that are held in float64 at once.
 _SIMILARITIES = 2**22
 
@@ -143,7 +143,7 @@ class Forest:
         everything = self.sums.means(self.living)
         k = min(_NEIGHBORS + 1, len(self.living))
         queries = np.searchsorted(self.living, rows)
-        for part in chunks(len(rows), 8 * CHUNK_ROWS):
+        for part in chunks(len(rows), _SEARCH_ROWS):
             found, at = faiss.knn(
                 everything[queries[part]], everything, k, metric=faiss.METRIC_INNER_PRODUCT
             )
@@ -219,9 +219,9 @@ class Forest:
         share[drop] = 1 - share[keep]
         others = self.living[share[self.living] == 1]
         others = others[(share[self.near[others]] < 1).any(axis=1)]
-        for part in chunks(len(others), 8 * CHUNK_ROWS):
+        for part in chunks(len(others), _SEARCH_ROWS):
             self._update_lists(others[part], moved_to, share)
-        for part in chunks(len(keep), 4 * CHUNK_ROWS):
+        for part in chunks(len(keep), _SEARCH_ROWS // 2):
             self._join_lists(keep[part], drop[part], moved_to, share)
 
     def _update_lists(self, rows: np.ndarray, moved_to: np.ndarray, share: np.ndarray) -> None:
@@ -255,8 +255,8 @@ class Forest:
         self.bound[a] = np.maximum(bound, most[:, _NEIGHBORS])
 
     def _finite_bound(self, rows: np.ndarray) -> np.ndarray:
-        """Return finite bounds of rows; if a list is complete, any number is a valid bound."""
-        return np.maximum(self.bound[rows], _BELOW_ALL)
+        """Return finite bounds of rows; a complete list gets a number below any similarity."""
+        return np.maximum(self.bound[rows], -2)
 
     def _excess(self, rows: np.ndarray, share: np.ndarray) -> np.ndarray:
         """Return by how much each list entry may raise a merged cluster above the list's bound."""

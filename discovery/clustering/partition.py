@@ -20,12 +20,6 @@ from advin.discovery.config import LinkageConfig
 
 # Rows and columns of similarities at once.
 _BLOCK = 4_096
-# Smallest scale of a rounded vector.
-_MIN_SCALE = 1e-12
-# Largest int8 code.
-_MAX_CODE = 127
-# Hexadecimal digits of an id that choose its part of a cell.
-_ID_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +46,7 @@ class Partition:
             visited part, which is never the home of the row.
         """
         cells = _nearest_cells(clusters.means.astype(np.float32), self.centroids, visits)
-        draw = np.array([int(i[:_ID_DIGITS], 16) for i in clusters.ids], np.int64)
+        draw = np.array([int(i[:8], 16) for i in clusters.ids], np.int64)
         # The number of each cell's first part.
         first = np.cumsum(self.parts) - self.parts
         home = first[cells[:, 0]] + draw % self.parts[cells[:, 0]]
@@ -134,7 +128,7 @@ class Coarse:
     def of(cls, vectors: np.ndarray) -> "Coarse":
         """Return rounded vectors (n, d)."""
         wide = vectors.astype(np.float32)
-        scales = np.maximum(np.abs(wide).max(axis=1, initial=0), _MIN_SCALE) / np.float32(_MAX_CODE)
+        scales = np.maximum(np.abs(wide).max(axis=1, initial=0), 1e-12) / np.float32(127)
         return cls(np.rint(wide / scales[:, None]).astype(np.int8), scales)
 
     def vectors(self) -> np.ndarray:

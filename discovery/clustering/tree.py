@@ -67,8 +67,10 @@ class Linkage:
             # Rounding may put a merge above one of its own parts.
             last[keep] = np.minimum(similarity, np.minimum(last[keep], last[drop]))
             similarities.append(last[keep])
-            for slot in (keep, drop):
-                parts.append(np.where(merge_of[slot] < 0, slot, n_leaves + merge_of[slot]))
+            parts += [
+                np.where(merge_of[slot] < 0, slot, n_leaves + merge_of[slot])
+                for slot in (keep, drop)
+            ]
             merge_of[keep] = done + np.arange(len(keep))
             done += len(keep)
         found = np.concatenate(similarities)

@@ -14,9 +14,6 @@ import numpy as np
 from advin.discovery.config import DomainsConfig, grid
 from advin.discovery.selection.plateau import plateau_center
 
-# Shortest norm that a centroid is divided by.
-_MIN_NORM = 1e-12
-
 
 @dataclass(frozen=True, slots=True)
 class DomainDistance:
@@ -119,7 +116,7 @@ def local_similarity(centroids: np.ndarray, neighbors: int) -> np.ndarray:
     """
     x = centroids.astype(np.float64)
     x = x - x.mean(axis=0) if len(x) else x
-    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), _MIN_NORM)
+    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     cosine = x @ x.T
     near = min(neighbors, len(x) - 1)
     if near < 1:

@@ -17,8 +17,6 @@ from advin.discovery.config import LexicalConfig
 
 # Features are hashed into this many columns, so that memory is bounded.
 _BUCKETS = 1 << 18
-# Power iterations of the randomized decomposition.
-_POWER_ITERATIONS = 2
 
 
 def lexical_vectors(texts: Sequence[str], config: LexicalConfig) -> np.ndarray:
@@ -47,7 +45,7 @@ def lexical_vectors(texts: Sequence[str], config: LexicalConfig) -> np.ndarray:
     components = min(config.dimensions, *terms.shape)
     # The order of summation depends on the number of threads, and the last bits depend on it.
     with threadpool_limits(1, user_api="blas"):
-        left, scale, _ = randomized_svd(terms, components, n_iter=_POWER_ITERATIONS, random_state=0)
+        left, scale, _ = randomized_svd(terms, components, n_iter=2, random_state=0)
     return normalize(left * scale).astype(np.float32)
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-# Code of a row without a label.
-NONE = -1
+from advin.discovery.labels import UNLABELED
+
 Labels = Sequence[Any] | np.ndarray
 
 
@@ -67,7 +67,7 @@ def contingency(truth: Labels, found: Labels, counts: np.ndarray | None = None) 
         raise ValueError(f"{len(truth)} true labels, but {len(found)} found ones: give one per row")
     truth_labels, truth_codes = codes_of(truth)
     found_labels, found_codes = codes_of(found)
-    keep = (truth_codes != NONE) & (counts > 0)
+    keep = (truth_codes != UNLABELED) & (counts > 0)
     width = len(found_labels) + 1
     pairs = truth_codes[keep] * width + found_codes[keep] + 1
     distinct, inverse = np.unique(pairs, return_inverse=True)
@@ -121,7 +121,7 @@ def matched(pairs: Contingency) -> np.ndarray:
     Unassigned rows match nothing. Ties break by the order of the labels.
     """
     n = len(pairs.truth_labels)
-    inside = pairs.found != NONE
+    inside = pairs.found != UNLABELED
     truth, found, count = pairs.truth[inside], pairs.found[inside], pairs.count[inside]
     if not n:
         return np.zeros(0)
@@ -164,7 +164,7 @@ def b_cubed(pairs: Contingency) -> tuple[float, float, float]:
     Precision is the mean over assigned utterances, 0 without any. Recall is the mean over all
     utterances, and 0 for unassigned ones. Values are nan without rows.
     """
-    inside = pairs.found != NONE
+    inside = pairs.found != UNLABELED
     count = pairs.count[inside]
     assigned = count.sum()
     precision = np.sum(count**2 / pairs.found_sizes()[pairs.found[inside]])
@@ -181,7 +181,7 @@ def pairwise_f1(pairs: Contingency) -> tuple[float, float, float]:
     """
     if not pairs.total:
         return np.nan, np.nan, np.nan
-    inside = pairs.found != NONE
+    inside = pairs.found != UNLABELED
     right = _pairs_of(pairs.count[inside])
     claimed, true = _pairs_of(pairs.found_sizes()[:-1]), _pairs_of(pairs.truth_sizes())
     if claimed == true == 0:
@@ -191,12 +191,12 @@ def pairwise_f1(pairs: Contingency) -> tuple[float, float, float]:
 
 
 def codes_of(labels: Labels) -> tuple[list[Any], np.ndarray]:
-    """Return the distinct labels, sorted, and the (n,) int64 index of each row's label or NONE."""
+    """Return the distinct labels, sorted, and the (n,) int64 index of each label or UNLABELED."""
     values = labels.tolist() if isinstance(labels, np.ndarray) else labels
-    distinct = set(values) - {None, NONE}
+    distinct = set(values) - {None, UNLABELED}
     code: dict[Any, int] = {label: i for i, label in enumerate(sorted(distinct))}
     ordered = list(code)
-    code[None] = code[NONE] = NONE
+    code[None] = code[UNLABELED] = UNLABELED
     return ordered, np.fromiter((code[v] for v in values), np.int64, len(values))
 
 

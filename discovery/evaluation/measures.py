@@ -12,7 +12,6 @@ import numpy as np
 from sklearn.metrics import auc, roc_curve
 
 from advin.discovery.evaluation.agreement import (
-    NONE,
     Contingency,
     ari,
     b_cubed,
@@ -25,13 +24,10 @@ from advin.discovery.evaluation.agreement import (
     pairwise_f1,
     share,
 )
+from advin.discovery.labels import UNLABELED
 
 # Recall of novel utterances at which the false-positive rate is reported.
 _RECALL = 0.95
-# Share above which a found intent holds most of a true one, or consists mostly of it.
-_MAJORITY = 0.5
-# Rounding error of a true-positive rate.
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +147,7 @@ def fpr_at_recall(
     utterances. The result is nan without novel or known utterances, and if a score is not finite.
     """
     false_positives, true_positives = _roc(is_novel, scores, counts)
-    enough = np.flatnonzero(true_positives >= recall - _ROUNDING)
+    enough = np.flatnonzero(true_positives >= recall - 1e-12)
     return float(false_positives[enough[0]]) if len(enough) else np.nan
 
 
@@ -175,7 +171,7 @@ def recovery(truth: Truth, found: Found, names: Mapping[str, str] | None = None)
     purity = pairs.count / found_sizes[pairs.found]
     # Harmonic mean of recall and purity.
     fit = 2 * pairs.count / (sizes[pairs.truth] + found_sizes[pairs.found])
-    fit[pairs.found == NONE] = -1
+    fit[pairs.found == UNLABELED] = -1
     rows = []
     bounds = np.searchsorted(pairs.truth, np.arange(len(sizes) + 1))
     for code, (intent, in_scope) in enumerate(pairs.truth_labels):
@@ -184,7 +180,7 @@ def recovery(truth: Truth, found: Found, names: Mapping[str, str] | None = None)
             continue
         best = start + int(np.argmax(fit[start:stop]))
         size = int(sizes[code])
-        if pairs.found[best] == NONE:
+        if pairs.found[best] == UNLABELED:
             rows.append(Recovery(intent, size, None, None, recall=0.0, purity=0.0))
             continue
         found_id = pairs.found_labels[pairs.found[best]]
@@ -239,7 +235,7 @@ def _intent_measures(
     in_novel = np.array([i is not None for i in novel_ids], bool)
     assigned = np.array([i is not None for i in found.intent_id], bool)
     present = counts > 0
-    recovered = [r.recall > _MAJORITY and r.purity > _MAJORITY for r in recovery(truth, found)]
+    recovered = [r.recall > 0.5 and r.purity > 0.5 for r in recovery(truth, found)]
     return {
         "coverage": _weighted_share(assigned, in_scope, counts),
         "intents_true": _distinct(truth.intent, present),
@@ -285,7 +281,7 @@ def _clustering(prefix: str, pairs: Contingency, known: Collection[Any]) -> dict
 
 def _junk_intents(in_scope: np.ndarray, novel_ids: Sequence[str | None], counts: np.ndarray) -> int:
     labels, codes = codes_of(novel_ids)
-    inside = codes != NONE
+    inside = codes != UNLABELED
     size = np.bincount(codes[inside], counts[inside], minlength=len(labels))
     junk = inside & ~in_scope
     return int(np.sum(np.bincount(codes[junk], counts[junk], minlength=len(labels)) * 2 > size))

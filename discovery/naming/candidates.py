@@ -4,15 +4,13 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from advin.discovery.config import NamingConfig
 from advin.discovery.naming.terms import IntentWords, Terms
 from advin.discovery.naming.words import ASKING, FUNCTION, INNER, PARTICLES
-
-# Shortest norm that a centroid is divided by.
-_MIN_NORM = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Candidate:
     rows: tuple[int, ...]
     coverage: float
     weight: float
-    score: float = 0.0
+    score: float
 
 
 def find_candidates(
@@ -57,7 +55,8 @@ def find_candidates(
     # Phrases that occur once are the majority and say little.
     fewest = min(config.min_occurrences, max(map(len, found.values()), default=1))
     candidates = []
-    for lemmas, rows in found.items():
+    for lemmas, own_rows in found.items():
+        rows = own_rows
         reversed_rows = found.get(lemmas[::-1], []) if len(lemmas) == 2 else []
         if len(rows) + len(reversed_rows) < fewest:
             continue
@@ -75,7 +74,8 @@ def find_candidates(
 def _fit(lemmas: Sequence[str], weight: Mapping[str, float], config: NamingConfig) -> float:
     """Return how characteristic lemmas are: the mean of their weights, times a length factor."""
     own = [weight.get(lemma, config.asking_weight) for lemma in lemmas]
-    factor = {1: config.one_word_factor, 3: config.three_word_factor}.get(len(lemmas), 1.0)
+    factors = (config.one_word_factor, 1.0, config.three_word_factor)
+    factor = factors[len(lemmas) - 1] if len(lemmas) <= len(factors) else 1.0
     mean: float = math.prod(own) ** (1 / len(own))
     return mean * factor
 
@@ -94,6 +94,7 @@ def _candidate(
         rows=tuple(rows),
         coverage=float(mass.sum() / intent.weights.sum()),
         weight=fit * closeness**config.centrality_power,
+        score=0.0,
     )
 
 
@@ -126,8 +127,10 @@ def _phrases(
             if words[j] in weight and words[j] != first:
                 pair = (first, words[j])
                 phrases[pair] = phrases.get(pair, False) or j == i + 1
-        triple = tuple(words[i : i + 3])
-        if len(set(triple)) == 3 and all(w in weight for w in triple):
+        following = words[i + 1 :][:2]
+        triple = (first, *following)
+        is_triple = len(following) == 2 and len(set(triple)) == len(triple)
+        if is_triple and all(w in weight for w in triple):
             phrases[triple] = True
     if words[0] in weight:
         phrases |= {(asking, words[0]): True for asking in line[: places[0]] if asking in ASKING}
@@ -180,7 +183,7 @@ def rank_by_centroid(
     vectors = iter(np.asarray(encode(phrases), np.float64))
     weighted = []
     for intent, row, candidates in zip(intents, best, ranked, strict=True):
-        centroid = intent.centroid / max(float(np.linalg.norm(intent.centroid)), _MIN_NORM)
+        centroid = intent.centroid / max(float(np.linalg.norm(intent.centroid)), 1e-12)
         cosine = [max(0.0, float(next(vectors) @ centroid)) for _ in row]
         # Relative to the highest cosine, so that candidates that were not compared stay behind.
         top = max(cosine, default=1.0) or 1.0
@@ -217,7 +220,7 @@ def _written_in(
     first, last = places[0], places[-1]
     phrase = ["how"] if first and words[first - 1] == "how" and not is_question else []
     phrase.append(words[first])
-    for i, j in zip(places[:-1], places[1:], strict=True):
+    for i, j in pairwise(places):
         between = words[i + 1 : j]
         if all(w in FUNCTION for w in between):
             phrase += [w for w in between if is_question or w in INNER]

@@ -9,6 +9,7 @@ languages get names too, of lower quality.
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -108,7 +109,7 @@ def name_domains(
     """
     intents = read_documents([d for members in documents for d in members], config)
     bounds = np.cumsum([0, *(len(members) for members in documents)])
-    groups = [intents[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    groups = [intents[a:b] for a, b in pairwise(bounds)]
     wholes = [IntentWords.joined(group) for group in groups]
     terms = Terms.of(wholes, config)
     ranked = domain_words(groups, config)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -11,9 +12,6 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from advin.discovery.config import NamingConfig
 from advin.discovery.naming.words import INNER, base_form, has_meaning, split_words
-
-# Smallest mean centrality that centralities are divided by.
-_MIN_CENTRALITY = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +170,7 @@ def read_documents(documents: Sequence[Documents], config: NamingConfig) -> list
                 lemmas=(lemmas := [[lemma[word] for word in line] for line in lines]),
                 meant=[[i for i, w in enumerate(line) if w in meaning] for line in lemmas],
                 weights=weights,
-                closeness=near / max(near.mean(), _MIN_CENTRALITY) if len(near) else near,
+                closeness=near / max(near.mean(), 1e-6) if len(near) else near,
                 centroid=weights @ np.asarray(d.vectors, np.float64)[order],
             )
         )
@@ -205,7 +203,7 @@ def _terms_of(utterance: tuple[Sequence[str], Sequence[int]], max_words: int) ->
     """
     line, places = utterance
     terms = [line[i] for i in places]
-    for i, j in zip(places[:-1], places[1:], strict=True):
+    for i, j in pairwise(places):
         if j - i < max_words and line[i] != line[j]:
             between = [lemma for lemma in line[i + 1 : j] if lemma in INNER]
             terms.append(" ".join([line[i], *between, line[j]]))

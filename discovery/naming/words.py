@@ -65,13 +65,17 @@ _WORD = re.compile(
 _APOSTROPHES = re.compile("[\u2018\u2019\u02bc`]")
 
 
+# Runs of characters whose words are kept in memory.
+_CACHED_WORDS = 100_000
+
+
 def split_words(text: str) -> list[str]:
     """Split a text into case-folded words, without numbers; negations become "not"."""
     runs = _WORD.findall(_APOSTROPHES.sub("'", normalize(text)))
     return list(chain.from_iterable(map(_words_in, runs)))
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=_CACHED_WORDS)
 def _words_in(run: str) -> tuple[str, ...]:
     words: list[str] = []
     for word in run.replace("n't", "nt").split("'"):
@@ -109,9 +113,9 @@ def _base(word: str, vocabulary: Collection[str], min_stem: int) -> str | None:
     if word.endswith("s") and not word.endswith(("ss", "us", "is")):
         options = [word[:-1], word[:-2] if word.endswith("es") else "", _with_y(word, "ies")]
     elif word.endswith("ing"):
-        options = [word[:-3], word[:-3] + "e", _undoubled(word[:-3])]
+        options = [stem := word.removesuffix("ing"), stem + "e", _undoubled(stem)]
     elif word.endswith("ed"):
-        options = [word[:-1], word[:-2], _undoubled(word[:-2]), _with_y(word, "ied")]
+        options = [word[:-1], stem := word[:-2], _undoubled(stem), _with_y(word, "ied")]
     else:
         return None
     found = (o for o in options if len(o) >= min_stem and o in vocabulary and o not in FUNCTION)
