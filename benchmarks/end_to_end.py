@@ -31,6 +31,7 @@ from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.config import Config, SampleConfig
 from advin.discovery.discover import Log, discover
 from advin.discovery.encoding.identity import EncoderIdentity
+from advin.discovery.encoding.text import normalize
 from advin.discovery.evaluation.measures import Found, Truth, evaluate_discovery, recovery
 from advin.discovery.fit import EmbeddedTexts, TrainingData, fit_model, needs_views
 from advin.discovery.intents.points import (
@@ -40,6 +41,7 @@ from advin.discovery.intents.points import (
     utterance_clusters,
 )
 from advin.discovery.model import Model
+from advin.schemas.ids import utterance_id
 from benchmarks.common import (
     DATA,
     TRAIN,
@@ -227,11 +229,14 @@ def reach(task: Task, model: Model) -> Measures:
 
 
 def log_of(task: Task) -> tuple[Log, np.ndarray]:
-    """Return the log of a task sorted by id, and the row of each utterance in the task."""
-    texts = task.log.texts.tolist()
-    log = Log.of(texts, task.counts, task.log_vectors)
-    row_of = {text: row for row, text in enumerate(texts)}
-    return log, np.array([row_of[text] for text in log.texts], np.int64)
+    """Return the task's log sorted by id, and the row of the task for each of its utterances.
+
+    Of texts that are equal after normalization, such as lines of chat, the first one is kept.
+    """
+    ids = np.array([utterance_id(normalize(text)) for text in task.log.texts], "S32")
+    ids, rows = np.unique(ids, return_index=True)
+    log = Log(ids, task.log.texts[rows].tolist(), task.counts[rows], task.log_vectors[rows])
+    return log, rows
 
 
 def in_one_cluster(points: Points, truth: np.ndarray, intents: list[str]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 write_rows      write rows as Parquet, JSONL, CSV, TSV or text: path
 run_pipeline    run what a function wires on the in-process engine
+sample          the run of the whole sample, with its model
 encoder         the real default encoder, loaded once
 usual           the same in float32
 """
@@ -9,6 +10,7 @@ usual           the same in float32
 import csv
 import json
 import signal
+from pathlib import Path
 
 import apache_beam as beam
 import pyarrow as pa
@@ -17,6 +19,9 @@ import pytest
 
 from advin.discovery.compute.precision import FP32
 from advin.discovery.encoding.encoder import load_encoder
+from advin.runners.cli import main
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def pytest_configure():
@@ -67,6 +72,16 @@ def run_pipeline():
         return result
 
     return run
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory):
+    """Folder of the run that `make demo` makes, with its model; this takes minutes."""
+    output = tmp_path_factory.mktemp("sample") / "run"
+    arguments = ["discover", "--input", EXAMPLES / "log.jsonl", "--output", output]
+    arguments += ["--labeled", EXAMPLES / "known.csv", "--ood", EXAMPLES / "ood.txt"]
+    assert main([str(a) for a in arguments]) == 0
+    return output
 
 
 @pytest.fixture(scope="session")

@@ -39,16 +39,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    """The run that `make demo` makes."""
-    output = tmp_path_factory.mktemp("sample") / "run"
-    arguments = ["discover", "--input", EXAMPLES / "log.jsonl", "--output", output]
-    arguments += ["--labeled", EXAMPLES / "known.csv", "--ood", EXAMPLES / "ood.txt"]
-    assert main([str(a) for a in arguments]) == 0
-    return output
-
-
-@pytest.fixture(scope="module")
 def evaluation(sample):
     return evaluate(str(sample), str(EXAMPLES / "truth.csv"), COLUMNS)
 

@@ -1,0 +1,189 @@
+"""The method on arrays: small logs, and the same tables as the Beam pipelines on the sample."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from advin.discovery.compute.precision import FP32
+from advin.discovery.config import Config
+from advin.discovery.discover import Log, discover
+from advin.discovery.encoding.identity import EncoderIdentity
+from advin.discovery.labels import OUT_OF_DOMAIN
+from advin.discovery.metric.head import MetricHead
+from advin.discovery.model import Model
+from advin.discovery.novelty.calibration import fit_novelty
+from advin.discovery.selection.distance import DEFAULT, IntentDistance
+from advin.pipelines.models import load_model
+from advin.pipelines.stages import Stage
+from advin.schemas import tables
+from advin.schemas.batches import vectors_from_arrow
+from advin.schemas.ids import known_id
+
+DIMENSION = 32
+TOPICS = ("parcel", "invoice", "password", "heating", "weather")
+
+
+def topic_vectors(topic: int, n: int, seed: int) -> np.ndarray:
+    """Unit vectors close to an axis."""
+    x = np.random.default_rng(10 * seed + topic).normal(size=(n, DIMENSION)) * 0.08
+    x[:, topic] += 1
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float16)
+
+
+def small_log(n: int = 20) -> Log:
+    """A log of n utterances for each topic."""
+    texts = [f"{topic} question number {i}" for topic in TOPICS for i in range(n)]
+    vectors = np.concatenate([topic_vectors(topic, n, seed=0) for topic in range(len(TOPICS))])
+    return Log.of(texts, np.arange(len(texts)) % 3 + 1, vectors)
+
+
+@functools.cache
+def small_model(known: int = 2) -> Model:
+    """A model whose space is the encoder's; the first topics are known, the last is junk."""
+    zeros = np.zeros((DIMENSION, DIMENSION), np.float32)
+    bias = np.zeros(DIMENSION, np.float32)
+    labeled = [topic_vectors(topic, 15, seed=1) for topic in range(known)]
+    outside = topic_vectors(len(TOPICS) - 1, 15, seed=1)
+    labels = np.repeat(np.arange(known), 15)
+    novelty = None
+    if known:
+        rows = np.concatenate(labeled)
+        novelty = fit_novelty(rows, labels, known, Config().novelty, outside)
+    return Model(
+        encoder=EncoderIdentity("test", "", DIMENSION, DIMENSION, FP32),
+        config=Config(),
+        intents=TOPICS[:known],
+        domains=("shop",) * known,
+        novelty=novelty,
+        head=MetricHead(zeros, bias, zeros, bias),
+        distance=IntentDistance(0.4, 0.4, 15, DEFAULT, np.zeros(0), np.zeros((0, 0))),
+        domain_distance=1.0,
+        domain_origin=DEFAULT,
+        anchors=np.concatenate([*labeled, outside]),
+        anchor_labels=np.concatenate([labels, np.full(15, OUT_OF_DOMAIN)]),
+    )
+
+
+@pytest.fixture(scope="module")
+def found():
+    return discover(small_log(), small_model())
+
+
+def test_known_and_novel_intents_are_found_and_junk_is_not(found):
+    assert sum(row.is_novel for row in found.intents) == 2
+    assert {row.name for row in found.intents if not row.is_novel} == {"parcel", "invoice"}
+    by_topic = {topic: set() for topic in TOPICS}
+    for text, intent in zip(found.assignments.text, found.assignments.intent_id, strict=True):
+        by_topic[text.split()[0]].add(intent)
+    assert by_topic["parcel"] == {known_id("parcel")}
+    assert by_topic["weather"] == {None}
+    assert len(by_topic["password"] | by_topic["heating"]) == 2
+
+
+def test_utterances_without_an_intent_get_the_verdict_of_their_score(found):
+    rows = found.assignments
+    for intent, verdict, score in zip(
+        rows.intent_id, rows.is_novel, rows.novelty_score, strict=True
+    ):
+        if intent is None:
+            assert verdict == (score > 0)
+
+
+def test_sizes_add_up_and_ids_refer_to_each_other(found):
+    rows = found.assignments
+    assigned = [intent is not None for intent in rows.intent_id]
+    assert sum(row.size for row in found.intents) == rows.count[assigned].sum()
+    assert sum(row.size for row in found.domains) == rows.count[assigned].sum()
+    domain_of = {row.intent_id: row.domain_id for row in found.intents}
+    assert rows.domain_id == [domain_of.get(intent) for intent in rows.intent_id]
+    assert {i for row in found.domains for i in row.intents} == domain_of.keys()
+
+
+def test_the_order_of_the_texts_has_no_effect(found):
+    log = small_log()
+    order = np.random.default_rng(0).permutation(len(log.texts))
+    texts = [log.texts[i] for i in order]
+    again = discover(Log.of(texts, log.counts[order], log.vectors[order]), small_model())
+    assert as_columns(again) == as_columns(found)
+
+
+def test_without_labels_only_intents_have_verdicts():
+    found = discover(small_log(), small_model(known=0))
+    rows = found.assignments
+    assert all(row.is_novel for row in found.intents) and found.intents
+    assert rows.novelty_score == [None] * len(rows.text) == rows.known_intent
+    assert {(i is None, v) for i, v in zip(rows.intent_id, rows.is_novel, strict=True)} <= {
+        (True, None),
+        (False, True),
+    }
+
+
+def test_given_novelty_scores_replace_those_of_the_model():
+    log, model = small_log(), small_model()
+    scores = model.novelty.score(log.vectors)
+    lower = dataclasses.replace(scores, score=np.full_like(scores.score, -1.0))
+    found = discover(log, model, lower)
+    assert found.assignments.novelty_score == [-1.0] * len(log.texts)
+    assert not any(row.is_novel for row in found.intents)
+
+
+def test_a_log_that_is_too_large_for_memory_is_refused():
+    config = Config().with_values({"linkage.max_clusters": 10})
+    model = dataclasses.replace(small_model(), config=config)
+    with pytest.raises(ValueError, match="100 distinct utterances, but at most 10"):
+        discover(small_log(), model)
+
+
+def test_equal_texts_are_refused():
+    with pytest.raises(ValueError, match="not sorted and distinct"):
+        Log.of(["Hello", "hello "], np.ones(2, int), np.zeros((2, DIMENSION)))
+
+
+def test_columns_of_different_lengths_are_refused():
+    log = small_log()
+    with pytest.raises(ValueError, match=r"\[99, 100\]"):
+        Log(log.ids, log.texts[:-1], log.counts, log.vectors)
+
+
+def as_columns(found) -> dict[str, list]:
+    """All columns of the three tables, as Python values in the types of the schemas."""
+    columns = {}
+    for table, schema in (("intents", tables.INTENTS), ("domains", tables.DOMAINS)):
+        for field in schema:
+            values = [getattr(row, field.name) for row in getattr(found, table)]
+            columns[table, field.name] = pa.array(values, field.type).to_pylist()
+    for field in tables.ASSIGNMENTS:
+        values = pa.array(getattr(found.assignments, field.name), field.type)
+        columns["assignments", field.name] = values.to_pylist()
+    return columns
+
+
+def published_columns(run) -> dict[str, list]:
+    return {
+        (name, column): values
+        for name in ("assignments", "intents", "domains")
+        for column, values in pq.read_table(run / name).to_pydict().items()
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_arrays_and_pipelines_give_equal_tables(sample):
+    ingest, embed = (
+        pq.read_table(Stage(str(sample / "stages" / name)).path()) for name in ("ingest", "embed")
+    )
+    log = Log(
+        ids=np.array(ingest["utterance_id"].to_pylist(), "S32"),
+        texts=ingest["text"].to_pylist(),
+        counts=ingest["count"].to_numpy(),
+        vectors=vectors_from_arrow(embed["vector"]),
+    )
+    found = as_columns(discover(log, load_model(str(sample / "model"))))
+    published = published_columns(sample)
+    assert found.keys() == published.keys()
+    for name, values in found.items():
+        assert values == published[name], name
