@@ -244,7 +244,6 @@ def _settings(
     columns: Mapping[str, str] | None,
     model: str | None,
 ) -> "Settings":
-    from advin.discovery.fit import FitSettings
     from advin.pipelines.discover import Settings
     from advin.pipelines.inputs import Columns
 
@@ -257,13 +256,7 @@ def _settings(
         # A hub id is no path, though it may look like one.
         encoder=os.path.abspath(encoder) if encoder and os.path.isdir(encoder) else encoder,
         threads=THREADS,
-        choices=FitSettings(
-            config.seed,
-            config.metric.loss,
-            config.intents.clustering,
-            "full" if config.views.count else "fast",
-        ),
-        max_linked=config.linkage.max_clusters,
+        config=config,
     )
 
 

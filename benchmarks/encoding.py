@@ -7,6 +7,7 @@ a process of its own, and they take turns.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -19,10 +20,13 @@ import pyarrow.parquet as pq
 from advin.discovery.compute.precision import BF16, FP32
 from advin.discovery.encoding.encoder import load_encoder
 from advin.discovery.encoding.text import normalize
+from advin.pipelines import storage
 from advin.pipelines.embed import Embed, EncoderSettings
-from advin.pipelines.shards import Shard, Shards, WriteShards, read_shard, shards_for
+from advin.pipelines.shards import Shard, WriteShards, read_shard, shards_for
+from advin.pipelines.stages import Part
 from advin.schemas.ids import utterance_id
-from advin.schemas.tables import UTTERANCES
+from advin.schemas.manifest import MANIFEST, StageManifest
+from advin.schemas.tables import INGEST
 from benchmarks.common import Options, Results, load_utterances
 from benchmarks.processes import measured
 
@@ -32,8 +36,13 @@ _THREADS = 2
 def write_texts(folder: str, texts: list[str]) -> dict[str, float]:
     """Write shards of utterances like the stage ingest."""
     rows = [(utterance_id(t), (utterance_id(t), t, 1)) for t in texts]
+    part = _part(folder)
     with beam.Pipeline("FnApiRunner") as pipeline:
-        pipeline | beam.Create(rows) | WriteShards(folder, UTTERANCES)
+        pipeline | beam.Create(rows) | WriteShards(part.folder, INGEST)
+    manifest = StageManifest(
+        part.stage, "", {part.name: storage.list_files(part.folder, ".parquet")}
+    )
+    storage.write_text(storage.join(part.stage, MANIFEST), manifest.to_json())
     return {}
 
 
@@ -42,8 +51,12 @@ def stage(folder: str, shards: int, precision: str) -> dict[str, float]:
     target = tempfile.mkdtemp()
     with beam.Pipeline("FnApiRunner") as pipeline:
         settings = EncoderSettings(None, _THREADS, precision)
-        pipeline | Shards(shards) | Embed(folder, target, settings)
+        pipeline | Embed(_part(folder), target, settings)
     return {}
+
+
+def _part(folder: str) -> Part:
+    return Part(*os.path.split(folder))
 
 
 def bare(folder: str, shards: int, precision: str) -> dict[str, float]:

@@ -35,7 +35,8 @@ from advin.pipelines.cluster_files import (
     ids_from_arrow,
     read_clusters,
 )
-from advin.pipelines.link import MERGED, condense, link_stages
+from advin.pipelines.counters import LinkCounters
+from advin.pipelines.link import MERGED, condense, finished_rounds
 from advin.pipelines.shards import SHARD_ROWS
 from advin.pipelines.stages import Workspace
 from benchmarks.common import Options, Results
@@ -93,7 +94,7 @@ def linkage(
     left, left_out = largest_clusters(read_clusters(sources), one_worker, none)
     found = link(left, 1 - rules.distance)
     cluster = dict(zip(left.ids.tolist(), found.tolist(), strict=True))
-    rounds = [m for n in link_stages() if (m := workspace.stage(n).manifest())]
+    rounds = [stage.counters(LinkCounters) for stage in finished_rounds(workspace)]
     into: dict[bytes, bytes] = {}
     for gone, kept in merges(workspace):
         into |= dict(zip(gone, kept, strict=True))
@@ -103,8 +104,8 @@ def linkage(
     return {
         "rounds": len(rounds),
         "left for one worker": len(left.ids),
-        "left out": left_out + sum(m.counters["utterances_left_out"] for m in rounds),
-        "MB sent": sum(m.counters["bytes_sent"] for m in rounds) / 1e6,
+        "left out": left_out + sum(counters.utterances_left_out for counters in rounds),
+        "MB sent": sum(counters.bytes_sent for counters in rounds) / 1e6,
         **_quality(folder, labels),
     }
 
@@ -180,11 +181,10 @@ def _vectors(folder: Path, rows: int) -> np.ndarray:
 
 def merges(workspace: Workspace) -> Iterator[tuple[list[bytes], list[bytes]]]:
     """Yield the merges of all rounds: ids, and the ids of the clusters that took them in."""
-    for name in link_stages():
-        stage = workspace.stage(name)
-        manifest = stage.manifest()
-        for file in manifest.files.get(MERGED, ()) if manifest else ():
-            table = storage.read_parquet(storage.join(stage.path(MERGED), file))
+    for stage in finished_rounds(workspace):
+        part = stage.part(MERGED)
+        for file in part.files():
+            table = storage.read_parquet(storage.join(part.folder, file))
             gone, kept = (ids_from_arrow(c).tolist() for c in table.columns)
             yield gone, kept
 

@@ -1,12 +1,11 @@
-"""Stage cluster: discover the intents on one worker."""
+"""Stage cluster (stage II of the method): discover known and novel intents on one worker."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 
 from advin.discovery.intents.assignment import Intents
 from advin.discovery.intents.decision import discover_intents
@@ -15,7 +14,9 @@ from advin.discovery.labels import JUNK, NOVEL
 from advin.discovery.model import Model
 from advin.pipelines import storage
 from advin.pipelines.cluster_files import ClusterSource, read_clusters
-from advin.pipelines.models import load_model
+from advin.pipelines.counters import ClusterCounters
+from advin.pipelines.models import ModelFolder
+from advin.pipelines.stages import Part
 from advin.schemas import tables
 from advin.schemas.batches import vectors_from_arrow, vectors_to_arrow
 
@@ -24,61 +25,57 @@ CENTROIDS = "centroids.parquet"
 
 @dataclasses.dataclass
 class Cluster(beam.PTransform):
-    """Clusters and a model to centroids: one element, the file's path.
+    """Discover intents from clusters of the log; return the file of their centroids.
 
     Attributes:
-        clusters: where they are.
-        at_most: how many are taken, the largest first.
-        model: its folder.
-        target: folder for the centroids.
+        clusters: the clusters.
+        at_most: number of clusters that one worker takes, the largest first.
+        model: the model.
+        target: folder of the centroids.
     """
 
     clusters: list[ClusterSource]
     at_most: int
-    model: str
+    model: ModelFolder
     target: str
 
-    def expand(self, pipeline):
-        """Cluster in one place: everything it reads is bounded."""
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """Cluster on one worker: everything it reads is bounded."""
         return (
             pipeline
             | "Clusters" >> beam.Create([self.clusters], reshuffle=False)
-            | "Cluster" >> beam.ParDo(_Cluster(self.at_most, self.model, self.target))
+            | "Cluster" >> beam.FlatMap(_cluster, self.at_most, self.model, self.target)
         )
 
 
-class _Cluster(beam.DoFn):
-    def __init__(self, at_most: int, model: str, target: str):
-        self._at_most, self._model, self._target = at_most, model, target
-
-    def process(self, sources: list[ClusterSource]) -> Iterator[str]:
-        model = load_model(self._model)
-        points = read_points(sources, self._at_most, model)
-        intents = discover_intents(points, model.rules, model.config.intents).rounded()
-        Metrics.counter("cluster", "clustered").inc(len(points.vectors))
-        for name, count in (
-            ("known_intents", np.count_nonzero(intents.kinds >= 0)),
-            ("novel_intents", np.count_nonzero(intents.kinds == NOVEL)),
-            ("junk_clusters", np.count_nonzero(intents.kinds == JUNK)),
-        ):
-            Metrics.counter("cluster", name).inc(int(count))
-        path = storage.join(self._target, CENTROIDS)
-        storage.write_parquet(path, centroids_to_arrow(intents, model))
-        yield path
+def _cluster(
+    sources: list[ClusterSource], at_most: int, folder: ModelFolder, target: str
+) -> list[str]:
+    model = folder.load()
+    points = read_points(sources, at_most, model)
+    intents = discover_intents(points, model.rules, model.config.intents).rounded()
+    ClusterCounters(
+        clustered=len(points.vectors),
+        known_intents=int(np.count_nonzero(intents.kinds >= 0)),
+        novel_intents=int(np.count_nonzero(intents.kinds == NOVEL)),
+        junk_clusters=int(np.count_nonzero(intents.kinds == JUNK)),
+    ).add()
+    path = storage.join(target, CENTROIDS)
+    storage.write_parquet(path, centroids_to_arrow(intents, model))
+    return [path]
 
 
 def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) -> Points:
-    """Read the points of stage II: the largest clusters, at most so many, and the anchors."""
+    """Read the points of stage II: the `at_most` largest clusters, and the model's anchors."""
     anchors = anchor_clusters(model.head.transform(model.anchors))
     none = anchors.take(np.arange(0))
     clusters, left_out = largest_clusters(read_clusters(sources), at_most, none)
-    if left_out:
-        Metrics.counter("cluster", "utterances_left_out").inc(left_out)
+    ClusterCounters(utterances_left_out=left_out).add()
     return points_of(clusters, anchors, model.anchor_labels)
 
 
 def centroids_to_arrow(intents: Intents, model: Model) -> pa.Table:
-    """Lay centroids out as a table of `schemas.tables.cluster_schema`."""
+    """Return centroids as a table with the schema `schemas.tables.cluster_schema`."""
     return pa.table(
         {
             "intent_id": intents.ids(model.intents),
@@ -91,8 +88,13 @@ def centroids_to_arrow(intents: Intents, model: Model) -> pa.Table:
     )
 
 
+def read_intents(centroids: Part) -> Intents:
+    """Read the centroids that the stage wrote."""
+    return intents_from_arrow(storage.read_parquet(storage.join(centroids.folder, CENTROIDS)))
+
+
 def intents_from_arrow(table: pa.Table) -> Intents:
-    """Read centroids back."""
+    """Return centroids from a table of `centroids_to_arrow`."""
     return Intents(
         centroids=vectors_from_arrow(table["centroid"]).astype(np.float32),
         kinds=table["kind"].to_numpy().astype(np.int64),

@@ -1,4 +1,4 @@
-"""Clusters of the log as files: single utterances first, fewer after each round of linkage."""
+"""Files of clusters: single utterances at first, fewer clusters after each round of linkage."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -11,16 +11,15 @@ import pyarrow as pa
 from advin.discovery.clustering.clusters import Clusters
 from advin.discovery.intents.points import utterance_clusters
 from advin.pipelines import storage
-from advin.pipelines.models import load_model
-from advin.pipelines.shards import Shard, read_first_rows
-from advin.pipelines.stages import Stage
+from advin.pipelines.models import ModelFolder
+from advin.pipelines.shards import read_first_rows, shards_of
+from advin.pipelines.stages import Part
 from advin.schemas import tables
 from advin.schemas.batches import vectors_from_arrow, vectors_to_arrow
-from advin.schemas.manifest import StageManifest
 
 
 class ClusterSource(ABC):
-    """Files that hold clusters."""
+    """Files that hold clusters; a worker reads them once the stage before has finished."""
 
     @abstractmethod
     def names(self) -> list[str]:
@@ -28,57 +27,60 @@ class ClusterSource(ABC):
 
     @abstractmethod
     def read(self, name: str) -> Clusters:
-        """Read one of them."""
+        """Read one file."""
 
     @abstractmethod
     def sample(self, rows: int) -> np.ndarray:
-        """Return a random sample of at most about so many means, the same everywhere."""
+        """Return a random sample of about `rows` mean vectors, the same on every worker."""
 
 
 @dataclasses.dataclass(frozen=True)
 class LogShards(ClusterSource):
-    """The log as stages before left it: folders, and how many shards they have.
+    """The log's utterances, each a cluster by itself.
 
-    Its utterances are clusters of one.
+    Attributes:
+        utterances: texts and counts.
+        vectors: their vectors.
+        scores: their novelty scores.
+        model: the model, whose head maps the vectors to the learned space.
     """
 
-    utterances: str
-    vectors: str
-    novelty: str
-    shards: int
-    model: str
+    utterances: Part
+    vectors: Part
+    scores: Part
+    model: ModelFolder
 
     def names(self) -> list[str]:
         """Return the names of the shards."""
-        return [Shard(number, self.shards).name for number in range(self.shards)]
+        return [shard.name for shard in shards_of(self.utterances)]
 
     def read(self, name: str) -> Clusters:
-        """Read a shard into the learned space."""
-        folders = (self.utterances, self.vectors, self.novelty)
-        texts, vectors, novelty = (storage.read_parquet(storage.join(f, name)) for f in folders)
+        """Read a shard, and map its vectors to the learned space."""
+        parts = (self.utterances, self.vectors, self.scores)
+        texts, vectors, scores = (storage.read_parquet(storage.join(p.folder, name)) for p in parts)
         return utterance_clusters(
             ids_from_arrow(texts["utterance_id"]),
-            load_model(self.model).head.transform(vectors_from_arrow(vectors["vector"])),
+            self.model.load().head.transform(vectors_from_arrow(vectors["vector"])),
             texts["count"].to_numpy(),
-            scores_from_arrow(novelty["novelty_score"]),
+            scores_from_arrow(scores["novelty_score"]),
         )
 
     def sample(self, rows: int) -> np.ndarray:
-        """Take the first shards: as ids are hashes, these are a random sample."""
-        batches = read_first_rows(self.vectors, self.shards, rows, ["vector"])
-        head = load_model(self.model).head
+        """Read the first shards: ids are hashes, so they are a random sample."""
+        batches = read_first_rows(self.vectors, rows, ["vector"])
+        head = self.model.load().head
         vectors = [head.transform(vectors_from_arrow(b.column("vector"))) for b in batches]
         return np.concatenate(vectors).astype(np.float16)
 
 
 @dataclasses.dataclass(frozen=True)
 class CondensedClusters(ClusterSource):
-    """What a round of linkage left.
+    """Clusters that a round of linkage wrote.
 
     Attributes:
-        folder: of its files.
+        folder: folder of the files.
         files: their names.
-        clusters: how many clusters they hold.
+        clusters: number of clusters in all files.
     """
 
     folder: str
@@ -86,9 +88,9 @@ class CondensedClusters(ClusterSource):
     clusters: int
 
     @classmethod
-    def of(cls, stage: Stage, manifest: StageManifest, part: str, clusters: int) -> Self:
-        """Point at one part of what a finished stage wrote."""
-        return cls(stage.path(part), tuple(manifest.files.get(part, ())), clusters)
+    def of(cls, part: Part, clusters: int) -> Self:
+        """Return the clusters in a part of a finished stage."""
+        return cls(part.folder, tuple(part.files()), clusters)
 
     def names(self) -> list[str]:
         """Return the names of the files."""
@@ -99,15 +101,16 @@ class CondensedClusters(ClusterSource):
         return clusters_from_arrow(storage.read_parquet(storage.join(self.folder, name)))
 
     def sample(self, rows: int) -> np.ndarray:
-        """Take the smallest ids, which are hashes: the same whatever the files."""
+        """Take the smallest ids: they are hashes, and do not depend on the files."""
         share = min(1.0, rows / max(self.clusters, 1))
         found = []
         for name in self.files:
-            table = storage.read_parquet(storage.join(self.folder, name), ["id", "mean"])
+            path = storage.join(self.folder, name)
+            table = storage.read_parquet(path, ["id", "mean"])
             ids = ids_from_arrow(table["id"])
             first = int(np.searchsorted(ids, f"{round(share * 2**32):08x}".encode()))
             first = len(ids) if share == 1 else first
-            # Copied, or else all of the file would stay in memory.
+            # A view would keep the whole file in memory.
             found.append((ids[:first].copy(), vectors_from_arrow(table["mean"])[:first].copy()))
         ids, means = (np.concatenate(c) for c in zip(*found, strict=True))
         return means[np.argsort(ids, kind="stable")[:rows]]
@@ -136,14 +139,14 @@ def ids_to_arrow(ids: np.ndarray) -> pa.Array:
 
 
 def clusters_to_arrow(clusters: Clusters) -> pa.Table:
-    """Lay clusters out as a table of `schemas.tables.link_clusters_schema`."""
+    """Return clusters as a table with the schema `schemas.tables.link_clusters_schema`."""
     ids, means, *numbers = clusters.columns()
     columns = [ids_to_arrow(ids), vectors_to_arrow(means), *map(pa.array, numbers)]
     return pa.table(columns, schema=tables.link_clusters_schema(means.shape[1]))
 
 
 def clusters_from_arrow(table: pa.Table | pa.RecordBatch) -> Clusters:
-    """Read clusters back."""
+    """Return clusters from a table of `clusters_to_arrow`."""
     ids, means, *numbers = table.columns
     return Clusters(
         ids_from_arrow(ids),

@@ -1,4 +1,4 @@
-"""Stage describe: for each intent its size, its cohesion, and a bounded sample of its texts."""
+"""Stage describe: the size of each intent, and a bounded sample of its utterances."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -6,59 +6,72 @@ from collections.abc import Iterable, Iterator
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 
 from advin.discovery.intents.summary import summarize
-from advin.pipelines.shards import Shard, WriteShards, read_shard
+from advin.pipelines.counters import DescribeCounters
+from advin.pipelines.shards import ListShards, Shard, WriteShards, read_shard
+from advin.pipelines.stages import Part
 from advin.schemas import tables
 from advin.schemas.batches import vectors_from_arrow
 from advin.schemas.ids import utterance_id
 
-# Distinct utterances, rows, sum of the distances to the centroid in units of 2^-24.
+# Distinct utterances, rows, and the sum of the distances to the centroid in units of 2^-24.
 Size = tuple[int, int, int]
+# Id, text, count and vector.
 Document = tuple[str, str, int, bytes]
+Summary = tuple[Size, list[Document]]
 
 
 class _Summary(beam.CombineFn):
-    """Add sizes, and keep the documents with the lowest ids."""
+    """Adds sizes, and keeps the documents with the lowest ids."""
 
     def __init__(self, n_sampled: int):
         self._n_sampled = n_sampled
 
-    def create_accumulator(self) -> tuple[Size, list[Document]]:
+    def create_accumulator(self) -> Summary:
         return (0, 0, 0), []
 
-    def add_input(self, accumulator, element):
+    def add_input(self, accumulator: Summary, element: Summary) -> Summary:
         return self.merge_accumulators([accumulator, element])
 
-    def merge_accumulators(self, accumulators: Iterable):
+    def merge_accumulators(self, accumulators: Iterable[Summary]) -> Summary:
         sizes, documents = zip(*accumulators, strict=True)
-        size = tuple(map(sum, zip(*sizes, strict=True)))
-        return size, sorted(d for part in documents for d in part)[: self._n_sampled]
+        distinct, rows, distance = (sum(column) for column in zip(*sizes, strict=True))
+        lowest = sorted(d for part in documents for d in part)[: self._n_sampled]
+        return (distinct, rows, distance), lowest
 
-    def extract_output(self, accumulator):
+    def extract_output(self, accumulator: Summary) -> Summary:
         return accumulator
 
 
 @dataclasses.dataclass
 class Describe(beam.PTransform):
-    """Shards of utterances, vectors and membership to sizes and documents: names of the files."""
+    """Summarize each intent; return the names of the files.
 
-    utterances: str
-    vectors: str
-    membership: str
+    Attributes:
+        utterances: utterances of the log.
+        vectors: their vectors.
+        assigned: their intents.
+        sizes: folder of the intents' sizes.
+        documents: folder of the sampled utterances.
+        n_sampled: sampled utterances of an intent: those with the lowest ids, which are hashes.
+    """
+
+    utterances: Part
+    vectors: Part
+    assigned: Part
     sizes: str
     documents: str
     n_sampled: int
 
-    def expand(self, shards):
-        """Summarize inside each shard, combine by intent, write."""
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """Summarize the intents of each shard, combine by intent, and write."""
+        parts = (self.utterances, self.vectors, self.assigned)
         summaries = (
-            shards
+            pipeline
+            | ListShards(self.utterances)
             | "Summarize"
-            >> beam.ParDo(
-                _Summarize(self.utterances, self.vectors, self.membership, self.n_sampled)
-            ).with_output_types(
+            >> beam.FlatMap(_summarize_shard, *parts, self.n_sampled).with_output_types(
                 tuple[int, tuple[tuple[int, int, int], list[tuple[str, str, int, bytes]]]]
             )
             | "Combine" >> beam.CombinePerKey(_Summary(self.n_sampled))
@@ -80,28 +93,31 @@ def _spread(intent: int) -> str:
     return utterance_id(str(intent))
 
 
-class _Summarize(beam.DoFn):
-    def __init__(self, utterances: str, vectors: str, membership: str, n_sampled: int):
-        self._n_sampled = n_sampled
-        self._utterances, self._vectors, self._membership = utterances, vectors, membership
-        self._described = Metrics.counter("describe", "described")
-
-    def process(self, shard: Shard) -> Iterator[tuple[int, tuple[Size, list[Document]]]]:
-        utterances = read_shard(self._utterances, shard)
-        self._described.inc(utterances.num_rows)
-        membership = read_shard(self._membership, shard)
-        vectors = vectors_from_arrow(read_shard(self._vectors, shard, ["vector"]).column("vector"))
-        yield from summarize_batch(utterances, membership, vectors, self._n_sampled)
+def _summarize_shard(
+    shard: Shard, utterances: Part, vectors: Part, assigned: Part, n_sampled: int
+) -> Iterator[tuple[int, Summary]]:
+    texts = read_shard(utterances.folder, shard)
+    column = read_shard(vectors.folder, shard, ["vector"]).column("vector")
+    DescribeCounters(described=texts.num_rows).add()
+    batch = read_shard(assigned.folder, shard)
+    return summarize_batch(texts, batch, vectors_from_arrow(column), n_sampled)
 
 
 def summarize_batch(
-    utterances: pa.RecordBatch, membership: pa.RecordBatch, vectors: np.ndarray, n_sampled: int
-) -> Iterator[tuple[int, tuple[Size, list[Document]]]]:
-    """Yield the size and the sampled documents of each intent in a shard."""
+    utterances: pa.RecordBatch, assigned: pa.RecordBatch, vectors: np.ndarray, n_sampled: int
+) -> Iterator[tuple[int, Summary]]:
+    """Yield the size and the sampled utterances of each intent in a shard.
+
+    Args:
+        utterances: as `schemas.tables.INGEST`.
+        assigned: as `schemas.tables.ASSIGN`.
+        vectors: (n, d) float16.
+        n_sampled: sampled utterances of an intent.
+    """
     counts = utterances.column("count").to_numpy()
     ids, texts = utterances.column("utterance_id"), utterances.column("text")
-    assigned, distances = (membership.column(c).to_numpy() for c in ("intent", "intent_distance"))
-    for intent, size, rows in summarize(assigned, distances, counts, n_sampled):
+    intents, distances = (assigned.column(c).to_numpy() for c in ("intent", "intent_distance"))
+    for intent, size, rows in summarize(intents, distances, counts, n_sampled):
         documents = [
             (ids[i].as_py(), texts[i].as_py(), int(counts[i]), vectors[i].tobytes())
             for i in rows.tolist()

@@ -1,8 +1,8 @@
-"""Stage embed: each shard of utterances to a shard of unit vectors.
+"""Stage embed: encode each shard of utterances as unit vectors.
 
-The encoder is the dear part of a run, and it sees every distinct text once. Which texts it sees
-together changes the last bits of a vector, so that follows from the content: inside a shard, texts
-are sorted by (length, id) and cut into fixed batches.
+Encoding takes most of a run's time, and each distinct text is encoded once. The texts of a batch
+change the last bits of each other's vectors. So batches follow from the content alone: texts of a
+shard are sorted by (length, id) and cut into batches of fixed size.
 """
 
 import dataclasses
@@ -14,7 +14,6 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
 from advin.discovery.encoding.encoder import Encoder, batches_by_length, load_encoder
@@ -22,7 +21,9 @@ from advin.pipelines import (
     coders,  # noqa: F401, registers the coder of record batches
     storage,
 )
-from advin.pipelines.shards import Shard, read_shard, write_shard
+from advin.pipelines.counters import EmbedCounters
+from advin.pipelines.shards import ListShards, Shard, read_shard, write_shard
+from advin.pipelines.stages import Part
 from advin.schemas.batches import vectors_to_arrow
 from advin.schemas.tables import embed_schema
 
@@ -32,7 +33,13 @@ _log = logging.getLogger("advin.embed")
 
 @dataclasses.dataclass(frozen=True)
 class EncoderSettings:
-    """Which encoder, how many processor threads, which precision: all decide a vector's bytes."""
+    """Settings of the encoder; each of them affects the bytes of a vector.
+
+    Attributes:
+        encoder: hub id or folder.
+        threads: processor threads.
+        precision: "fp32" or "bf16".
+    """
 
     encoder: str
     threads: int
@@ -44,7 +51,15 @@ class EncoderSettings:
 
 
 def encode_batch(batch: pa.RecordBatch, encoder: Encoder) -> pa.RecordBatch:
-    """Encode the column ``text`` of a batch with a column ``utterance_id``; order is kept."""
+    """Encode the texts of a batch.
+
+    Args:
+        batch: with the columns ``utterance_id`` and ``text``.
+        encoder: the loaded encoder.
+
+    Returns:
+        a batch as `schemas.tables.embed_schema`, in the same order.
+    """
     texts = batch.column("text").to_pylist()
     ids = batch.column("utterance_id").to_pylist()
     vectors = np.zeros((len(texts), encoder.dimension), np.float16)
@@ -59,7 +74,7 @@ def encode_batch(batch: pa.RecordBatch, encoder: Encoder) -> pa.RecordBatch:
 
 
 class _Progress:
-    """Logs how far this worker is with its shard: rows and rates, never texts."""
+    """Logs a worker's progress in its shard: numbers only, never texts."""
 
     def __init__(self, total: int):
         self._total, self._done = total, 0
@@ -79,14 +94,13 @@ class _Progress:
 class EncoderHandler(
     ModelHandler[tuple[Shard, pa.RecordBatch], tuple[Shard, pa.RecordBatch], Encoder]
 ):
-    """Lets RunInference load the encoder once a process and encode whole shards."""
+    """Loads the encoder once in a process, and encodes whole shards."""
 
     def __init__(self, settings: EncoderSettings):
-        """Take the settings along; the encoder itself is loaded on the worker."""
-        # An element is a shard, which is batched inside: never wait for a second one.
+        """Keep the settings; the worker loads the encoder."""
+        # An element is a whole shard, which is batched later: do not wait for a second one.
         super().__init__(min_batch_size=1, max_batch_size=1)
         self._settings = settings
-        self._milliseconds = Metrics.counter("embed", "encoder_msecs")
 
     def load_model(self) -> Encoder:
         """Load the encoder."""
@@ -102,35 +116,49 @@ class EncoderHandler(
         for shard, texts in batch:
             start = time.monotonic()
             vectors = encode_batch(texts, model)
-            self._milliseconds.inc(round((time.monotonic() - start) * 1000))
+            EmbedCounters(encoder_msecs=round((time.monotonic() - start) * 1000)).add()
             yield shard, vectors
 
     def get_num_bytes(self, batch: Sequence[tuple[Shard, pa.RecordBatch]]) -> int:
-        """Bytes of the texts, for Beam's metrics."""
+        """Return the bytes of the texts, for Beam's metrics."""
         return sum(texts.nbytes for _, texts in batch)
 
     def get_metrics_namespace(self) -> str:
-        """Where RunInference's own metrics go."""
+        """Return the namespace of RunInference's own metrics."""
         return "encoder"
 
 
 @dataclasses.dataclass
 class Embed(beam.PTransform):
-    """Shards of utterances in one folder to shards of vectors in another: names of the files.
+    """Encode shards of utterances and return the names of the new files.
 
-    A shard whose vectors are there already, from an attempt that was killed, is not encoded again.
+    Shards that an interrupted attempt has finished are not encoded again.
+
+    Attributes:
+        source: utterances.
+        target: folder of the vectors.
+        settings: of the encoder.
+        accelerator: type of the workers' GPU, for engines that know such hints; None for no GPU.
     """
 
-    source: str
+    source: Part
     target: str
     settings: EncoderSettings
+    accelerator: str | None = None
 
-    def expand(self, shards):
-        """Read, encode, write: one fused step, no shuffle."""
+    def __post_init__(self) -> None:
+        """Attach the hint to the whole transform, so that engines can fuse its steps."""
+        if self.accelerator:
+            hint = f"type:{self.accelerator};count:1;install-nvidia-driver"
+            self.with_resource_hints(accelerator=hint)
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """Read, encode and write in one fused step, without a shuffle."""
         return (
-            shards
+            pipeline
+            | ListShards(self.source)
             | "Missing" >> beam.Filter(_is_missing, self.target)
-            | "ReadTexts" >> beam.ParDo(_ReadTexts(self.source))
+            | "ReadTexts" >> beam.ParDo(_ReadTexts(self.source.folder))
             | "Encode" >> RunInference(EncoderHandler(self.settings))
             | "Write" >> beam.ParDo(_WriteVectors(self.target))
         )
@@ -151,10 +179,9 @@ class _ReadTexts(beam.DoFn):
 class _WriteVectors(beam.DoFn):
     def __init__(self, folder: str):
         self._folder = folder
-        self._vectors = Metrics.counter("embed", "vectors")
 
     def process(self, element: tuple[Shard, pa.RecordBatch]) -> Iterator[str]:
         shard, batch = element
         write_shard(self._folder, shard, batch)
-        self._vectors.inc(batch.num_rows)
+        EmbedCounters(vectors=batch.num_rows).add()
         yield shard.name

@@ -1,13 +1,11 @@
-"""Stage fit: learn a model on one worker, from bounded samples of the stages before."""
+"""Stage fit: learn a model on one worker, from samples of bounded size."""
 
 import dataclasses
 import logging
-from collections.abc import Iterator
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 
 from advin.discovery.config import Config, SampleConfig
 from advin.discovery.encoding.identity import EncoderIdentity
@@ -18,45 +16,37 @@ from advin.discovery.fit import (
     needs_views,
 )
 from advin.discovery.labels import LabelError, intent_domains, resolve_labels
+from advin.pipelines.counters import FitCounters
 from advin.pipelines.embed import EncoderSettings
 from advin.pipelines.errors import SettingsError
 from advin.pipelines.models import save_model
 from advin.pipelines.shards import read_first_rows
-from advin.pipelines.stages import Stage
+from advin.pipelines.stages import Part
 from advin.schemas.batches import vectors_from_arrow
 
 _log = logging.getLogger("advin")
 
 _LABELS = ["utterance_id", "count", "intent", "domain"]
-# Names that a line of the log lists.
+# Most intents listed in a log line.
 _LISTED = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class Embedded:
-    """A set of utterances that has been through the stages ingest and embed.
+    """Utterances that the stages ingest and embed have finished.
 
     Attributes:
-        utterances: folder of the texts.
-        vectors: folder of their vectors.
-        shards: how many each has.
-        distinct: how many utterances there are.
+        utterances: the texts.
+        vectors: their vectors.
     """
 
-    utterances: str
-    vectors: str
-    shards: int
-    distinct: int
-
-    @classmethod
-    def of(cls, ingest: Stage, embed: Stage, distinct: int) -> "Embedded":
-        """Point at the data of two finished stages."""
-        return cls(ingest.path(), embed.path(), ingest.shards, distinct)
+    utterances: Part
+    vectors: Part
 
 
 @dataclasses.dataclass(frozen=True)
 class FitInputs:
-    """Where the log, the labeled utterances and the out-of-domain texts are, if given."""
+    """The inputs of a fit; labeled utterances and out-of-domain texts are optional."""
 
     log: Embedded
     labeled: Embedded | None
@@ -65,7 +55,15 @@ class FitInputs:
 
 @dataclasses.dataclass
 class Fit(beam.PTransform):
-    """Embedded utterances to a model folder: one element, its path."""
+    """Fit a model and return its folder.
+
+    Attributes:
+        inputs: what the model is learned from.
+        encoder: settings of the encoder.
+        identity: of the encoder.
+        target: folder of the model.
+        config: the configuration.
+    """
 
     inputs: FitInputs
     encoder: EncoderSettings
@@ -73,33 +71,42 @@ class Fit(beam.PTransform):
     target: str
     config: Config
 
-    def expand(self, pipeline):
-        """Learn in one place: everything it reads is bounded."""
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """Fit on one worker: everything it reads is bounded."""
         return (
             pipeline
             | "Inputs" >> beam.Create([self.inputs], reshuffle=False)
-            | "Fit" >> beam.ParDo(_Fit(self))
+            | "Fit" >> beam.Map(_fit, self.encoder, self.identity, self.target, self.config)
         )
 
 
-class _Fit(beam.DoFn):
-    def __init__(self, fit: Fit):
-        self._encoder, self._identity = fit.encoder, fit.identity
-        self._target, self._config = fit.target, fit.config
-
-    def process(self, inputs: FitInputs) -> Iterator[str]:
-        data = read_training_data(inputs, self._identity.dimension, self._config.sample)
-        for name, rows in (("log", data.log), ("labeled", data.labeled)):
-            Metrics.counter("fit", f"fitted_on_{name}").inc(len(rows.texts))
-        Metrics.counter("fit", "known_intents").inc(len(data.intents))
-        if needs_views(data.labels, self._config):
-            data = data.with_views(self._encoder.load().encode, self._config)
-        save_model(self._target, fit_model(data, self._identity, self._config))
-        yield self._target
+def _fit(
+    inputs: FitInputs,
+    encoder: EncoderSettings,
+    identity: EncoderIdentity,
+    target: str,
+    config: Config,
+) -> str:
+    data = read_training_data(inputs, identity.dimension, config.sample)
+    FitCounters(
+        fitted_on_log=len(data.log.texts),
+        fitted_on_labeled=len(data.labeled.texts),
+        known_intents=len(data.intents),
+    ).add()
+    if needs_views(data.labels, config):
+        data = data.with_views(encoder.load().encode, config)
+    save_model(target, fit_model(data, identity, config))
+    return target
 
 
 def read_training_data(inputs: FitInputs, dimension: int, config: SampleConfig) -> TrainingData:
-    """Read the bounded samples that a model is learned from."""
+    """Read the samples that a model is learned from.
+
+    Args:
+        inputs: all texts and vectors.
+        dimension: length of a vector.
+        config: sizes of the samples.
+    """
     none = EmbeddedTexts((), np.zeros((0, dimension), np.float16))
     log = _read_embedded(inputs.log, config.max_log)
     ood = none
@@ -108,11 +115,10 @@ def read_training_data(inputs: FitInputs, dimension: int, config: SampleConfig) 
     if inputs.labeled is None:
         return TrainingData(log, none, np.zeros(0, np.int64), (), (), ood)
     most = config.max_labeled
-    rows = _read_utterances(inputs.labeled, most, [*_LABELS, "text"])
-    texts, vectors = rows["text"].to_pylist(), _read_vectors(inputs.labeled, most)
+    rows = _read_utterances(inputs.labeled.utterances, most, [*_LABELS, "text"])
+    texts, vectors = rows["text"].to_pylist(), _read_vectors(inputs.labeled.vectors, most)
     keep, intent_of, domain_of = _resolve(rows)
-    if len(keep) < len(texts):
-        Metrics.counter("fit", "labels_overruled").inc(len(texts) - len(keep))
+    FitCounters(labels_overruled=len(texts) - len(keep)).add()
     intents = tuple(sorted(set(intent_of)))
     index = {intent: i for i, intent in enumerate(intents)}
     return TrainingData(
@@ -125,10 +131,8 @@ def read_training_data(inputs: FitInputs, dimension: int, config: SampleConfig) 
     )
 
 
-def check_labels(labeled: Embedded, config: SampleConfig) -> None:
-    """Look at the labels before anything is learned.
-
-    What is labeled with several intents is settled, and told, as an intent may lose all it has.
+def check_labels(labeled: Part, config: SampleConfig) -> None:
+    """Check labels before a fit, and log how many contradictory ones will be dropped.
 
     Raises:
         SettingsError: if one intent is labeled with two domains.
@@ -139,10 +143,10 @@ def check_labels(labeled: Embedded, config: SampleConfig) -> None:
         return
     lost = sorted(set(rows["intent"].to_pylist()) - set(kept))
     _log.warning(
-        "--labeled: %d labels are of utterances that another intent claims, too: what is labeled "
-        "most often counts, ties go by name%s",
+        "--labeled: %d labels are dropped because the utterance has another intent, too; the most "
+        "frequent label counts, then the first by name%s",
         rows.num_rows - len(keep),
-        f"; nothing is left of {_listed(lost)}" if lost else "",
+        f"; no utterance is left of {_listed(lost)}" if lost else "",
     )
 
 
@@ -163,14 +167,14 @@ def _resolve(rows: pa.Table) -> tuple[list[int], list[str], dict[str, str]]:
 
 
 def _read_embedded(source: Embedded, rows: int) -> EmbeddedTexts:
-    texts = _read_utterances(source, rows, ["text"])["text"].to_pylist()
-    return EmbeddedTexts(texts, _read_vectors(source, rows))
+    texts = _read_utterances(source.utterances, rows, ["text"])["text"].to_pylist()
+    return EmbeddedTexts(texts, _read_vectors(source.vectors, rows))
 
 
-def _read_utterances(source: Embedded, rows: int, columns: list[str]) -> pa.Table:
-    return pa.Table.from_batches(read_first_rows(source.utterances, source.shards, rows, columns))
+def _read_utterances(part: Part, rows: int, columns: list[str]) -> pa.Table:
+    return pa.Table.from_batches(read_first_rows(part, rows, columns))
 
 
-def _read_vectors(source: Embedded, rows: int) -> np.ndarray:
-    batches = read_first_rows(source.vectors, source.shards, rows, ["vector"])
+def _read_vectors(part: Part, rows: int) -> np.ndarray:
+    batches = read_first_rows(part, rows, ["vector"])
     return np.concatenate([vectors_from_arrow(b.column("vector")) for b in batches])

@@ -1,21 +1,22 @@
-"""Stage ingest: rows of any format to distinct utterances, each with its count, and rejects.
+"""Stage ingest: read rows of any format, and write distinct utterances and rejects.
 
-Rows are read, checked, normalized and deduplicated. The utterances leave in shards, which are
-ranges of ids: their number follows from that of distinct utterances alone, so that what is encoded
-together later does not depend on how the input was cut, nor on the engine.
+Rows are read, checked, normalized and counted. Utterances are written in shards, which are ranges
+of ids. The number of shards follows from the number of distinct utterances alone. So the texts that
+are encoded together depend neither on how the input is split nor on the engine.
 """
 
 import dataclasses
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam import pvalue
-from apache_beam.metrics import Metrics
 
 from advin.discovery.config import TextConfig
 from advin.discovery.encoding import text as texts
+from advin.pipelines.counters import IngestCounters
 from advin.pipelines.inputs import Columns, InputFile
 from advin.pipelines.readers import Piece, Row, read_piece, split_file
 from advin.pipelines.shards import WriteShards
@@ -25,40 +26,40 @@ from advin.schemas.ids import utterance_id
 _REJECT_PAYLOAD = 200  # characters
 _REJECTS = "rejects"
 
-# An utterance is counted by (id, intent, domain); without labels the last two are None.
+# Utterances are counted by (id, intent, domain); intent and domain are None in the log.
 Key = tuple[str, str | None, str | None]
 Counted = tuple[int, str]
 
 
 class _ReadPiece(beam.DoFn):
-    """Piece to rows."""
+    """Turn a piece of a file into rows."""
 
     def __init__(self, columns: Columns):
         self._columns = columns
-        self._read = Metrics.counter("ingest", "rows_read")
 
     def process(self, piece: Piece) -> Iterator[Row]:
+        rows = 0
         for row in read_piece(piece, self._columns):
-            self._read.inc()
+            rows += 1
             yield row
+        IngestCounters(rows_read=rows).add()
 
 
 class _CheckRow(beam.DoFn):
-    """Row to (key, (1, text)), or to a reject with its reason."""
+    """Turn a row into (key, (1, text)), or into a reject with a reason."""
 
-    def __init__(self, labeled: bool):
-        self._labeled = labeled
-        self._rejected = Metrics.counter("ingest", "rows_rejected")
+    def __init__(self, labeled: bool, config: TextConfig):
+        self._labeled, self._config = labeled, config
 
-    def process(self, row: Row):
+    def process(self, row: Row) -> Iterator[Any]:
         text = "" if row.problem else texts.clean(row.text or "")
         intent = texts.clean(row.intent or "") or None
         domain = texts.clean(row.domain or "") or None
-        reason = row.problem or texts.defect(text, TextConfig())
+        reason = row.problem or texts.defect(text, self._config)
         if reason is None and self._labeled and intent is None:
             reason = "no_intent"
         if reason is not None:
-            self._rejected.inc()
+            IngestCounters(rows_rejected=1).add()
             yield pvalue.TaggedOutput(_REJECTS, _reject(row, reason))
         else:
             key = (utterance_id(texts.normalize(text)), intent, domain)
@@ -70,7 +71,7 @@ def _reject(row: Row, reason: str) -> tuple[str, int, str, str]:
 
 
 class _CountUtterances(beam.CombineFn):
-    """Add counts; of several spellings keep the one that sorts last, as capitals sort first."""
+    """Add counts. Keep the spelling that sorts last, because capital letters sort first."""
 
     def create_accumulator(self) -> Counted:
         return 0, ""
@@ -88,16 +89,44 @@ class _CountUtterances(beam.CombineFn):
 
 @dataclasses.dataclass
 class Ingest(beam.PTransform):
-    """Input files to distinct utterances: PCollection[(Key, (count, text))] and rejects.
+    """Read input files, and write shards of distinct utterances and of rejects.
 
-    Returns a pair; rejects are (source, position, reason, payload).
+    Attributes:
+        files: the input.
+        columns: names of its columns.
+        schema: of the utterances: `schemas.tables.INGEST` or `INGEST_LABELED`.
+        utterances: folder of the utterances.
+        rejects: folder of the rejects.
+        config: which texts count as utterances.
     """
 
     files: list[InputFile]
     columns: Columns
+    schema: pa.Schema
+    utterances: str
+    rejects: str
+    config: TextConfig = TextConfig()
 
-    def expand(self, pipeline):
-        """Wire reading, checking and counting."""
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """Read, count and write; return the names of the files."""
+        utterances, rejects = pipeline | ReadUtterances(self.files, self.columns, self.config)
+        written = utterances | WriteUtterances(self.utterances, self.schema)
+        return (written, rejects | WriteRejects(self.rejects)) | beam.Flatten()
+
+
+@dataclasses.dataclass
+class ReadUtterances(beam.PTransform):
+    """Read input files; return distinct utterances and rejects.
+
+    Utterances are (key, (count, text)); rejects are (source, position, reason, payload).
+    """
+
+    files: list[InputFile]
+    columns: Columns
+    config: TextConfig = TextConfig()
+
+    def expand(self, pipeline: beam.Pipeline) -> Any:
+        """Read, check and count."""
         rows = (
             pipeline
             | "Files" >> beam.Create(self.files, reshuffle=False)
@@ -106,7 +135,7 @@ class Ingest(beam.PTransform):
             | "Read" >> beam.ParDo(_ReadPiece(self.columns)).with_output_types(Row)
         )
         checked = rows | "Check" >> beam.ParDo(
-            _CheckRow(labeled=self.columns.intent is not None)
+            _CheckRow(self.columns.intent is not None, self.config)
         ).with_outputs(_REJECTS, main="utterances")
         utterances = (
             checked.utterances
@@ -121,13 +150,13 @@ class Ingest(beam.PTransform):
 
 @dataclasses.dataclass
 class WriteUtterances(beam.PTransform):
-    """Distinct utterances to shards, sorted by id; several labels of one text come one by one."""
+    """Write distinct utterances to shards, sorted by id; each label of a text has its own row."""
 
     folder: str
     schema: pa.Schema
 
-    def expand(self, utterances):
-        """Lay out as rows of the schema and write."""
+    def expand(self, utterances: beam.PCollection) -> beam.PCollection:
+        """Arrange utterances as rows of the schema and write them."""
         labeled = "intent" in self.schema.names
         return (
             utterances
@@ -136,25 +165,25 @@ class WriteUtterances(beam.PTransform):
         )
 
 
-def _to_row(utterance: tuple[Key, Counted], labeled: bool) -> tuple[str, tuple]:
+def _to_row(utterance: tuple[Key, Counted], labeled: bool) -> tuple[str, tuple[Any, ...]]:
     (identity, intent, domain), (count, text) = utterance
     labels = (intent, domain) if labeled else ()
     return identity, (identity, text, count, *labels)
 
 
 def _count_utterances(table: pa.Table) -> None:
-    Metrics.counter("ingest", "utterances").inc(table.num_rows)
-    Metrics.counter("ingest", "rows_kept").inc(pc.sum(table["count"]).as_py() or 0)
+    rows = pc.sum(table["count"]).as_py() or 0
+    IngestCounters(utterances=table.num_rows, rows_kept=rows).add()
 
 
 @dataclasses.dataclass
 class WriteRejects(beam.PTransform):
-    """Rejects to shards of the table rejects."""
+    """Write rejects to shards of the table rejects."""
 
     folder: str
 
-    def expand(self, rejects):
-        """Spread by a hash of where they came from, and write."""
+    def expand(self, rejects: beam.PCollection) -> beam.PCollection:
+        """Key each reject by a hash of its origin, and write."""
         return (
             rejects
             | "Row"

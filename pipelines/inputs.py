@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.filesystems import CompressionTypes, FileSystems
 
 from advin.pipelines.errors import SettingsError
@@ -113,7 +114,7 @@ def compression_of(path: str) -> str:
     return next((suffix for suffix in COMPRESSIONS if path.endswith(suffix)), "")
 
 
-def _match(pattern: str, flag: str) -> list:
+def _match(pattern: str, flag: str) -> list[FileMetadata]:
     try:
         is_glob = any(c in pattern for c in "*?[")
         found = FileSystems.match([pattern])[0].metadata_list
@@ -130,7 +131,7 @@ def _match(pattern: str, flag: str) -> list:
     return sorted(found, key=lambda m: m.path)
 
 
-def _describe(metadata) -> InputFile:
+def _describe(metadata: FileMetadata) -> InputFile:
     name = FileSystems.split(metadata.path)[1]
     stem = name.removesuffix(compression_of(name))
     suffix = "." + stem.rpartition(".")[2].lower()

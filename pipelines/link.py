@@ -1,20 +1,20 @@
-"""Stages link_NN: rounds of average linkage across workers, until one can take what is left.
+"""Stage link: rounds of average linkage across workers, for logs that one worker cannot link.
 
-In each round every cluster goes to the worker of its cell, and visits some others; one number for
-each visit comes back. What crosses the network is each mean vector once in float16, and once in
-int8 for each visit. A worker holds the clusters that live in one part of a cell, and 100 bytes for
-each visitor. On an engine that holds in memory what crosses the network, a round goes to its cells
-in waves.
+In each round a cluster goes to the worker of its cell, which is a part of the learned space, and
+visits some other cells. Each visit returns the similarity of the nearest cluster there. A round
+sends each mean vector once in float16, and once in int8 for each visit. A worker holds the clusters
+of one part of a cell and 100 bytes for each visitor. An engine that keeps shuffled data in memory
+runs a round in waves, each to some of the cells.
 """
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 from apache_beam.pvalue import AsSingleton
 
 from advin.discovery.clustering.clusters import Clusters
@@ -46,19 +46,93 @@ from advin.pipelines.cluster_files import (
     ids_from_arrow,
     ids_to_arrow,
 )
+from advin.pipelines.counters import LinkCounters
 from advin.pipelines.stages import Stage, Workspace
 from advin.schemas import tables
 
 PARTITION = "cells.parquet"
 REMAINING, FINISHED, MERGED = "remaining", "finished", "merged"
-# Visitors that are held against the residents at once.
+# Visitors compared with the residents of a cell at once.
 _BLOCK_ROWS = 4_096
 
 
-def link_stages(config: LinkageConfig | None = None) -> list[str]:
-    """Return the names of all rounds there may be."""
-    rounds = (config or LinkageConfig()).max_rounds
-    return [f"link_{number:02d}" for number in range(1, rounds + 1)]
+def link_stage(number: int) -> str:
+    """Return the name of a round's stage, such as link_01."""
+    return f"link_{number:02d}"
+
+
+def finished_rounds(workspace: Workspace) -> list[Stage]:
+    """Return the stages of all rounds that have finished."""
+    stages = map(workspace.stage, map(link_stage, itertools.count(1)))
+    return list(itertools.takewhile(lambda stage: stage.manifest() is not None, stages))
+
+
+@dataclasses.dataclass(frozen=True)
+class Rounds:
+    """The rounds of a log; each is a stage.
+
+    Attributes:
+        workspace: folder of the run.
+        log: utterances of the log.
+        config: sizes of rounds, cells and waves, and how deep rounds merge.
+    """
+
+    workspace: Workspace
+    log: ClusterSource
+    config: Config
+
+    def round(self, number: int, clusters: int, distance: float) -> LinkageRound | None:
+        """Return a round, or None if the rounds before it were enough.
+
+        Args:
+            number: from 1; all rounds before it have finished.
+            clusters: number of utterances of the log.
+            distance: the learned distance, 1 - cosine.
+        """
+        floors = premerge_floors(distance, self.config.intents.refinement_cuts)
+        left = [
+            clusters,
+            *(stage.counters(LinkCounters).clusters_left for stage in self._finished()),
+        ]
+        found: LinkageRound | None = None
+        for n_clusters in left[:number]:
+            in_waves = self.workspace.shuffles_in_memory
+            found = next_round(found, n_clusters, floors, self.config.linkage, in_waves)
+            if found is None:
+                return None
+        return found
+
+    def transform(self, this: LinkageRound, min_size: int) -> "Link":
+        """Return the transform of a round.
+
+        Args:
+            this: the round.
+            min_size: distinct utterances of the smallest novel intent.
+        """
+        name = link_stage(this.number)
+        source = self._sources(this.number)[0]
+        folders = [self.workspace.stage(stage).folder for stage in (f"{name}_cells", name)]
+        return Link(source, this, min_size, self.config.linkage, *folders)
+
+    def left(self) -> list[ClusterSource]:
+        """Return the clusters after the last finished round, and those that finished before."""
+        return self._sources(len(self._finished()) + 1)
+
+    def _finished(self) -> list[Stage]:
+        return finished_rounds(self.workspace)
+
+    def _sources(self, number: int) -> list[ClusterSource]:
+        """Return the clusters that a round takes, then the finished clusters of rounds before."""
+        stages = self._finished()[: number - 1]
+        if not stages:
+            return [self.log]
+        counters = [stage.counters(LinkCounters) for stage in stages]
+        finished = [
+            CondensedClusters.of(stage.part(FINISHED), count.clusters_finished)
+            for stage, count in zip(stages, counters, strict=True)
+        ]
+        remaining = stages[-1].part(REMAINING)
+        return [CondensedClusters.of(remaining, counters[-1].clusters_left), *finished]
 
 
 def condense(
@@ -78,33 +152,26 @@ def condense(
     Returns:
         where the clusters are: those of the last round, and those that finished before.
     """
-    floors = premerge_floors(rules.distance, config.intents.refinement_cuts)
-    names = link_stages(config.linkage)
-    source, finished = log, list[ClusterSource]()
-    this = next_round(None, clusters, floors, config.linkage, workspace.shuffles_in_memory)
-    while this is not None:
-        name = names[this.number - 1]
-        stage, cells = workspace.stage(name), workspace.stage(f"{name}_cells").folder
-        step = Link(source, this, rules.min_size, config.linkage, cells, stage.folder)
-        manifest = workspace.run(name, step.wire, scratch=cells)
-        left = manifest.counters.get("clusters_left", 0)
-        done = manifest.counters.get("clusters_finished", 0)
-        source = CondensedClusters.of(stage, manifest, REMAINING, left)
-        finished.append(CondensedClusters.of(stage, manifest, FINISHED, done))
-        this = next_round(this, left, floors, config.linkage, workspace.shuffles_in_memory)
-    return [source, *finished]
+    rounds = Rounds(workspace, log, config)
+    for number in itertools.count(1):
+        this = rounds.round(number, clusters, rules.distance)
+        if this is None:
+            break
+        link = rounds.transform(this, rules.min_size)
+        workspace.run(link_stage(number), link, LinkCounters, scratch=link.cells)
+    return rounds.left()
 
 
 @functools.lru_cache(maxsize=2)
 def load_partition(path: str) -> Partition:
-    """Read the cells of a round, once a process."""
+    """Read the cells of a round, once in a process."""
     table = storage.read_parquet(path)
     centroids = table["centroid"].combine_chunks().flatten().to_numpy()
     return Partition(centroids.reshape(len(table), -1), table["parts"].to_numpy())
 
 
 def partition_to_arrow(cells: Partition) -> pa.Table:
-    """Lay cells out as a table of `schemas.tables.link_cells_schema`."""
+    """Return cells as a table with the schema `schemas.tables.link_cells_schema`."""
     schema = tables.link_cells_schema(cells.centroids.shape[1])
     centroids = pa.FixedSizeListArray.from_arrays(
         pa.array(cells.centroids.reshape(-1)), type=schema.field("centroid").type
@@ -114,14 +181,14 @@ def partition_to_arrow(cells: Partition) -> pa.Table:
 
 @dataclasses.dataclass
 class Link(beam.PTransform):
-    """Files of clusters to files of fewer: their names.
+    """Merge clusters in one round; return the names of the new files.
 
     Attributes:
-        source: the files.
+        source: the clusters.
         round: the round.
         min_size: distinct utterances of the smallest novel intent.
         config: how cells are learned and visited.
-        cells: folder for what is needed only meanwhile.
+        cells: folder of temporary files.
         target: folder of the stage.
     """
 
@@ -132,38 +199,31 @@ class Link(beam.PTransform):
     cells: str
     target: str
 
-    def wire(self, pipeline: beam.Pipeline, stage: Stage) -> None:
-        """Be all of a stage's pipeline."""
-        pipeline | self
-
-    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[str]:
-        """Learn cells; send all clusters there; tell each how near others are; merge."""
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """Learn cells, send clusters to them, return the nearest similarities, and merge."""
         path = storage.join(self.target, "data", PARTITION)
-        # The path goes along as a side input only so that the file is there when it is read.
-        learned = (
-            pipeline
-            | "Source" >> beam.Create([self.source], reshuffle=False)
-            | "Learn" >> beam.Map(_learn, self.round, self.config, path)
-        )
+        source = pipeline | "Source" >> beam.Create([self.source], reshuffle=False)
+        # The path is a side input so that its file exists before it is read.
+        learned = source | "Learn" >> beam.Map(_learn, self.round, self.config, path)
         names = (
-            pipeline
-            | "Names" >> beam.Create(self.source.names(), reshuffle=False)
+            source
+            | "Names" >> beam.FlatMap(lambda source: source.names()).with_output_types(str)
             | "Share" >> beam.Reshuffle()
         )
-        told: list[beam.PCollection] = []
+        nearest: list[beam.PCollection] = []
         for wave in range(self.round.waves):
-            # What the wave before was sent need not be kept any more.
-            turn = names | f"Wait {wave}" >> beam.WaitOn(told[-1]) if told else names
+            # After this wait the engine can drop the data of the wave before.
+            turn = names | f"Wait {wave}" >> beam.WaitOn(nearest[-1]) if nearest else names
             send = _Send(self.source, wave, self.round.waves, self.config.visits)
-            told.append(
+            nearest.append(
                 turn
                 | f"Send {wave}" >> beam.ParDo(send, AsSingleton(learned))
                 | f"Gather {wave}" >> beam.GroupByKey()
                 | f"Search {wave}" >> beam.ParDo(_Search(self.cells))
             )
         return (
-            told
-            | "Told" >> beam.Flatten()
+            nearest
+            | "Nearest" >> beam.Flatten()
             | "Return" >> beam.GroupByKey()
             | "Merge" >> beam.ParDo(_Merge(self.round, self.min_size, self.cells, self.target))
         )
@@ -173,20 +233,19 @@ def _learn(source: ClusterSource, this: LinkageRound, config: LinkageConfig, pat
     sample = source.sample(rows_to_learn(this.clusters, this.cell_rows, config))
     cells = learn_partition(sample, this.clusters, this.cell_rows, this.number, config)
     storage.write_parquet(path, partition_to_arrow(cells))
-    Metrics.counter("link", "cells").inc(int(cells.parts.sum()))
+    LinkCounters(cells=int(cells.parts.sum())).add()
     return path
 
 
 class _Send(beam.DoFn):
-    """A file's clusters to the parts where they live and those they visit, with their home.
+    """Send the clusters of a file to their own part and to the parts that they visit.
 
-    Each wave goes to one in so many parts.
+    A wave covers every `waves`-th part.
     """
 
     def __init__(self, source: ClusterSource, wave: int, waves: int, visits: int):
         self._source, self._wave, self._waves = source, wave, waves
         self._cells_visited = visits
-        self._sent = Metrics.counter("link", "bytes_sent")
 
     def process(self, name: str, cells: str) -> Iterator[tuple[int, pa.RecordBatch]]:
         clusters = self._source.read(name)
@@ -197,16 +256,15 @@ class _Send(beam.DoFn):
             (living, np.arange(len(home)), home),
             (visiting, visits[:, 0], visits[:, 1]),
         ):
-            now = part % self._waves == self._wave
-            part, row = part[now], row[now]
-            for there, rows in _groups(part):
-                batch = _take(table, row[rows])
-                self._sent.inc(batch.nbytes)
+            now = np.flatnonzero(part % self._waves == self._wave)
+            for there, rows in _groups(part[now]):
+                batch = _take(table, row[now[rows]])
+                LinkCounters(bytes_sent=batch.nbytes).add()
                 yield there, batch
 
 
 class _Search(beam.DoFn):
-    """Those of one part and its visitors to how near they are, each told at its home."""
+    """Compare residents and visitors of a part; send each one's nearest similarity to its home."""
 
     def __init__(self, cells: str):
         self._cells = cells
@@ -222,41 +280,40 @@ class _Search(beam.DoFn):
         storage.write_parquet(_cell(self._cells, part), clusters_to_arrow(residents))
         means = residents.means.astype(np.float32)
         best = np.full(len(means), -np.inf, np.float32)
-        told: list[pa.Table] = []
+        answers: list[pa.Table] = []
         for visitors in _in_blocks(b for b in batches if _visits(b)):
             of_residents, of_visitors = best_outside(means, _coarse(visitors).vectors())
             np.maximum(best, of_residents, out=best)
-            told.append(
+            answers.append(
                 visitors.select(["id", "home"]).append_column("near", pa.array(of_visitors))
             )
         yield part, _nearest(ids_to_arrow(residents.ids), pa.array(best))
-        if told:
-            yield from _by_home(pa.concat_tables(told))
+        if answers:
+            yield from _by_home(pa.concat_tables(answers))
 
 
 class _Merge(beam.DoFn):
-    """What the residents of a part were told to what they become."""
+    """Merge the residents of a part, given the similarity of the nearest cluster elsewhere."""
 
     def __init__(self, this: LinkageRound, min_size: int, cells: str, target: str):
         self._round, self._min_size, self._cells, self._target = this, min_size, cells, target
-        self._left = Metrics.counter("link", "clusters_left")
-        self._finished = Metrics.counter("link", "clusters_finished")
-        self._out = Metrics.counter("link", "utterances_left_out")
 
     def process(self, group: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[str]:
-        part, told = group
+        part, answers = group
         residents = clusters_from_arrow(storage.read_parquet(_cell(self._cells, part)))
         outside = np.full(len(residents.ids), -np.inf)
-        for batch in told:
+        for batch in answers:
             row = np.searchsorted(residents.ids, ids_from_arrow(batch.column("id")))
             np.maximum.at(outside, row, batch.column("similarity").to_numpy())
         merged, into, has_partner = merge_certain(residents, outside, self._round.floor)
         remaining, finished, dropped = split_finished(
             merged, has_partner, self._round.is_final, self._min_size
         )
-        self._left.inc(int(np.count_nonzero(remaining)))
-        self._finished.inc(int(np.count_nonzero(finished)))
-        self._out.inc(int(merged.sizes[dropped].sum()))
+        LinkCounters(
+            clusters_left=int(np.count_nonzero(remaining)),
+            clusters_finished=int(np.count_nonzero(finished)),
+            utterances_left_out=int(merged.sizes[dropped].sum()),
+        ).add()
         for name, rows in ((REMAINING, remaining), (FINISHED, finished)):
             if rows.any():
                 path = _cell(storage.join(self._target, name), part)
@@ -275,7 +332,7 @@ def _cell(folder: str, part: int) -> str:
 
 
 def _visits(batch: pa.RecordBatch) -> bool:
-    """Tell visitors from residents: a batch holds either."""
+    """True if a batch holds visitors, False if it holds residents."""
     return "home" in batch.schema.names
 
 
@@ -296,7 +353,7 @@ def _coarse(visitors: pa.Table) -> Coarse:
 
 
 def _groups(keys: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Return each key there is, and the rows that have it."""
+    """Yield each key and the rows that have it."""
     order = np.argsort(keys, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(keys[order])) + 1):
         if len(rows):
@@ -308,7 +365,7 @@ def _take(table: pa.Table, rows: np.ndarray) -> pa.RecordBatch:
 
 
 def _in_blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Put small batches together, for the sake of matrix products."""
+    """Join small batches, because large matrix products are faster."""
     block: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:
@@ -325,8 +382,8 @@ def _nearest(ids: pa.Array, similarity: pa.Array) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([ids, similarity], schema=tables.LINK_NEAREST)
 
 
-def _by_home(told: pa.Table) -> Iterator[tuple[int, pa.RecordBatch]]:
-    told = told.combine_chunks()
-    for home, rows in _groups(told["home"].to_numpy()):
-        batch = _take(told, rows)
+def _by_home(answers: pa.Table) -> Iterator[tuple[int, pa.RecordBatch]]:
+    answers = answers.combine_chunks()
+    for home, rows in _groups(answers["home"].to_numpy()):
+        batch = _take(answers, rows)
         yield home, _nearest(batch.column("id"), batch.column("near"))

@@ -8,7 +8,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -73,7 +73,7 @@ def read_piece(piece: Piece, columns: Columns) -> Iterator[Row]:
                     yield Row(piece.path, position, _escaped(line), problem="oversized")
 
 
-def _read_parquet(stream, piece: Piece, columns: Columns) -> Iterator[Row]:
+def _read_parquet(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
     file = pq.ParquetFile(stream)
     wanted = [c for c in columns.all if c in file.schema_arrow.names]
     position = sum(file.metadata.row_group(g).num_rows for g in range(piece.start))
@@ -94,7 +94,7 @@ def _as_bytes(column: pa.Array) -> pa.Array:
     return column.cast(pa.large_string()).view(pa.large_binary())
 
 
-def _read_delimited(stream, piece: Piece, columns: Columns) -> Iterator[Row]:
+def _read_delimited(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
     # Undecodable bytes become lone surrogates here and are rejected when the field is looked at.
     lines = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     csv.field_size_limit(1 << 30)
@@ -129,7 +129,7 @@ def _read_delimited(stream, piece: Piece, columns: Columns) -> Iterator[Row]:
         position += 1
 
 
-def _lines(stream, piece: Piece) -> Iterator[tuple[int, bytes, bool]]:
+def _lines(stream: BinaryIO, piece: Piece) -> Iterator[tuple[int, bytes, bool]]:
     """Yield (byte offset, line, whole) for each line that begins in the piece's range."""
     compressed = bool(compression_of(piece.path))
     position = piece.start
@@ -151,7 +151,7 @@ def _lines(stream, piece: Piece) -> Iterator[tuple[int, bytes, bool]]:
         yield start, line.rstrip(b"\r\n"), whole
 
 
-def _skip_line(stream) -> int:
+def _skip_line(stream: BinaryIO) -> int:
     """Read to the end of the line; return the bytes passed over."""
     skipped = 0
     while part := stream.readline(_LINE_BYTES):

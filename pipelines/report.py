@@ -1,64 +1,67 @@
-"""The end of a run: check that the counts add up, publish the tables, write the manifest last."""
+"""The end of a run: check that counts add up, publish the tables, write the manifest last."""
 
 import dataclasses
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
 
 from advin.pipelines import storage
-from advin.pipelines.link import link_stages
-from advin.pipelines.models import load_model
-from advin.pipelines.stages import Workspace
+from advin.pipelines.counters import (
+    AssembleCounters,
+    Counters,
+    IngestCounters,
+    ScoreCounters,
+    TaxonomyCounters,
+)
+from advin.pipelines.models import ModelFolder
+from advin.pipelines.spine import Run, StageEntry, finished_stages
 from advin.pipelines.version import versions
 from advin.schemas.manifest import MANIFEST, RunManifest, StageManifest
 from advin.schemas.tables import TABLES
 
-# Where the stages leave the tables, until they are published.
-_PARTS = {
-    "assignments": ("assemble", "data"),
-    "intents": ("taxonomy", "intents"),
-    "domains": ("taxonomy", "domains"),
-    "rejects": ("ingest", "rejects"),
-}
-_STAGES = (
-    "ingest",
-    "embed",
-    "score",
-    *link_stages(),
-    "cluster",
-    "assign",
-    "describe",
-    "taxonomy",
-    "assemble",
-)
-_FIT_STAGES = ("ingest_labeled", "embed_labeled", "ingest_ood", "embed_ood", "fit")
+C = TypeVar("C", bound=Counters)
+Finished = list[tuple[StageEntry, StageManifest]]
 
 
 class CountError(RuntimeError):
-    """Rows went missing or were counted twice."""
+    """Rows are missing or were counted twice."""
 
 
-def finish_run(workspace: Workspace, model: str, settings: dict) -> RunManifest:
+def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
     """Publish the tables of a run whose stages have all finished.
+
+    Args:
+        run: the run.
+        settings: stored in the manifest.
 
     Raises:
         CountError: if the rows of the tables do not add up to the rows read.
     """
-    stages = {n: m for n in (*_STAGES, *_FIT_STAGES) if (m := workspace.stage(n).manifest())}
-    _check_counts(stages)
+    finished = list(finished_stages(run))
+    _check_counts(_counters(finished, IngestCounters), _counters(finished, AssembleCounters))
+    published = {
+        table: _publish(run, table, manifest, part)
+        for entry, manifest in finished
+        for table, part in entry.publishes
+    }
     manifest = RunManifest(
         versions=versions(),
         settings=settings,
-        fingerprint=workspace.fingerprint,
-        model=_describe_model(model),
-        funnel=_funnel(stages),
-        tables={table: _publish(workspace, table, stages) for table in TABLES},
+        fingerprint=run.workspace.fingerprint,
+        model=_describe_model(run.model),
+        funnel=_funnel(finished),
+        tables={table: published[table] for table in TABLES},
         stages={
-            name: {"seconds": m.seconds, "bytes": m.bytes, "counters": m.counters}
-            for name, m in stages.items()
+            manifest.stage: {
+                "seconds": manifest.seconds,
+                "bytes": manifest.bytes,
+                "counters": manifest.counters,
+            }
+            for _, manifest in finished
         },
     )
-    storage.write_text(storage.join(workspace.folder, MANIFEST), manifest.to_json())
+    storage.write_text(storage.join(run.workspace.folder, MANIFEST), manifest.to_json())
     return manifest
 
 
@@ -68,18 +71,19 @@ def read_run(folder: str) -> RunManifest | None:
     return RunManifest.from_json(storage.read_text(path)) if storage.exists(path) else None
 
 
-def read_table(folder: str, manifest: RunManifest, table: str, columns=None) -> pa.Table:
-    """Read a table of a finished run whole: for tables that fit in memory."""
+def read_table(
+    folder: str, manifest: RunManifest, table: str, columns: list[str] | None = None
+) -> pa.Table:
+    """Read a whole table of a finished run into memory."""
     files = [storage.join(folder, name) for name in manifest.tables[table]]
     return pa.concat_tables([storage.read_parquet(f, columns) for f in files])
 
 
-def _publish(workspace: Workspace, table: str, stages: dict[str, StageManifest]) -> list[str]:
-    """Move a table's files to where users look; safe to be killed and called again."""
-    stage, part = _PARTS[table]
-    source = workspace.stage(stage).path(part)
-    target = storage.join(workspace.folder, table)
-    names = stages[stage].files[part]
+def _publish(run: Run, table: str, manifest: StageManifest, part: str) -> list[str]:
+    """Move a table's files to their published folder; may be called again after an interruption."""
+    source = run.workspace.stage(manifest.stage).part(part).folder
+    target = storage.join(run.workspace.folder, table)
+    names = manifest.files[part]
     if not storage.exists(target):
         FileSystems.mkdirs(target)
     for name in names:
@@ -89,42 +93,44 @@ def _publish(workspace: Workspace, table: str, stages: dict[str, StageManifest])
     return [storage.join(table, name) for name in names]
 
 
-def _check_counts(stages: dict[str, StageManifest]) -> None:
-    ingest = stages["ingest"].counters
-    read, rejected = ingest.get("rows_read", 0), ingest.get("rows_rejected", 0)
-    accounted = stages["assemble"].counters.get("rows_accounted", 0)
-    if accounted + rejected != read:
+def _counters(finished: Finished, record: type[C]) -> C:
+    """Return the counters of the first stage with this record; for ingest, that is the log's."""
+    return next(record.read(m.counters) for entry, m in finished if entry.counters is record)
+
+
+def _check_counts(ingest: IngestCounters, assemble: AssembleCounters) -> None:
+    if assemble.rows_accounted + ingest.rows_rejected != ingest.rows_read:
         raise CountError(
-            f"{read} rows were read, but {accounted} are in assignments and {rejected} in rejects: "
-            "delete the run and start it again"
+            f"{ingest.rows_read} rows were read, but {assemble.rows_accounted} are in assignments "
+            f"and {ingest.rows_rejected} in rejects: delete the output folder and start again"
         )
 
 
-def _funnel(stages: dict[str, StageManifest]) -> list[list]:
-    def count(stage: str, name: str) -> int:
-        return stages[stage].counters.get(name, 0) if stage in stages else 0
-
-    steps = [
-        ("rows read", count("ingest", "rows_read")),
-        ("rows rejected", count("ingest", "rows_rejected")),
-        ("distinct utterances", count("ingest", "utterances")),
-        ("flagged as novel on their own", count("score", "flagged")),
-        ("assigned to an intent", count("assemble", "in_an_intent")),
-        ("in a novel intent, or novel and in none", count("assemble", "novel_utterances")),
-        ("in no intent", count("assemble", "in_no_intent")),
-        ("known intents", count("taxonomy", "known_intents_named")),
-        ("novel intents", count("taxonomy", "novel_intents_named")),
-        ("dropped as no intent", count("taxonomy", "incoherent_intents")),
-        ("known domains", count("taxonomy", "known_domains_named")),
-        ("novel domains", count("taxonomy", "novel_domains_named")),
+def _funnel(finished: Finished) -> list[list[Any]]:
+    ingest = _counters(finished, IngestCounters)
+    score = _counters(finished, ScoreCounters)
+    taxonomy = _counters(finished, TaxonomyCounters)
+    assemble = _counters(finished, AssembleCounters)
+    return [
+        ["rows read", ingest.rows_read],
+        ["rows rejected", ingest.rows_rejected],
+        ["distinct utterances", ingest.utterances],
+        ["flagged as novel on their own", score.flagged],
+        ["assigned to an intent", assemble.in_an_intent],
+        ["in a novel intent, or novel and in none", assemble.novel_utterances],
+        ["in no intent", assemble.in_no_intent],
+        ["known intents", taxonomy.known_intents_named],
+        ["novel intents", taxonomy.novel_intents_named],
+        ["dropped as no intent", taxonomy.incoherent_intents],
+        ["known domains", taxonomy.known_domains_named],
+        ["novel domains", taxonomy.novel_domains_named],
     ]
-    return [list(step) for step in steps]
 
 
-def _describe_model(folder: str) -> dict:
-    model = load_model(folder)
+def _describe_model(folder: ModelFolder) -> dict[str, Any]:
+    model = folder.load()
     return {
-        "folder": folder,
+        "folder": folder.folder,
         "encoder": dataclasses.asdict(model.encoder),
         "known_intents": len(model.intents),
         "rules": dataclasses.asdict(model.rules),

@@ -1,22 +1,58 @@
-"""Stage score: hold each utterance against the known intents."""
+"""Stage score (stage I of the method): score the novelty of each utterance."""
 
 import dataclasses
-from collections.abc import Iterator
+import functools
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 
 from advin.discovery.model import Model
-from advin.pipelines.models import load_model
-from advin.pipelines.shards import Shard, read_shard, write_shard
+from advin.pipelines.counters import ScoreCounters
+from advin.pipelines.models import ModelFolder
+from advin.pipelines.shards import MapShards, Shard, read_shard
+from advin.pipelines.stages import Part
 from advin.schemas import tables
 from advin.schemas.batches import vectors_from_arrow
 
 
+@dataclasses.dataclass
+class Score(beam.PTransform):
+    """Score shards of vectors and return the names of the files.
+
+    Attributes:
+        vectors: vectors of the log.
+        model: the model.
+        target: folder of the scores.
+    """
+
+    vectors: Part
+    model: ModelFolder
+    target: str
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """Map shards of vectors to shards of scores."""
+        function = functools.partial(_score_shard, vectors=self.vectors)
+        return pipeline | MapShards(self.vectors, self.target, self.model.load, function)
+
+
+def _score_shard(shard: Shard, model: Model, vectors: Part) -> pa.RecordBatch:
+    scores = score_batch(read_shard(vectors.folder, shard), model)
+    values = np.nan_to_num(scores.column("novelty_score").to_numpy(zero_copy_only=False))
+    ScoreCounters(scored=len(values), flagged=int(np.count_nonzero(values > 0))).add()
+    return scores
+
+
 def score_batch(batch: pa.RecordBatch, model: Model) -> pa.RecordBatch:
-    """Score a batch of vectors; without labeled intents every score is null."""
+    """Score the vectors of a batch.
+
+    Args:
+        batch: as `schemas.tables.embed_schema`.
+        model: without labeled intents every score is null.
+
+    Returns:
+        a batch as `schemas.tables.SCORE`.
+    """
     n = batch.num_rows
     ids = batch.column("utterance_id")
     if model.novelty is None:
@@ -33,34 +69,3 @@ def score_batch(batch: pa.RecordBatch, model: Model) -> pa.RecordBatch:
         ],
         schema=tables.SCORE,
     )
-
-
-@dataclasses.dataclass
-class Score(beam.PTransform):
-    """Shards of vectors to shards of novelty scores: names of the files."""
-
-    vectors: str
-    target: str
-    model: str
-
-    def expand(self, shards):
-        """One fused step, no shuffle."""
-        return shards | "Score" >> beam.ParDo(_Score(self.vectors, self.target, self.model))
-
-
-class _Score(beam.DoFn):
-    def __init__(self, vectors: str, target: str, model: str):
-        self._vectors, self._target, self._path = vectors, target, model
-        self._scored = Metrics.counter("score", "scored")
-        self._flagged = Metrics.counter("score", "flagged")
-
-    def setup(self) -> None:
-        self._model = load_model(self._path)
-
-    def process(self, shard: Shard) -> Iterator[str]:
-        scores = score_batch(read_shard(self._vectors, shard), self._model)
-        write_shard(self._target, shard, scores)
-        values = scores.column("novelty_score").to_numpy(zero_copy_only=False)
-        self._scored.inc(scores.num_rows)
-        self._flagged.inc(int(np.count_nonzero(np.nan_to_num(values) > 0)))
-        yield shard.name

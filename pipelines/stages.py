@@ -1,16 +1,15 @@
-"""Run folders and their stages: claim, run, resume.
+"""Folders of runs and stages: claim, run, resume.
 
-A run is a chain of Beam pipelines with files between them. A stage's manifest is written when its
-pipeline has finished, so a run that was killed goes on at the first stage without one.
+A run is a chain of Beam pipelines with files between them. A stage writes its manifest when its
+pipeline has finished. A run that was killed continues at the first stage without a manifest.
 """
 
 import copy
 import json
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
@@ -23,12 +22,42 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from advin.pipelines import storage
+from advin.pipelines.counters import Counters
 from advin.pipelines.errors import SettingsError, StageError, cause
 from advin.schemas.manifest import CLAIM, MANIFEST, StageManifest, fingerprint
 
 _log = logging.getLogger("advin")
 
-Build = Callable[[beam.Pipeline, "Stage"], None]
+C = TypeVar("C", bound=Counters)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A folder of files that a stage writes; they can be read once the stage has finished.
+
+    Attributes:
+        stage: folder of the stage.
+        name: name of the part.
+    """
+
+    stage: str
+    name: str = "data"
+
+    @property
+    def folder(self) -> str:
+        """The folder of the files."""
+        return storage.join(self.stage, self.name)
+
+    def files(self) -> list[str]:
+        """Return the names of the files, as the stage's manifest lists them.
+
+        Raises:
+            RuntimeError: if the stage has not finished.
+        """
+        manifest = Stage(self.stage).manifest()
+        if manifest is None:
+            raise RuntimeError(f"stage {self.stage} has not finished: start the run again")
+        return manifest.files.get(self.name, [])
 
 
 @dataclass(frozen=True)
@@ -37,46 +66,51 @@ class Stage:
 
     folder: str
 
-    def path(self, part: str = "data") -> str:
-        """Return the folder of one of the stage's parts."""
-        return storage.join(self.folder, part)
+    def part(self, name: str = "data") -> Part:
+        """Return one of the stage's parts."""
+        return Part(self.folder, name)
 
     def manifest(self) -> StageManifest | None:
-        """Return what the stage left behind, or None if it has not finished."""
+        """Return the manifest, or None if the stage has not finished."""
         path = storage.join(self.folder, MANIFEST)
         if not storage.exists(path):
             return None
         return StageManifest.from_json(storage.read_text(path))
 
-    def files(self, part: str) -> int:
-        """Return the number of files in a part of a finished stage."""
+    def counters(self, record: type[C]) -> C:
+        """Return the counters of a finished stage.
+
+        Raises:
+            RuntimeError: if the stage has not finished, or has other counters.
+        """
         manifest = self.manifest()
         if manifest is None:
-            raise RuntimeError(f"stage {self.folder} has not finished")
-        return len(manifest.files[part])
-
-    @property
-    def shards(self) -> int:
-        """Number of shards of a finished stage."""
-        return self.files("data")
+            raise RuntimeError(f"stage {self.folder} has not finished: start the run again")
+        return record.read(manifest.counters)
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder that belongs to one run, and the options its pipelines run with."""
+    """The folder of one run, and the options of its pipelines.
+
+    Attributes:
+        folder: folder of the run.
+        options: options of the engine.
+        fingerprint: digest of inputs and settings.
+    """
 
     folder: str
     options: PipelineOptions
     fingerprint: str
-    # Whether what a stage wrote can be read when the next one is wired.
-    reads_results: ClassVar[bool] = True
+    # True if stages are only translated: there are no results to read.
+    dry: ClassVar[bool] = False
 
     @classmethod
-    def claim(cls, folder: str, settings: dict, options: PipelineOptions) -> "Workspace":
-        """Take a folder for a run with these settings, or find the same run in it.
+    def claim(cls, folder: str, settings: dict[str, Any], options: PipelineOptions) -> "Workspace":
+        """Reserve a folder for a run with these settings, or resume the same run in it.
 
         Raises:
-            SettingsError: if the folder holds another run, or files of something else.
+            SettingsError: if the folder holds another run, or other files.
         """
         mark = fingerprint(settings)
         path = storage.join(folder, CLAIM)
@@ -84,8 +118,8 @@ class Workspace:
             _check_same_run(folder, json.loads(storage.read_text(path)), settings, mark)
         elif _holds_files(folder):
             raise SettingsError(
-                f"the output folder {folder} is not empty and holds no run of advin: "
-                "choose another one, or empty it"
+                f"the output folder {folder} is not empty and holds no run: "
+                "choose another folder, or empty it"
             )
         else:
             text = json.dumps({"fingerprint": mark, "settings": settings}, indent=2, default=str)
@@ -94,7 +128,7 @@ class Workspace:
 
     @property
     def shuffles_in_memory(self) -> bool:
-        """Whether Beam's in-process engine runs it: it keeps in memory all that a shuffle moves."""
+        """True if Beam's in-process engine runs the stages: it keeps shuffled data in memory."""
         endpoint = self.options.view_as(PortableOptions).job_endpoint
         return endpoint == "embed" or self.options.view_as(StandardOptions).runner == "FnApiRunner"
 
@@ -103,37 +137,42 @@ class Workspace:
         return Stage(storage.join(self.folder, "stages", name))
 
     def run(
-        self, name: str, build: Build, keep_partial: bool = False, scratch: str | None = None
-    ) -> StageManifest:
-        """Run one stage, unless it has run already.
+        self,
+        name: str,
+        transform: beam.PTransform,
+        counters: type[Counters],
+        keep_partial: bool = False,
+        scratch: str | None = None,
+    ) -> None:
+        """Run one stage, unless it has finished before.
 
         Args:
-            name: the stage.
-            build: wires the stage's pipeline; it writes below the stage's folder.
-            keep_partial: whether files of an unfinished attempt are used; only right for a stage
-                that writes files under fixed names, whole, and skips those that are there.
-            scratch: folder of what the stage needs only meanwhile.
+            name: name of the stage.
+            transform: the whole stage; it writes to the stage's folder.
+            counters: record of the stage's counters.
+            keep_partial: keep the files of an unfinished attempt. Only for a stage that writes
+                whole files under fixed names and skips those that exist.
+            scratch: folder of temporary files, deleted at the end.
 
         Raises:
             StageError: if the engine fails.
         """
         stage = self.stage(name)
-        done = stage.manifest()
-        if done is not None:
-            _log.info("%s: done before, resuming behind it", name)
-            return done
+        if stage.manifest() is not None:
+            _log.info("%s: finished before", name)
+            return
         if not keep_partial:
             storage.delete(stage.folder)
         _log.info("%s …", name)
         start = time.monotonic()
         pipeline = beam.Pipeline(options=named(self.options, name.replace("_", "-")))
-        build(pipeline, stage)
+        pipeline | transform
         result = _finish(name, pipeline)
         manifest = StageManifest(
             stage=name,
             fingerprint=self.fingerprint,
             files=_files_below(stage.folder),
-            counters=_counters(result),
+            counters=counters.of_result(result).to_dict(),
             seconds=round(time.monotonic() - start, 3),
             bytes=_bytes_below(stage.folder),
         )
@@ -141,7 +180,6 @@ class Workspace:
         if scratch is not None:
             storage.delete(scratch)
         _log.info("%s: %.1f s, %s", name, manifest.seconds, readable(manifest.counters))
-        return manifest
 
 
 def _finish(name: str, pipeline: beam.Pipeline) -> PipelineResult:
@@ -150,31 +188,33 @@ def _finish(name: str, pipeline: beam.Pipeline) -> PipelineResult:
         state = result.wait_until_finish()
     except Exception as error:  # each engine raises its own
         raise StageError(
-            f"stage {name} failed: {cause(error)}; the same command goes on at this stage"
+            f"stage {name} failed: {cause(error)}; the same command continues at this stage"
         ) from error
     if state not in (PipelineState.DONE, None):
-        raise StageError(f"stage {name} ended as {state}; the same command goes on at this stage")
+        raise StageError(f"stage {name} ended as {state}; the same command continues at this stage")
     return result
 
 
 def named(options: PipelineOptions, step: str) -> PipelineOptions:
-    """Return the same options with a job name, by which the engine's own pages show the step."""
+    """Return the options with a job name, which the engine shows for this step."""
     options = copy.deepcopy(options)
     cloud = options.view_as(GoogleCloudOptions)
     cloud.job_name = f"{cloud.job_name or 'advin'}-{step}"
     return options
 
 
-def _check_same_run(folder: str, found: dict, settings: dict, mark: str) -> None:
+def _check_same_run(
+    folder: str, found: dict[str, Any], settings: dict[str, Any], mark: str
+) -> None:
     if found.get("fingerprint") == mark:
         return
     before = found.get("settings", {})
-    # Through JSON, as what was stored has been: tuples are lists there.
+    # The stored settings went through JSON, which turns tuples into lists.
     now = json.loads(json.dumps(settings, default=str))
     differs = sorted(k for k in {*before, *now} if before.get(k) != now.get(k))
     raise SettingsError(
         f"the output folder {folder} holds another run (it differs in {', '.join(differs)}): "
-        "choose another one, or delete it"
+        "choose another folder, or delete this one"
     )
 
 
@@ -200,20 +240,6 @@ def _bytes_below(folder: str) -> int:
     return sum(m.size_in_bytes for m in _below(folder))
 
 
-def _counters(result) -> dict[str, int]:
-    """Return our counters, summed over the steps; RunInference's own are kept too."""
-    counters: dict[str, int] = {}
-    for metric in result.metrics().query()["counters"]:
-        name = metric.key.metric.name
-        # Some engines mix in their own, each another set.
-        if ":" in name:
-            continue
-        # Not every engine tells what was committed, as against attempted.
-        value = metric.committed if metric.committed is not None else metric.attempted
-        counters[name] = counters.get(name, 0) + value
-    return dict(sorted(counters.items()))
-
-
 def readable(counters: dict[str, int]) -> str:
-    """Return counters as a user reads them, e.g. '8,815 rows read'."""
+    """Return counters as text, such as '8,815 rows read, 2 rows rejected'."""
     return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counters.items())

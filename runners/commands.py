@@ -165,7 +165,6 @@ def _settings(flags: argparse.Namespace, model: str | None, config: Config) -> "
         precision=flags.encoder_precision,
         config=config,
         accelerator=flags.gpu,
-        max_linked=config.linkage.max_clusters,
     )
 
 

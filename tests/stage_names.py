@@ -1,12 +1,5 @@
-"""The stages that look through a small log with a model at hand, in their order."""
+"""The stages that every run has, in their order: a small log with a given model has no others."""
 
-STAGES = (
-    "ingest",
-    "embed",
-    "score",
-    "cluster",
-    "assign",
-    "describe",
-    "taxonomy",
-    "assemble",
-)
+from advin.pipelines.spine import STAGES as SPINE
+
+STAGES = tuple(entry.name for entry in SPINE if entry.when is None and not entry.repeats)

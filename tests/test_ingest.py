@@ -8,11 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from advin.pipelines import shards
-from advin.pipelines.ingest import Ingest, WriteRejects, WriteUtterances
+from advin.pipelines.counters import IngestCounters
+from advin.pipelines.ingest import Ingest
 from advin.pipelines.inputs import Columns, find_input
 from advin.pipelines.shards import WriteShards, read_first_rows, shards_for
+from advin.pipelines.stages import Part
 from advin.schemas import tables
 from advin.schemas.ids import utterance_id
+from advin.schemas.manifest import StageManifest
 
 WORDS = "lost my card please block it where is parcel thanks now the".split()
 
@@ -29,14 +32,17 @@ def a_log(rows: int, seed: int = 0) -> list[dict]:
 def ingest(run_pipeline, source, target, columns=Columns(), schema=tables.INGEST):
     files = find_input(str(source), columns, "--input")
 
-    def build(pipeline):
-        utterances, rejects = pipeline | Ingest(files, columns)
-        utterances | "WriteUtterances" >> WriteUtterances(str(target / "data"), schema)
-        rejects | "WriteRejects" >> WriteRejects(str(target / "rejects"))
-
-    result = run_pipeline(build)
-    counters = {m.key.metric.name: m.committed for m in result.metrics().query()["counters"]}
+    folders = (str(target / "data"), str(target / "rejects"))
+    result = run_pipeline(lambda p: p | Ingest(files, columns, schema, *folders))
+    counters = IngestCounters.of_result(result)
     return counters, read(target / "data"), read(target / "rejects")
+
+
+def finished_part(stage) -> Part:
+    """Write the manifest of a stage whose pipeline has finished."""
+    files = {"data": sorted(path.name for path in (stage / "data").iterdir())}
+    (stage / "manifest.json").write_text(StageManifest("ingest", "", files).to_json())
+    return Part(str(stage))
 
 
 def read(folder):
@@ -55,8 +61,8 @@ def test_counts_add_up(write_rows, run_pipeline, tmp_path, small_shards):
     expected = Counter(r["text"].lower() for r in rows if 0 < len(r["text"].strip()) < 3000)
     found = {u["text"].lower(): u["count"] for u in utterances.to_pylist()}
     assert found == expected
-    assert counters["rows_read"] == 2000 == counters["rows_kept"] + counters["rows_rejected"]
-    assert counters["rows_rejected"] == rejects.num_rows == sum(i % 17 == 0 for i in range(2000))
+    assert counters.rows_read == 2000 == counters.rows_kept + counters.rows_rejected
+    assert counters.rows_rejected == rejects.num_rows == sum(i % 17 == 0 for i in range(2000))
     assert set(rejects["reason"].to_pylist()) == {"empty", "oversized"}
     assert max(len(p) for p in rejects["payload"].to_pylist()) <= 200
     assert len(list((tmp_path / "out" / "data").iterdir())) > 1
@@ -123,7 +129,7 @@ def test_the_first_rows_are_those_with_the_lowest_ids(
     path = write_rows("log.txt", [{"text": f"utterance {i}"} for i in range(500)])
     _, utterances, _ = ingest(run_pipeline, path, tmp_path / "out")
     assert shards_for(500) == 8
-    folder = str(tmp_path / "out" / "data")
-    batches = read_first_rows(folder, 8, 130, ["utterance_id"])
+    part = finished_part(tmp_path / "out")
+    batches = read_first_rows(part, 130, ["utterance_id"])
     ids = [i for b in batches for i in b.column(0).to_pylist()]
     assert ids == utterances["utterance_id"].to_pylist()[:130]

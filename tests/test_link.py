@@ -20,7 +20,8 @@ from advin.pipelines.cluster_files import (
     clusters_to_arrow,
     read_clusters,
 )
-from advin.pipelines.link import condense, link_stages
+from advin.pipelines.counters import LinkCounters
+from advin.pipelines.link import condense, finished_rounds
 from advin.pipelines.stages import Workspace
 from benchmarks.mixtures import draw_mixture
 from benchmarks.scale import follow, merges
@@ -89,8 +90,8 @@ def run(
     return Clusters.joined([s.read(n) for s in sources for n in s.names()]), workspace
 
 
-def rounds(workspace: Workspace) -> list:
-    return [m for name in link_stages() if (m := workspace.stage(name).manifest())]
+def rounds(workspace: Workspace) -> list[LinkCounters]:
+    return [stage.counters(LinkCounters) for stage in finished_rounds(workspace)]
 
 
 def test_a_small_log_takes_no_rounds(log, tmp_path):
@@ -119,8 +120,7 @@ def test_rounds_nearly_equal_exact_linkage(log, tmp_path):
 
 def test_every_utterance_is_in_a_cluster_or_counted_as_left_out(log, tmp_path):
     left, workspace = run(tmp_path, log)
-    counters = [m.counters for m in rounds(workspace)]
-    out = sum(c["utterances_left_out"] for c in counters)
+    out = sum(counters.utterances_left_out for counters in rounds(workspace))
     assert left.sizes.sum() + out == ROWS
     # Only small clusters without a near neighbor are left out.
     assert out < 0.25 * ROWS

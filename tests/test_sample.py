@@ -21,12 +21,13 @@ from stage_names import STAGES
 from advin.discovery.config import SampleConfig
 from advin.discovery.intents.coherence import incoherent_intents, min_coherence
 from advin.discovery.labels import OUT_OF_DOMAIN
+from advin.pipelines.counters import ClusterCounters
 from advin.pipelines.evaluate import evaluate
 from advin.pipelines.fit import Embedded, FitInputs, read_training_data
 from advin.pipelines.inputs import Columns
 from advin.pipelines.models import load_model
 from advin.pipelines.report import read_run
-from advin.pipelines.stages import Stage
+from advin.pipelines.stages import Part, Stage
 from advin.runners.cli import main
 from advin.schemas.tables import TABLES
 
@@ -137,10 +138,8 @@ def test_names_come_from_the_utterances(sample):
 
 def test_the_fit_reads_each_text_beside_its_vector_and_label(sample, encoder):
     def embedded(name):
-        ingest, embed = (
-            Stage(str(sample / "stages" / s)) for s in (f"ingest{name}", f"embed{name}")
-        )
-        return Embedded.of(ingest, embed, distinct=0)
+        stages = (sample / "stages" / stage for stage in (f"ingest{name}", f"embed{name}"))
+        return Embedded(*(Part(str(stage)) for stage in stages))
 
     inputs = FitInputs(embedded(""), embedded("_labeled"), embedded("_ood"))
     data = read_training_data(inputs, encoder.dimension, SampleConfig())
@@ -173,7 +172,7 @@ def test_counts_add_up(sample):
     assert funnel["assigned to an intent"] == of_an_intent.count(True)
     assert funnel["in no intent"] == of_an_intent.count(False)
     # A centroid may be nearest to nothing.
-    found = manifest.stages["cluster"]["counters"]["novel_intents"]
+    found = Stage(str(sample / "stages" / "cluster")).counters(ClusterCounters).novel_intents
     assert funnel["novel intents"] + funnel["dropped as no intent"] <= found
 
 

@@ -107,7 +107,7 @@ def test_a_kill(victim, number, cluster, pool, arguments_for, reference, tmp_pat
     else:
         assert driver.returncode == 1 and not cluster.restarts, lines
         (line,) = (x for x in lines if x.startswith("advin: "))
-        assert "the same command goes on at this stage" in line
+        assert "the same command continues at this stage" in line
         assert line.split()[1:3] == ["stage", begun[0]], "resumed at the stage that had failed"
 
 

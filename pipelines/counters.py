@@ -1,0 +1,236 @@
+"""Counters: one record for each stage, one field for each counter.
+
+A worker reports ``ScoreCounters(scored=5, flagged=1).add()``. The engine adds up what all workers
+report, the stage's manifest stores the sums, and ``ScoreCounters.read`` returns them as the same
+record. A misspelled counter is an error in all three places.
+"""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import ClassVar, Self
+
+from apache_beam.metrics import Metrics
+from apache_beam.metrics.metricbase import Counter
+from apache_beam.runners.runner import PipelineResult
+
+
+class CounterError(RuntimeError):
+    """The counters of a stage are not those that this version of the stage has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Base of all records; the class attribute `stage` names the counters' namespace."""
+
+    stage: ClassVar[str]
+
+    def add(self) -> None:
+        """Add these numbers to the counters of the stage that runs here."""
+        for field in fields(self):
+            _beam_counter(self.stage, field.name).inc(getattr(self, field.name))
+
+    @classmethod
+    def read(cls, counters: Mapping[str, int]) -> Self:
+        """Return stored counters as a record; a missing one is 0.
+
+        Raises:
+            CounterError: if a name is not a counter of this stage.
+        """
+        unknown = sorted(counters.keys() - {field.name for field in fields(cls)})
+        if unknown:
+            raise CounterError(
+                f"stage {cls.stage} has no counter {unknown[0]!r}: its files are from another "
+                "version; delete the output folder and start again"
+            )
+        return cls(**counters)
+
+    @classmethod
+    def of_result(cls, result: PipelineResult) -> Self:
+        """Return the sums over all workers of a finished pipeline."""
+        found: dict[str, int] = {}
+        for metric in result.metrics().query()["counters"]:
+            if metric.key.metric.namespace != cls.stage:
+                continue
+            # Some engines report attempted values only.
+            value = metric.committed if metric.committed is not None else metric.attempted
+            name = metric.key.metric.name
+            found[name] = found.get(name, 0) + value
+        return cls.read(found)
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the counters by name."""
+        return asdict(self)
+
+
+@functools.cache
+def _beam_counter(stage: str, name: str) -> Counter:
+    return Metrics.counter(stage, name)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestCounters(Counters):
+    """Rows of the input, and the distinct utterances they hold.
+
+    Attributes:
+        rows_read: rows of the input.
+        rows_rejected: rows that cannot be used.
+        rows_kept: all other rows.
+        utterances: distinct utterances; labeled ones count once for each of their labels.
+    """
+
+    stage: ClassVar[str] = "ingest"
+    rows_read: int = 0
+    rows_rejected: int = 0
+    rows_kept: int = 0
+    utterances: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedCounters(Counters):
+    """Encoded utterances.
+
+    Attributes:
+        vectors: vectors written.
+        encoder_msecs: milliseconds in the encoder, summed over workers.
+    """
+
+    stage: ClassVar[str] = "embed"
+    vectors: int = 0
+    encoder_msecs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FitCounters(Counters):
+    """The data of a fit.
+
+    Attributes:
+        fitted_on_log: sampled utterances of the log.
+        fitted_on_labeled: labeled utterances.
+        known_intents: labeled intents.
+        labels_overruled: labels dropped because the utterance has another, more frequent label.
+    """
+
+    stage: ClassVar[str] = "fit"
+    fitted_on_log: int = 0
+    fitted_on_labeled: int = 0
+    known_intents: int = 0
+    labels_overruled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreCounters(Counters):
+    """Utterances scored in stage I.
+
+    Attributes:
+        scored: all of them.
+        flagged: utterances with a novelty score above 0.
+    """
+
+    stage: ClassVar[str] = "score"
+    scored: int = 0
+    flagged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCounters(Counters):
+    """One round of linkage.
+
+    Attributes:
+        cells: parts of the learned space.
+        bytes_sent: bytes sent to the cells.
+        clusters_left: clusters that the next round takes.
+        clusters_finished: clusters with no other cluster near enough.
+        utterances_left_out: utterances in finished clusters that are too small for an intent.
+    """
+
+    stage: ClassVar[str] = "link"
+    cells: int = 0
+    bytes_sent: int = 0
+    clusters_left: int = 0
+    clusters_finished: int = 0
+    utterances_left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterCounters(Counters):
+    """Clusters found in stage II.
+
+    Attributes:
+        clustered: points that were clustered, labeled utterances included.
+        known_intents: centroids of known intents.
+        novel_intents: centroids of novel intents.
+        junk_clusters: centroids of out-of-domain clusters.
+        utterances_left_out: utterances in clusters beyond the limit of one worker.
+    """
+
+    stage: ClassVar[str] = "cluster"
+    clustered: int = 0
+    known_intents: int = 0
+    novel_intents: int = 0
+    junk_clusters: int = 0
+    utterances_left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AssignCounters(Counters):
+    """Utterances assigned to centroids.
+
+    Attributes:
+        assigned: utterances inside the radius of the nearest centroid.
+        unassigned: all others.
+    """
+
+    stage: ClassVar[str] = "assign"
+    assigned: int = 0
+    unassigned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeCounters(Counters):
+    """Utterances from which intents are described.
+
+    Attributes:
+        described: utterances read.
+    """
+
+    stage: ClassVar[str] = "describe"
+    described: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaxonomyCounters(Counters):
+    """Rows of the tables intents and domains.
+
+    Attributes:
+        known_intents_named: known intents.
+        novel_intents_named: novel intents.
+        known_domains_named: known domains.
+        novel_domains_named: novel domains.
+        incoherent_intents: novel clusters dropped because their utterances are not alike.
+    """
+
+    stage: ClassVar[str] = "taxonomy"
+    known_intents_named: int = 0
+    novel_intents_named: int = 0
+    known_domains_named: int = 0
+    novel_domains_named: int = 0
+    incoherent_intents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AssembleCounters(Counters):
+    """Rows of the table assignments.
+
+    Attributes:
+        rows_accounted: rows of the log that the table covers.
+        in_an_intent: utterances with an intent.
+        in_no_intent: utterances without one.
+        novel_utterances: utterances of a novel intent, or novel without an intent.
+    """
+
+    stage: ClassVar[str] = "assemble"
+    rows_accounted: int = 0
+    in_an_intent: int = 0
+    in_no_intent: int = 0
+    novel_utterances: int = 0

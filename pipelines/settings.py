@@ -1,0 +1,155 @@
+"""The settings of a run, and what follows from them before the first stage starts."""
+
+import dataclasses
+from typing import Any
+
+from advin.discovery.compute.precision import best_precision
+from advin.discovery.config import DISCOVER_SECTIONS, Config
+from advin.discovery.encoding.encoder import EncoderError, load_encoder
+from advin.discovery.encoding.identity import EncoderIdentity
+from advin.discovery.model import Model, ModelError
+from advin.pipelines.embed import EncoderSettings
+from advin.pipelines.errors import SettingsError
+from advin.pipelines.inputs import Columns, InputFile, find_input, input_fingerprint
+from advin.pipelines.models import load_model, model_fingerprint
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The settings of a run.
+
+    Attributes:
+        input: the log: a file, folder or glob.
+        labeled: labeled utterances of the known intents, or None.
+        ood: out-of-domain texts, or None.
+        model: folder of the model: an output if `labeled` is given, else an input; None for a
+            model in the output folder.
+        columns: names of the columns text, intent and domain.
+        encoder: hub id or folder; None for the model's own encoder, or the default one.
+        threads: processor threads of the encoder; they affect the last bits of its vectors.
+        precision: precision of the encoder, "fp32" or "bf16"; None for the model's own, or the
+            best one of this processor.
+        config: the configuration; None for the model's own, or the defaults. For a given model it
+            may differ from the model's own in the sections `DISCOVER_SECTIONS` only.
+        accelerator: type of the GPU of workers that encode, for engines that know such hints.
+    """
+
+    input: str
+    labeled: str | None = None
+    ood: str | None = None
+    model: str | None = None
+    columns: Columns = Columns("text", "intent", "domain")
+    encoder: str | None = None
+    threads: int = 2
+    precision: str | None = None
+    config: Config | None = None
+    accelerator: str | None = None
+
+    @property
+    def fits(self) -> bool:
+        """True if the run fits a model: labels are given, or no model is."""
+        return self.labeled is not None or self.model is None
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One of the inputs.
+
+    Attributes:
+        flag: the setting that names it, for messages.
+        files: its files.
+        columns: the columns to read.
+    """
+
+    flag: str
+    files: list[InputFile]
+    columns: Columns
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """Settings with everything that is looked up on this machine.
+
+    Attributes:
+        settings: as the user gave them.
+        config: the configuration in effect.
+        sources: inputs by role: "log", "labeled", "ood".
+        encoder: settings of the encoder.
+        identity: of the encoder.
+    """
+
+    settings: Settings
+    config: Config
+    sources: dict[str, Source]
+    encoder: EncoderSettings
+    identity: EncoderIdentity
+
+    def claim(self) -> dict[str, Any]:
+        """Return everything that distinguishes this run from others, as JSON values."""
+        claim = {
+            **{role: input_fingerprint(source.files) for role, source in self.sources.items()},
+            "columns": dataclasses.asdict(self.settings.columns),
+            "encoder": dataclasses.asdict(self.identity),
+            "threads": self.settings.threads,
+            "config": self.config.to_dict(),
+        }
+        if not self.settings.fits:
+            claim["model"] = model_fingerprint(str(self.settings.model))
+        return claim
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Find the inputs and load the encoder, so that errors show before anything is submitted.
+
+    Raises:
+        SettingsError: if an input, the model, the configuration or the encoder is not usable.
+    """
+    sources = _find_sources(settings)
+    model = None if settings.fits else load_model(str(settings.model))
+    name = settings.encoder or (model.encoder.name if model else None)
+    # Chosen once for all workers, whose processors may differ.
+    precision = settings.precision or (model.encoder.precision if model else best_precision())
+    try:
+        encoder = load_encoder(name, settings.threads, precision)
+        identity = EncoderIdentity.of(encoder)
+        if model is not None:
+            model.encoder.check_same(identity)
+    except (EncoderError, ModelError) as error:
+        raise SettingsError(str(error)) from error
+    chosen = EncoderSettings(encoder.name, settings.threads, precision)
+    return Prepared(settings, _config(settings, model), sources, chosen, identity)
+
+
+def _find_sources(settings: Settings) -> dict[str, Source]:
+    text_only = Columns(settings.columns.text)
+    roles: dict[str, tuple[str, str | None, Columns]] = {
+        "log": ("--input", settings.input, text_only),
+        "labeled": ("--labeled", settings.labeled, settings.columns),
+        "ood": ("--ood", settings.ood, text_only),
+    }
+    return {
+        role: Source(flag, find_input(pattern, columns, flag), columns)
+        for role, (flag, pattern, columns) in roles.items()
+        if pattern is not None
+    }
+
+
+def _config(settings: Settings, model: Model | None) -> Config:
+    """Return the configuration in effect.
+
+    Raises:
+        SettingsError: if it differs from the model's own in a section that acts in the fit.
+    """
+    if model is None:
+        return settings.config or Config()
+    if settings.config is None:
+        return model.config
+    fitted = {tunable.name: tunable.value for tunable in model.config.tunables()}
+    for tunable in settings.config.tunables():
+        name, value = tunable.name, tunable.value
+        if value != fitted[name] and name.partition(".")[0] not in DISCOVER_SECTIONS:
+            raise SettingsError(
+                f"{name} is {value}, but the model in {settings.model} was fitted with "
+                f"{fitted[name]}: leave {name} as it is, or fit a new model"
+            )
+    return settings.config

@@ -1,0 +1,429 @@
+"""The spine: all stages of a run, in their order.
+
+Read `STAGES` from top to bottom: each entry says what a stage reads, what it writes and when it
+runs. The order of a run, resuming, the dry run, the report and the tests follow from this list.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+
+from advin.discovery.clustering.rounds import LinkageRound
+from advin.pipelines import counters
+from advin.pipelines.assemble import Assemble
+from advin.pipelines.assign import Assign
+from advin.pipelines.cluster import Cluster
+from advin.pipelines.cluster_files import LogShards
+from advin.pipelines.counters import Counters, IngestCounters
+from advin.pipelines.describe import Describe
+from advin.pipelines.embed import Embed
+from advin.pipelines.errors import SettingsError
+from advin.pipelines.fit import Embedded, Fit, FitInputs, check_labels
+from advin.pipelines.ingest import Ingest
+from advin.pipelines.link import FINISHED, MERGED, REMAINING, Link, Rounds
+from advin.pipelines.models import ModelFolder
+from advin.pipelines.score import Score
+from advin.pipelines.settings import Prepared
+from advin.pipelines.stages import Part, Workspace
+from advin.pipelines.taxonomy import Taxonomy
+from advin.schemas import tables
+from advin.schemas.manifest import StageManifest
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run under way.
+
+    Attributes:
+        workspace: its folder.
+        prepared: its settings.
+        model: its model, which the stage fit writes unless it was given.
+    """
+
+    workspace: Workspace
+    prepared: Prepared
+    model: ModelFolder
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The folders of one stage. Only those that its entry declares can be had.
+
+    Attributes:
+        run: the run.
+        entry: the stage's entry.
+        number: number of the round if the stage repeats, else 1.
+    """
+
+    run: Run
+    entry: "StageEntry"
+    number: int = 1
+
+    @property
+    def name(self) -> str:
+        """The stage's name, with the number of the round if it repeats."""
+        return f"{self.entry.name}_{self.number:02d}" if self.entry.repeats else self.entry.name
+
+    def read(self, part: str) -> Part:
+        """Return an input, such as "ingest" or "describe/sizes"."""
+        if part not in self.entry.reads:
+            raise KeyError(f"stage {self.name} does not declare that it reads {part!r}")
+        stage, _, name = part.partition("/")
+        return self.run.workspace.stage(stage).part(name or "data")
+
+    def write(self, part: str = "data") -> str:
+        """Return the folder of an output."""
+        if part not in self.entry.writes:
+            raise KeyError(f"stage {self.name} does not declare that it writes {part!r}")
+        return self.run.workspace.stage(self.name).part(part).folder
+
+    @property
+    def model(self) -> ModelFolder:
+        """The model."""
+        if "model" not in (*self.entry.reads, *self.entry.writes):
+            raise KeyError(f"stage {self.name} does not declare that it uses the model")
+        return self.run.model
+
+    @property
+    def scratch(self) -> str | None:
+        """Folder of temporary files, if the stage has any."""
+        suffix = self.entry.scratch
+        return self.run.workspace.stage(f"{self.name}_{suffix}").folder if suffix else None
+
+
+@dataclass(frozen=True)
+class StageEntry:
+    """One stage of a run.
+
+    Attributes:
+        name: the stage's name: of its folder, in log lines and in the manifest.
+        reads: parts of earlier stages, such as "ingest" or "describe/sizes", and "model".
+        writes: the stage's own parts, and "model".
+        counters: record of the stage's counters.
+        build: returns the stage's transform. A stage that repeats ends when it returns None.
+        when: returns True if a run needs the stage; None for always.
+        check: inspects the results; may raise SettingsError.
+        publishes: from tables that users read to the parts that hold them.
+        keep_partial: True if files of an interrupted attempt are kept.
+        repeats: True if the stage runs in numbered rounds.
+        scratch: suffix of the folder of temporary files; "" for none.
+    """
+
+    name: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    counters: type[Counters]
+    build: Callable[[Paths], beam.PTransform | None]
+    when: Callable[[Prepared], bool] | None = None
+    check: Callable[[Run], None] | None = None
+    publishes: tuple[tuple[str, str], ...] = ()
+    keep_partial: bool = False
+    repeats: bool = False
+    scratch: str = ""
+
+    def rounds(self, run: Run) -> Iterator[Paths]:
+        """Yield the folders of each round; of a stage that does not repeat there is one."""
+        numbers = itertools.count(1) if self.repeats else [1]
+        return (Paths(run, self, number) for number in numbers)
+
+
+def run_stages(run: Run, last: str | None = None) -> None:
+    """Run all stages that a run needs and that have not finished before.
+
+    Args:
+        run: the run.
+        last: name of the last stage to run; None for all.
+    """
+    for entry in STAGES:
+        if entry.when is None or entry.when(run.prepared):
+            _run_stage(run, entry)
+        if entry.name == last:
+            return
+
+
+def _run_stage(run: Run, entry: StageEntry) -> None:
+    for paths in entry.rounds(run):
+        transform = entry.build(paths)
+        if transform is None:
+            return
+        run.workspace.run(paths.name, transform, entry.counters, entry.keep_partial, paths.scratch)
+        if run.workspace.dry:
+            return
+        if entry.check is not None:
+            entry.check(run)
+
+
+def finished_stages(run: Run) -> Iterator[tuple[StageEntry, StageManifest]]:
+    """Yield the stages that have finished, in their order; each round of a stage by itself."""
+    for entry in STAGES:
+        for paths in entry.rounds(run):
+            manifest = run.workspace.stage(paths.name).manifest()
+            if manifest is None:
+                break
+            yield entry, manifest
+
+
+def _ingest(role: str) -> Callable[[Paths], Ingest]:
+    schema = tables.INGEST_LABELED if role == "labeled" else tables.INGEST
+
+    def build(paths: Paths) -> Ingest:
+        source = paths.run.prepared.sources[role]
+        folders = (paths.write(), paths.write("rejects"))
+        config = paths.run.prepared.config.text
+        return Ingest(source.files, source.columns, schema, *folders, config)
+
+    return build
+
+
+def _embed(paths: Paths) -> Embed:
+    prepared = paths.run.prepared
+    source = paths.read(paths.entry.reads[0])
+    return Embed(source, paths.write(), prepared.encoder, prepared.settings.accelerator)
+
+
+def _fit(paths: Paths) -> Fit:
+    prepared = paths.run.prepared
+
+    def embedded(role: str, suffix: str = "") -> Embedded | None:
+        if role not in prepared.sources:
+            return None
+        return Embedded(paths.read(f"ingest{suffix}"), paths.read(f"embed{suffix}"))
+
+    log = Embedded(paths.read("ingest"), paths.read("embed"))
+    inputs = FitInputs(log, embedded("labeled", "_labeled"), embedded("ood", "_ood"))
+    target = paths.model.folder
+    return Fit(inputs, prepared.encoder, prepared.identity, target, prepared.config)
+
+
+def _score(paths: Paths) -> Score:
+    return Score(paths.read("embed"), paths.model, paths.write())
+
+
+def _rounds(paths: Paths) -> Rounds:
+    run = paths.run
+    utterances, vectors, scores = (paths.read(name) for name in ("ingest", "embed", "score"))
+    log = LogShards(utterances, vectors, scores, paths.model)
+    return Rounds(run.workspace, log, run.prepared.config)
+
+
+def _link(paths: Paths) -> Link | None:
+    rounds = _rounds(paths)
+    if paths.run.workspace.dry:
+        # The engine translates the graph, which does not depend on the numbers of a round.
+        config = paths.run.prepared.config.linkage
+        first = LinkageRound(1, config.max_clusters + 1, config.cell_rows, 1, 0.0, is_final=False)
+        return rounds.transform(first, min_size=1)
+    distinct = paths.run.workspace.stage("ingest").counters(IngestCounters).utterances
+    rules = paths.model.load().rules
+    this = rounds.round(paths.number, distinct, rules.distance)
+    return None if this is None else rounds.transform(this, rules.min_size)
+
+
+def _cluster(paths: Paths) -> Cluster:
+    sources = _rounds(paths).left()
+    most = paths.run.prepared.config.linkage.max_clusters
+    return Cluster(sources, most, paths.model, paths.write())
+
+
+def _assign(paths: Paths) -> Assign:
+    return Assign(paths.read("embed"), paths.read("cluster"), paths.model, paths.write())
+
+
+def _describe(paths: Paths) -> Describe:
+    return Describe(
+        utterances=paths.read("ingest"),
+        vectors=paths.read("embed"),
+        assigned=paths.read("assign"),
+        sizes=paths.write("sizes"),
+        documents=paths.write("documents"),
+        n_sampled=paths.run.prepared.config.naming.documents,
+    )
+
+
+def _taxonomy(paths: Paths) -> Taxonomy:
+    return Taxonomy(
+        centroids=paths.read("cluster"),
+        sizes=paths.read("describe/sizes"),
+        documents=paths.read("describe/documents"),
+        model=paths.model,
+        intents=paths.write("intents"),
+        domains=paths.write("domains"),
+    )
+
+
+def _assemble(paths: Paths) -> Assemble:
+    return Assemble(
+        utterances=paths.read("ingest"),
+        scores=paths.read("score"),
+        assigned=paths.read("assign"),
+        centroids=paths.read("cluster"),
+        intents=paths.read("taxonomy/intents"),
+        target=paths.write(),
+    )
+
+
+def _needs_fit(prepared: Prepared) -> bool:
+    return prepared.settings.fits
+
+
+def _needs(role: str) -> Callable[[Prepared], bool]:
+    return lambda prepared: prepared.settings.fits and role in prepared.sources
+
+
+def _check_usable(role: str, stage: str) -> Callable[[Run], None]:
+    """Return a check that an input has usable rows."""
+
+    def check(run: Run) -> None:
+        counted = run.workspace.stage(stage).counters(IngestCounters)
+        if not counted.utterances:
+            rejects = run.workspace.stage(stage).part("rejects").folder
+            raise SettingsError(
+                f"{run.prepared.sources[role].flag}: none of its {counted.rows_read} rows can be "
+                f"used; the reasons are in {rejects}"
+            )
+
+    return check
+
+
+def _check_log(run: Run) -> None:
+    _check_usable("log", "ingest")(run)
+    distinct = run.workspace.stage("ingest").counters(IngestCounters).utterances
+    config = run.prepared.config.intents
+    if config.clustering == "density" and distinct > config.max_density_points:
+        raise SettingsError(
+            f"--input: the log has {distinct} distinct utterances, but HDBSCAN takes at most "
+            f"{config.max_density_points} here: use --clustering linkage"
+        )
+
+
+def _check_labeled(run: Run) -> None:
+    _check_usable("labeled", "ingest_labeled")(run)
+    check_labels(run.workspace.stage("ingest_labeled").part(), run.prepared.config.sample)
+
+
+STAGES = (
+    # The log: distinct utterances, then their vectors.
+    StageEntry(
+        "ingest",
+        reads=(),
+        writes=("data", "rejects"),
+        counters=counters.IngestCounters,
+        build=_ingest("log"),
+        check=_check_log,
+        publishes=(("rejects", "rejects"),),
+    ),
+    StageEntry(
+        "embed",
+        reads=("ingest",),
+        writes=("data",),
+        counters=counters.EmbedCounters,
+        build=_embed,
+        keep_partial=True,
+    ),
+    # The model, unless one is given: learned from the log, labels and out-of-domain texts.
+    StageEntry(
+        "ingest_labeled",
+        reads=(),
+        writes=("data", "rejects"),
+        counters=counters.IngestCounters,
+        build=_ingest("labeled"),
+        when=_needs("labeled"),
+        check=_check_labeled,
+    ),
+    StageEntry(
+        "embed_labeled",
+        reads=("ingest_labeled",),
+        writes=("data",),
+        counters=counters.EmbedCounters,
+        build=_embed,
+        when=_needs("labeled"),
+        keep_partial=True,
+    ),
+    StageEntry(
+        "ingest_ood",
+        reads=(),
+        writes=("data", "rejects"),
+        counters=counters.IngestCounters,
+        build=_ingest("ood"),
+        when=_needs("ood"),
+        check=_check_usable("ood", "ingest_ood"),
+    ),
+    StageEntry(
+        "embed_ood",
+        reads=("ingest_ood",),
+        writes=("data",),
+        counters=counters.EmbedCounters,
+        build=_embed,
+        when=_needs("ood"),
+        keep_partial=True,
+    ),
+    StageEntry(
+        "fit",
+        reads=(
+            *("ingest", "ingest_labeled", "ingest_ood"),
+            *("embed", "embed_labeled", "embed_ood"),
+        ),
+        writes=("model",),
+        counters=counters.FitCounters,
+        build=_fit,
+        when=_needs_fit,
+    ),
+    # Stage I of the method.
+    StageEntry(
+        "score",
+        reads=("embed", "model"),
+        writes=("data",),
+        counters=counters.ScoreCounters,
+        build=_score,
+    ),
+    # Stage II: rounds of linkage if one worker cannot link the log, then clusters and verdicts.
+    StageEntry(
+        "link",
+        reads=("ingest", "embed", "score", "model"),
+        writes=("data", REMAINING, FINISHED, MERGED),
+        counters=counters.LinkCounters,
+        build=_link,
+        repeats=True,
+        scratch="cells",
+    ),
+    StageEntry(
+        "cluster",
+        reads=("ingest", "embed", "score", "model"),
+        writes=("data",),
+        counters=counters.ClusterCounters,
+        build=_cluster,
+    ),
+    StageEntry(
+        "assign",
+        reads=("embed", "cluster", "model"),
+        writes=("data",),
+        counters=counters.AssignCounters,
+        build=_assign,
+    ),
+    StageEntry(
+        "describe",
+        reads=("ingest", "embed", "assign"),
+        writes=("sizes", "documents"),
+        counters=counters.DescribeCounters,
+        build=_describe,
+    ),
+    # Stage III: domains and names, then the table of utterances.
+    StageEntry(
+        "taxonomy",
+        reads=("cluster", "describe/sizes", "describe/documents", "model"),
+        writes=("intents", "domains"),
+        counters=counters.TaxonomyCounters,
+        build=_taxonomy,
+        publishes=(("intents", "intents"), ("domains", "domains")),
+    ),
+    StageEntry(
+        "assemble",
+        reads=("ingest", "score", "assign", "cluster", "taxonomy/intents"),
+        writes=("data",),
+        counters=counters.AssembleCounters,
+        build=_assemble,
+        publishes=(("assignments", "data"),),
+    ),
+)
