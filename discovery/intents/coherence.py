@@ -4,7 +4,7 @@ The metric head pulls near utterances together, whatever they mean. So chat and 
 intents form clusters that look like any other in the learned space. In the encoder's space they are
 incoherent, compared with known intents. Low coherence alone isn't junk: factual-question intents
 are diffuse too. But junk is far from everything known, and leftovers are closer to other intents
-than to themselves (benchmarks/history.md, *What is no intent*).
+than to themselves (benchmarks/history.md, *Junk clusters*).
 """
 
 from collections.abc import Sequence
