@@ -6,7 +6,7 @@ the same functions, shard by shard, and write equal tables.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -187,14 +187,14 @@ def _assignments(
     novelty = np.full(n, np.nan) if scores is None else scores.score
     verdicts, is_decided = novel_verdicts(assigned, is_novel, novelty)
     of_utterance = [kept[i] if i >= 0 else None for i in assigned]
-    nothing = [None] * n
+    nulls: list[Any] = [None] * n
     return Assignments(
         utterance_id=log.ids.astype(str).tolist(),
         text=list(log.texts),
         count=log.counts,
-        known_intent=nothing if scores is None else [model.intents[i] for i in scores.best_class],
-        known_intent_probability=nothing if scores is None else scores.probability.tolist(),
-        novelty_score=nothing if scores is None else scores.score.tolist(),
+        known_intent=nulls if scores is None else [model.intents[i] for i in scores.best_class],
+        known_intent_probability=nulls if scores is None else scores.probability.tolist(),
+        novelty_score=nulls if scores is None else scores.score.tolist(),
         is_novel=[
             bool(verdict) if decided else None
             for verdict, decided in zip(verdicts, is_decided, strict=True)

@@ -18,9 +18,8 @@ from advin.discovery.selection.distance import IntentDistance
 CONFIG = "config.json"
 TENSORS = "model.safetensors"
 _VERSION = 6
-# Fields of the learned distance, in the configuration and in the tensors.
-_DISTANCE_NUMBERS = ("value", "radius", "small", "origin")
-_DISTANCE_ARRAYS = ("grid", "agreement")
+# Fields of the learned distance that are no arrays.
+_DISTANCE_VALUES = ("value", "radius", "small", "origin")
 
 
 class ModelError(ValueError):
@@ -75,7 +74,7 @@ class Model:
             "config": self.config.to_dict(),
             "intents": self.intents,
             "domains": self.domains,
-            "distance": {name: getattr(self.distance, name) for name in _DISTANCE_NUMBERS},
+            "distance": {name: getattr(self.distance, name) for name in _DISTANCE_VALUES},
             "domain_distance": self.domain_distance,
             "domain_origin": self.domain_origin,
             "has_novelty": self.novelty is not None,
@@ -83,8 +82,12 @@ class Model:
         arrays = {f"head.{k}": v for k, v in self.head.to_arrays().items()}
         if self.novelty is not None:
             arrays |= {f"novelty.{k}": v for k, v in self.novelty.to_arrays().items()}
-        arrays |= {f"distance.{name}": getattr(self.distance, name) for name in _DISTANCE_ARRAYS}
-        arrays |= {"anchors": self.anchors, "anchor_labels": self.anchor_labels}
+        arrays |= {
+            "distance.grid": self.distance.grid,
+            "distance.agreement": self.distance.agreement,
+            "anchors": self.anchors,
+            "anchor_labels": self.anchor_labels,
+        }
         arrays = {k: np.ascontiguousarray(v) for k, v in sorted(arrays.items())}
         return {
             CONFIG: (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode(),
@@ -128,7 +131,11 @@ class Model:
             domains=tuple(config["domains"]),
             novelty=novelty,
             head=MetricHead.from_arrays(_below("head.", arrays)),
-            distance=IntentDistance(**config["distance"], **_below("distance.", arrays)),
+            distance=IntentDistance(
+                **config["distance"],
+                grid=arrays["distance.grid"],
+                agreement=arrays["distance.agreement"],
+            ),
             domain_distance=config["domain_distance"],
             domain_origin=config["domain_origin"],
             anchors=arrays["anchors"],

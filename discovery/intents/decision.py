@@ -52,11 +52,12 @@ def intent_rules(distance: IntentDistance, config: Config) -> IntentRules:
         distance: distance, radius and size of a leftover cluster, as learned.
         config: `intents.min_size`, or the share of a leftover cluster that replaces "auto".
     """
-    min_size = config.intents.min_size
-    if min_size == "auto":
-        share = math.floor(config.intents.min_size_share * distance.small)
-        min_size = max(config.distance.smallest_intent, share)
-    return IntentRules(distance.value, distance.radius, min_size)
+    share = math.floor(config.intents.min_size_share * distance.small)
+    automatic = max(config.distance.smallest_intent, share)
+    given = config.intents.min_size
+    return IntentRules(
+        distance.value, distance.radius, given if isinstance(given, int) else automatic
+    )
 
 
 def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) -> Intents:

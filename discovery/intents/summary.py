@@ -1,6 +1,6 @@
 """What describes an intent: its sizes, its cohesion, and a bounded sample of its utterances."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ _DISTANCE_UNIT = 2.0**-24
 
 @dataclass(frozen=True, slots=True)
 class IntentSize:
-    """How much of the log an intent contains; sizes of two parts of a log add up.
+    """How much of the log an intent contains; the numbers of two parts of a log add up.
 
     Attributes:
         distinct: distinct utterances.
@@ -23,12 +23,6 @@ class IntentSize:
     distinct: int = 0
     rows: int = 0
     distance: int = 0
-
-    def __add__(self, other: "IntentSize") -> "IntentSize":
-        """Return the size of both parts together."""
-        return IntentSize(
-            self.distinct + other.distinct, self.rows + other.rows, self.distance + other.distance
-        )
 
     @property
     def cohesion(self) -> float | None:
@@ -63,8 +57,3 @@ def summarize(
         units = np.rint(distances[rows].astype(np.float64) / _DISTANCE_UNIT).astype(np.int64)
         size = IntentSize(len(rows), int(counts[rows].sum()), int(units.sum()))
         yield int(assigned[rows[0]]), size, rows[:n_sampled]
-
-
-def total_size(sizes: Iterable[IntentSize]) -> IntentSize:
-    """Return the sum of sizes."""
-    return sum(sizes, IntentSize())
