@@ -18,7 +18,6 @@ from advin.discovery.model import Model
 from advin.discovery.novelty.calibration import fit_novelty
 from advin.discovery.selection.distance import DEFAULT, IntentDistance
 from advin.pipelines.models import load_model
-from advin.pipelines.stages import Stage
 from advin.schemas import tables
 from advin.schemas.batches import vectors_from_arrow
 from advin.schemas.ids import known_id
@@ -174,7 +173,7 @@ def published_columns(run) -> dict[str, list]:
 @pytest.mark.timeout(900)
 def test_arrays_and_pipelines_give_equal_tables(sample):
     ingest, embed = (
-        pq.read_table(Stage(str(sample / "stages" / name)).path()) for name in ("ingest", "embed")
+        pq.read_table(sample / "stages" / name / "data") for name in ("ingest", "embed")
     )
     log = Log(
         ids=np.array(ingest["utterance_id"].to_pylist(), "S32"),
