@@ -103,5 +103,5 @@ def draw_clusters(means: np.ndarray, max_weight: int, seed: Seed) -> Clusters:
         weights=rng.integers(1, max_weight + 1, n),
         sizes=np.ones(n, np.int64),
         novelty=rng.normal(size=n),
-        kept=rng.integers(0, 2, n),
+        n_unflagged=rng.integers(0, 2, n),
     )

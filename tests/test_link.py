@@ -49,7 +49,7 @@ def log() -> Clusters:
                 weights=rng.integers(1, 5, ROWS),
                 sizes=np.ones(ROWS, np.int64),
                 novelty=rng.normal(size=ROWS),
-                kept=rng.integers(0, 2, ROWS),
+                n_unflagged=rng.integers(0, 2, ROWS),
             )
         ]
     )
@@ -65,7 +65,7 @@ def test_a_repeated_text_has_a_damped_weight():
     )
     assert clusters.weights.tolist() == [1, 2, 3, 4, 20]
     assert clusters.sizes.tolist() == [1, 1, 1, 1, 1]
-    assert clusters.kept.tolist() == [1, 1, 0, 0, 0]
+    assert clusters.n_unflagged.tolist() == [1, 1, 0, 0, 0]
     np.testing.assert_allclose(clusters.means, vectors, atol=2e-3)
 
 
@@ -125,7 +125,7 @@ def test_every_utterance_is_in_a_cluster_or_counted_as_left_out(log, tmp_path):
     # Only small clusters without a near neighbor are left out.
     assert out < 0.25 * ROWS
     assert left.weights.sum() <= log.weights.sum()
-    assert (left.kept <= left.sizes).all()
+    assert (left.n_unflagged <= left.sizes).all()
     # Temporary files are gone.
     assert not list(Path(workspace.folder).glob("stages/*_cells/*"))
 

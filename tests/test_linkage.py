@@ -8,18 +8,11 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster
 from scipy.cluster.hierarchy import linkage as scipy_linkage
 from sklearn.metrics import adjusted_rand_score
+from synthetic import draw_mixture
 
 from advin.discovery.clustering.linkage import average_linkage
 
 CUTS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3)
-
-
-def mixture(n: int, dimension: int = 8, groups: int = 6, seed: int = 0) -> np.ndarray:
-    """Return unit vectors around some directions, like utterances of intents."""
-    rng = np.random.default_rng(seed)
-    centers = rng.normal(size=(groups, dimension)) * 1.5
-    x = rng.normal(size=(n, dimension)) + centers[rng.integers(0, groups, n)]
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
 def scipy_labels(x: np.ndarray, cut: float) -> np.ndarray:
@@ -30,7 +23,7 @@ def scipy_labels(x: np.ndarray, cut: float) -> np.ndarray:
 @settings(deadline=None, max_examples=60)
 @given(st.integers(2, 80), st.integers(2, 12), st.integers(0, 10_000))
 def test_the_tree_equals_scipy_average_linkage(n, dimension, seed):
-    x = mixture(n, dimension, seed=seed)
+    x = draw_mixture(n, dimension, seed=seed)
     tree = average_linkage(x, np.ones(n), floor=-2)
     assert len(tree.children) == n - 1
     np.testing.assert_allclose(
@@ -42,14 +35,14 @@ def test_the_tree_equals_scipy_average_linkage(n, dimension, seed):
 
 def test_new_searches_when_lists_run_out_give_the_same_tree():
     # Many more points than a list holds, so that lists run out.
-    x = mixture(1500, dimension=24, groups=3)
+    x = draw_mixture(1500, dimension=24, intents=3)
     tree = average_linkage(x, np.ones(len(x)), floor=-2)
     for cut in CUTS:
         assert adjusted_rand_score(tree.cut(1 - cut), scipy_labels(x, cut)) == 1
 
 
 def test_weights_equal_repeated_rows():
-    x, rng = mixture(60), np.random.default_rng(1)
+    x, rng = draw_mixture(60), np.random.default_rng(1)
     weights = rng.integers(1, 6, len(x))
     rows = np.repeat(np.arange(len(x)), weights)
     tree = average_linkage(x * weights[:, None], weights, floor=-2)
@@ -58,7 +51,7 @@ def test_weights_equal_repeated_rows():
 
 
 def test_leaves_can_be_clusters():
-    x = mixture(500, dimension=16)
+    x = draw_mixture(500, dimension=16)
     whole = average_linkage(x, np.ones(len(x)), floor=-2)
     first, cluster = np.unique(whole.cut(0.7), return_inverse=True)
     sums, weights = np.zeros((len(first), 16)), np.bincount(cluster)
@@ -77,7 +70,7 @@ def test_equal_means_merge_only_if_they_are_nearest_neighbors():
 
 
 def test_float16_and_float64_inputs_give_the_same_tree():
-    x = mixture(300, dimension=16).astype(np.float16)
+    x = draw_mixture(300, dimension=16).astype(np.float16)
     one = average_linkage(x, np.ones(300), floor=0)
     other = average_linkage(x.astype(np.float64), np.ones(300), floor=0)
     assert one.children.tobytes() == other.children.tobytes()
@@ -85,7 +78,7 @@ def test_float16_and_float64_inputs_give_the_same_tree():
 
 
 def test_the_order_of_rows_has_no_effect():
-    x = mixture(400)
+    x = draw_mixture(400)
     order = np.random.default_rng(2).permutation(len(x))
     one = average_linkage(x, np.ones(len(x)), floor=0).cut(0.4)
     other = average_linkage(x[order], np.ones(len(x)), floor=0).cut(0.4)
@@ -93,7 +86,7 @@ def test_the_order_of_rows_has_no_effect():
 
 
 def test_the_number_of_threads_has_no_effect():
-    x = mixture(3000, dimension=32, groups=40).astype(np.float32)
+    x = draw_mixture(3000, dimension=32, intents=40).astype(np.float32)
     trees = []
     for threads in (1, 2):
         faiss.omp_set_num_threads(threads)
@@ -104,7 +97,7 @@ def test_the_number_of_threads_has_no_effect():
 
 @pytest.mark.parametrize("floor", [0.9, 0.5, 0.0])
 def test_merges_stop_at_the_floor(floor):
-    x = mixture(300)
+    x = draw_mixture(300)
     whole = average_linkage(x, np.ones(len(x)), floor=-2)
     part = average_linkage(x, np.ones(len(x)), floor=floor)
     assert len(part.similarities) == np.count_nonzero(whole.similarities >= floor)
@@ -114,7 +107,7 @@ def test_merges_stop_at_the_floor(floor):
 
 
 def test_similarities_never_rise():
-    similarities = average_linkage(mixture(800), np.ones(800), floor=-2).similarities
+    similarities = average_linkage(draw_mixture(800), np.ones(800), floor=-2).similarities
     assert (np.diff(similarities) <= 0).all()
 
 
@@ -125,14 +118,14 @@ def test_equal_rows_merge_first_and_ties_break_by_the_smaller_leaf():
 
 
 def test_more_equal_rows_than_a_list_holds_merge():
-    x = np.tile(mixture(1), (200, 1))
+    x = np.tile(draw_mixture(1), (200, 1))
     tree = average_linkage(x, np.ones(200), floor=0.5)
     assert tree.cut(0.99).tolist() == [0] * 200
 
 
 def test_rows_that_float32_cannot_separate_give_the_exact_tree():
     rng = np.random.default_rng(3)
-    x = mixture(1, dimension=32) + 1e-5 * rng.normal(size=(120, 32))
+    x = draw_mixture(1, dimension=32) + 1e-5 * rng.normal(size=(120, 32))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     tree = average_linkage(x, np.ones(120), floor=-2)
     expected = scipy_linkage(x, "average", metric="cosine")[:, 2]
@@ -156,11 +149,11 @@ def test_equal_distances_give_a_complete_tree():
 
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_few_rows_do_not_merge_above_the_floor(n):
-    tree = average_linkage(mixture(n), np.ones(n), floor=1.5)
+    tree = average_linkage(draw_mixture(n), np.ones(n), floor=1.5)
     assert tree.cut(1.5).tolist() == list(range(n)) and len(tree.children) == 0
 
 
 @pytest.mark.parametrize("weights", [np.ones(3), np.zeros(4), -np.ones(4)])
 def test_invalid_weights_raise_an_error(weights):
     with pytest.raises(ValueError, match="one positive weight"):
-        average_linkage(mixture(4), weights, floor=0)
+        average_linkage(draw_mixture(4), weights, floor=0)

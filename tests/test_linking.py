@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import adjusted_rand_score
+from synthetic import draw_domains
 
 from advin.discovery.config import DomainsConfig
 from advin.discovery.domains.linking import (
@@ -16,13 +17,6 @@ from advin.discovery.domains.linking import (
 )
 
 CONFIG = DomainsConfig()
-
-
-def intents_of(domains: int, each: int, spread: float = 0.5, seed: int = 0) -> np.ndarray:
-    """Return centroids of intents around the centers of their domains."""
-    rng = np.random.default_rng(seed)
-    centers = np.repeat(rng.normal(size=(domains, 24)), each, axis=0)
-    return centers + spread * rng.normal(size=centers.shape)
 
 
 @settings(deadline=None, max_examples=30)
@@ -64,7 +58,7 @@ def test_known_intents_keep_their_domains_at_any_distance(seed, distance):
 
 
 def test_novel_intents_join_a_known_domain_or_form_a_novel_one():
-    x = intents_of(4, 6, spread=0.3)
+    x = draw_domains(4, 6, spread=0.3)
     truth = np.repeat(["a", "b", "c", "d"], 6)
     known = [None if i % 6 == 5 or d == "d" else str(d) for i, d in enumerate(truth)]
     found = link_domains(x, known, 1.2, CONFIG)
@@ -73,7 +67,7 @@ def test_novel_intents_join_a_known_domain_or_form_a_novel_one():
 
 
 def test_the_order_of_intents_has_no_effect():
-    x = intents_of(5, 5)
+    x = draw_domains(5, 5)
     order = np.random.default_rng(1).permutation(len(x))
     one, other = (
         link_domains(x, [None] * 25, 1.2, CONFIG),
@@ -83,10 +77,10 @@ def test_the_order_of_intents_has_no_effect():
 
 
 def test_the_learned_distance_separates_unseen_domains():
-    x, truth = intents_of(8, 6, spread=0.6), [str(d) for d in np.repeat(range(8), 6)]
+    x, truth = draw_domains(8, 6, spread=0.6), [str(d) for d in np.repeat(range(8), 6)]
     learned = learn_domain_distance(x, truth, CONFIG)
     assert learned.learned
-    fresh = intents_of(6, 6, spread=0.6, seed=9)
+    fresh = draw_domains(6, 6, spread=0.6, seed=9)
     found = link_domains(fresh, [None] * 36, learned.value, CONFIG)
     assert adjusted_rand_score(np.repeat(range(6), 6), found) > 0.9
     assert learn_domain_distance(x, truth, CONFIG).value == learned.value

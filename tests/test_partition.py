@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from synthetic import draw_clusters, draw_mixture
 
 from advin.discovery.clustering import forest
 from advin.discovery.clustering import partition as module
@@ -22,20 +23,10 @@ from advin.discovery.config import LinkageConfig
 CONFIG = LinkageConfig()
 
 
-def drawn(n: int, dimension: int = 8, groups: int = 6, seed: int = 0) -> Clusters:
-    """Return utterances around some directions, with random ids."""
+def drawn(n: int, dimension: int = 8, intents: int = 6, seed: int = 0) -> Clusters:
+    """Return clusters of one utterance each, around some directions."""
     rng = np.random.default_rng(seed)
-    centers = rng.normal(size=(groups, dimension)) * 1.5
-    x = rng.normal(size=(n, dimension)) + centers[rng.integers(0, groups, n)]
-    x /= np.linalg.norm(x, axis=1, keepdims=True)
-    return Clusters(
-        ids=np.array([rng.bytes(16).hex() for _ in range(n)], "S32"),
-        means=x.astype(np.float16),
-        weights=rng.integers(1, 4, n),
-        sizes=np.ones(n, np.int64),
-        novelty=rng.normal(size=n),
-        kept=rng.integers(0, 2, n),
-    )
+    return draw_clusters(draw_mixture(n, dimension, intents, rng), 3, rng)
 
 
 def whole_tree(clusters: Clusters) -> set[frozenset[int]]:
@@ -146,7 +137,7 @@ def test_a_cluster_lives_in_the_nearest_cell_and_visits_the_next_ones():
 
 
 def test_clusters_of_a_crowded_cell_visit_its_other_parts():
-    clusters = drawn(3000, 8, groups=1)
+    clusters = drawn(3000, 8, intents=1)
     cells = Partition(np.eye(8, dtype=np.float32)[:2], np.array([3, 1]))
     home, visits = cells.homes(clusters, CONFIG.visits)
     in_first = home < 3
@@ -157,7 +148,7 @@ def test_clusters_of_a_crowded_cell_visit_its_other_parts():
 
 
 def test_cells_do_not_exceed_their_size():
-    clusters = drawn(4000, 8, groups=30)
+    clusters = drawn(4000, 8, intents=30)
     learned = learn_partition(
         clusters.means[: rows_to_learn(4000, 100, CONFIG)], 4000, 100, 1, CONFIG
     )

@@ -16,7 +16,7 @@ class Clusters:
         weights: (n,) int64, summed `repetition_weights` of the utterances.
         sizes: (n,) int64, number of distinct utterances.
         novelty: (n,) float64, summed novelty scores.
-        kept: (n,) int64, number of utterances that are not flagged as novel.
+        n_unflagged: (n,) int64, number of utterances that are not flagged as novel.
     """
 
     ids: np.ndarray
@@ -24,11 +24,11 @@ class Clusters:
     weights: np.ndarray
     sizes: np.ndarray
     novelty: np.ndarray
-    kept: np.ndarray
+    n_unflagged: np.ndarray
 
     def columns(self) -> tuple[np.ndarray, ...]:
         """Return the attributes in their order."""
-        return self.ids, self.means, self.weights, self.sizes, self.novelty, self.kept
+        return self.ids, self.means, self.weights, self.sizes, self.novelty, self.n_unflagged
 
     def sums(self) -> np.ndarray:
         """Return the (n, d) float32 sums, means times weights."""

@@ -190,6 +190,6 @@ def merge_certain(
         weights=total(clusters.weights),
         sizes=total(clusters.sizes),
         novelty=total(clusters.novelty),
-        kept=total(clusters.kept),
+        n_unflagged=total(clusters.n_unflagged),
     )
     return merged, into, np.isin(first, waiting)

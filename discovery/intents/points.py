@@ -86,7 +86,7 @@ def utterance_clusters(
         weights=repetition_weights(counts),
         sizes=np.ones(len(ids), np.int64),
         novelty=novelty,
-        kept=(novelty <= 0).astype(np.int64),
+        n_unflagged=(novelty <= 0).astype(np.int64),
     )
 
 
@@ -102,7 +102,7 @@ def anchor_clusters(vectors: np.ndarray) -> Clusters:
         weights=np.ones(n, np.int64),
         sizes=np.ones(n, np.int64),
         novelty=np.zeros(n),
-        kept=np.zeros(n, np.int64),
+        n_unflagged=np.zeros(n, np.int64),
     )
 
 
@@ -151,5 +151,5 @@ def points_of(log: Clusters, anchors: Clusters, anchor_labels: np.ndarray) -> Po
         labels=np.concatenate([np.full(len(log.ids), UNLABELED), anchor_labels]),
         novelty=np.concatenate([log.novelty / log.sizes, anchors.novelty]),
         sizes=np.concatenate([log.sizes, anchors.sizes]),
-        n_unflagged=np.concatenate([log.kept, anchors.kept]),
+        n_unflagged=np.concatenate([log.n_unflagged, anchors.n_unflagged]),
     )
