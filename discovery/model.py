@@ -23,7 +23,7 @@ _DISTANCE_VALUES = ("value", "radius", "small", "origin")
 
 
 class ModelError(ValueError):
-    """A model cannot be read, or does not belong to the vectors it is used on."""
+    """A model cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
