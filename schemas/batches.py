@@ -5,7 +5,7 @@ import pyarrow as pa
 
 
 def to_ipc(batch: pa.RecordBatch) -> bytes:
-    """Serialize a batch as an Arrow IPC stream; a slice takes only its own rows along."""
+    """Return a batch as an Arrow IPC stream; of a slice, only its own rows."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
@@ -13,13 +13,13 @@ def to_ipc(batch: pa.RecordBatch) -> bytes:
 
 
 def from_ipc(data: bytes) -> pa.RecordBatch:
-    """Read back the one batch of `to_ipc`."""
+    """Return the batch that `to_ipc` serialized."""
     with pa.ipc.open_stream(data) as reader:
         return reader.read_next_batch()
 
 
 def vectors_to_arrow(vectors: np.ndarray) -> pa.FixedSizeListArray:
-    """Wrap (n, d) vectors as n fixed-size lists of float16."""
+    """Return (n, d) vectors as n fixed-size lists of float16."""
     halves = np.ascontiguousarray(vectors, dtype=np.float16)
     kind = pa.list_(pa.field("element", pa.float16()), halves.shape[1])
     return pa.FixedSizeListArray.from_arrays(pa.array(halves.reshape(-1)), type=kind)

@@ -1,7 +1,7 @@
-"""Manifests: what a stage and a run left behind, as JSON written last.
+"""Manifests: JSON files that a stage and a run write last.
 
-A folder without its manifest is unfinished, and readers take the list of files from the manifest
-only, so that a half-written table is never seen.
+A folder without a manifest is unfinished. Readers take the list of files from the manifest only, so
+they never see a table that is half written.
 """
 
 import hashlib
@@ -10,23 +10,32 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 MANIFEST = "manifest.json"
-# Written first into a run's folder: which run this folder belongs to.
+# The first file in a run's folder: it says which run the folder belongs to.
 CLAIM = "run.json"
 
 
 class ManifestError(ValueError):
-    """A manifest is not readable as one."""
+    """A file is not a manifest."""
 
 
 def fingerprint(settings: Any) -> str:
-    """Return 16 hex digits that tell two JSON-like settings apart, whatever the order of keys."""
+    """Return a digest of JSON-like settings, 16 hex digits; the order of keys does not matter."""
     text = json.dumps(settings, sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class StageManifest:
-    """What one stage wrote: its files (names relative to the stage's folder) and counts."""
+    """The manifest of a finished stage.
+
+    Attributes:
+        stage: name of the stage.
+        fingerprint: of the run's settings.
+        files: names of the files in each part of the stage's folder.
+        counters: counts by name; `pipelines.counters` has a record for each stage.
+        seconds: duration.
+        bytes: size of all files.
+    """
 
     stage: str
     fingerprint: str
@@ -36,12 +45,12 @@ class StageManifest:
     bytes: int = 0
 
     def to_json(self) -> str:
-        """Serialize, keys sorted."""
+        """Return the manifest as JSON with sorted keys."""
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read back; raises ManifestError for anything else."""
+        """Return a manifest from its JSON; raises ManifestError for other text."""
         try:
             return cls(**json.loads(text))
         except (TypeError, ValueError) as error:
@@ -50,14 +59,14 @@ class StageManifest:
 
 @dataclass(frozen=True, slots=True)
 class RunManifest:
-    """What a finished run left behind.
+    """The manifest of a finished run.
 
     Attributes:
-        versions: of the programs that made it.
-        settings: inputs and settings; `fingerprint` is their hash.
-        fingerprint: of the settings.
-        model: the model's folder, its encoder, thresholds and where those come from.
-        funnel: what went in and what came out, in order: [label, count].
+        versions: of the code and of the libraries that affect its results.
+        settings: inputs and settings; `settings["config"]` is the whole configuration.
+        fingerprint: digest of the settings.
+        model: the model's folder, its encoder, its thresholds and their origins.
+        funnel: counts from input to output, in order: [label, count].
         tables: the files of each table, relative to the run's folder.
         stages: seconds, bytes and counters of each stage.
     """
@@ -66,17 +75,17 @@ class RunManifest:
     settings: dict[str, Any]
     fingerprint: str
     model: dict[str, Any]
-    funnel: list[list]
+    funnel: list[list[Any]]
     tables: dict[str, list[str]]
     stages: dict[str, dict[str, Any]]
 
     def to_json(self) -> str:
-        """Serialize."""
+        """Return the manifest as JSON."""
         return json.dumps(asdict(self), indent=2, default=str) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read back; raises ManifestError for anything else."""
+        """Return a manifest from its JSON; raises ManifestError for other text."""
         try:
             return cls(**json.loads(text))
         except (TypeError, ValueError) as error:

@@ -1,15 +1,17 @@
-"""One documented Arrow schema for every table that users read and every file between stages.
+"""An Arrow schema for each table that users read and for each file between stages.
 
-A column's description travels in its field metadata (key ``description``), a table's in the schema
-metadata, so that they are in the Parquet files too.
+Descriptions travel in the Parquet files: of a column in its field metadata, of a table in the
+schema metadata, both under the key ``description``.
+
+Schemas of files between stages are named after the stage that writes them.
 """
 
 import pyarrow as pa
 
-# Vectors are float16: half the bytes, and their float64 sums are exact up to 5e8 rows, hence the
-# same in any order of addition.
+# Float16 takes half the bytes of float32. Sums of it in float64 are exact up to 5e8 rows, so they
+# do not depend on the order of addition.
 VECTOR_TYPE = pa.float16()
-# List items are named as Parquet names them, so that schemas survive it.
+# Parquet calls list items "element"; other names do not survive it.
 _ELEMENT = pa.field("element", VECTOR_TYPE)
 _STRINGS = pa.list_(pa.field("element", pa.string()))
 
@@ -23,10 +25,16 @@ def _schema(description: str, *fields: pa.Field) -> pa.Schema:
 
 
 _UTTERANCE_ID = _field(
-    "utterance_id", pa.string(), "BLAKE2b-128 (hex) of the normalized text: the same on every run."
+    "utterance_id",
+    pa.string(),
+    "BLAKE2b-128 hash of the normalized text, 32 hex digits; the same in every run.",
 )
-_TEXT = _field("text", pa.string(), "The utterance; of several spellings, the one that sorts last.")
-_COUNT = _field("count", pa.int64(), "Rows of the log with this text.")
+_TEXT = _field(
+    "text",
+    pa.string(),
+    "The utterance. If it has several spellings, the one that sorts last.",
+)
+_COUNT = _field("count", pa.int64(), "Number of rows of the log with this text.")
 
 ASSIGNMENTS = _schema(
     "One row for each distinct utterance of the log.",
@@ -36,91 +44,131 @@ ASSIGNMENTS = _schema(
     _field(
         "known_intent",
         pa.string(),
-        "The known intent that fits best, whether or not it fits well; null without labels.",
+        "The best known intent, even if it fits badly; null without labels.",
         nullable=True,
     ),
     _field(
         "known_intent_probability",
         pa.float32(),
-        "Calibrated probability, 0 to 1, that the utterance belongs to known_intent.",
+        "Calibrated probability, 0 to 1, that the utterance belongs to known_intent; null without "
+        "labels.",
         nullable=True,
     ),
     _field(
         "novelty_score",
         pa.float32(),
-        "How unlike all known intents the utterance is on its own; above 0 it is flagged.",
+        "Dissimilarity to all known intents, in spreads of known utterances; above "
+        "0 the utterance is flagged as novel. Null without labels.",
         nullable=True,
     ),
     _field(
         "is_novel",
         pa.bool_(),
-        "The verdict: true in a novel intent, false in a known one; without an intent, whether "
-        "the utterance alone is flagged. Null without labels and without an intent.",
+        "The verdict. True in a novel intent, false in a known intent. Without an intent: true if "
+        "novelty_score is above 0, null without labels.",
         nullable=True,
     ),
-    _field("intent_id", pa.string(), "Its intent in the table intents, or null: none.", True),
+    _field(
+        "intent_id",
+        pa.string(),
+        "The utterance's intent in the table intents; null if it has none.",
+        nullable=True,
+    ),
     _field(
         "intent_distance",
         pa.float32(),
-        "1 - cosine to the nearest centroid in the learned space, 0 to 2, assigned or not.",
+        "1 - cosine to the nearest centroid in the learned space, 0 to 2; also if that intent does "
+        "not take the utterance.",
         nullable=True,
     ),
-    _field("domain_id", pa.string(), "The domain of that intent in the table domains.", True),
+    _field(
+        "domain_id",
+        pa.string(),
+        "The intent's domain in the table domains; null if it has none.",
+        nullable=True,
+    ),
 )
 
 INTENTS = _schema(
     "One row for each intent, known or novel.",
     _field(
-        "intent_id", pa.string(), "Content-derived: k-… for a known intent, n-… for a novel one."
+        "intent_id",
+        pa.string(),
+        "Hash of the intent's content: k-… for a known intent, n-… for a novel one.",
     ),
-    _field("name", pa.string(), "A known intent's label; a novel one's name, from its utterances."),
-    _field("is_novel", pa.bool_(), "Whether this intent was discovered."),
-    _field("keywords", _STRINGS, "Most characteristic words first (class-based TF-IDF)."),
-    _field("exemplars", _STRINGS, "The most central utterance, then a spread of others."),
-    _field("size", pa.int64(), "Rows of the log in it."),
-    _field("distinct_size", pa.int64(), "Distinct utterances in it."),
+    _field(
+        "name",
+        pa.string(),
+        "The label of a known intent; for a novel intent, a name made from its utterances.",
+    ),
+    _field("is_novel", pa.bool_(), "True if the intent was discovered, false if it was labeled."),
+    _field(
+        "keywords",
+        _STRINGS,
+        "Characteristic words by class-based TF-IDF, the most characteristic first.",
+    ),
+    _field("exemplars", _STRINGS, "Typical utterances: the most central one, then varied others."),
+    _field("size", pa.int64(), "Number of rows of the log in the intent."),
+    _field("distinct_size", pa.int64(), "Number of distinct utterances in the intent."),
     _field(
         "cohesion",
         pa.float32(),
-        "Mean cosine of its utterances to its centroid; null when none was assigned.",
+        "Mean cosine of the utterances to the centroid; null if the intent has no utterances.",
         nullable=True,
     ),
     _field(
-        "radius", pa.float32(), "Largest 1 - cosine to the centroid at which it takes utterances."
+        "radius",
+        pa.float32(),
+        "Largest distance, 1 - cosine to the centroid, at which the intent takes an utterance.",
     ),
     _field(
         "nearest_known_intent",
         pa.string(),
-        "The label of the nearest (other) known intent; null when there is none.",
+        "Label of the nearest known intent, other than itself; null if there is none.",
         nullable=True,
     ),
-    _field("domain_id", pa.string(), "Its domain; null for a known intent without one.", True),
-    _field("centroid", pa.list_(_ELEMENT), "Unit vector in the learned space."),
+    _field(
+        "domain_id",
+        pa.string(),
+        "The intent's domain; null for a known intent that is labeled without a domain.",
+        nullable=True,
+    ),
+    _field("centroid", pa.list_(_ELEMENT), "Centroid in the learned space, a unit vector."),
 )
 
 DOMAINS = _schema(
     "One row for each domain, known or novel.",
     _field(
-        "domain_id", pa.string(), "Content-derived: k-… for a known domain, n-… for a novel one."
+        "domain_id",
+        pa.string(),
+        "Hash of the domain's content: k-… for a known domain, n-… for a novel one.",
     ),
-    _field("name", pa.string(), "A known domain's label; a novel one's name, from its utterances."),
-    _field("is_novel", pa.bool_(), "Whether this domain was discovered."),
-    _field("keywords", _STRINGS, "Most characteristic words first."),
-    _field("intents", _STRINGS, "The intent_id of its intents, largest first."),
-    _field("size", pa.int64(), "Rows of the log in it."),
+    _field(
+        "name",
+        pa.string(),
+        "The label of a known domain; for a novel domain, a name made from its utterances.",
+    ),
+    _field("is_novel", pa.bool_(), "True if the domain was discovered, false if it was labeled."),
+    _field("keywords", _STRINGS, "Characteristic words, the most characteristic first."),
+    _field("intents", _STRINGS, "The intent_id of each of its intents, the largest first."),
+    _field("size", pa.int64(), "Number of rows of the log in the domain."),
 )
 
 REJECTS = _schema(
-    "One row for each row of the input that could not be used.",
+    "One row for each row of the input that cannot be used.",
     _field("source", pa.string(), "The input file."),
     _field(
         "position",
         pa.int64(),
-        "Row number from 0 in Parquet and CSV/TSV; byte offset of the line in JSONL and text.",
+        "Row number from 0 in Parquet, CSV and TSV; byte offset of the line in JSONL and text.",
     ),
-    _field("stage", pa.string(), "The stage that rejected it."),
-    _field("reason", pa.string(), "empty, null, invalid_utf8, oversized, not_text, malformed, …"),
-    _field("payload", pa.string(), "The beginning of the row, unreadable bytes escaped."),
+    _field("stage", pa.string(), "The stage that rejected the row."),
+    _field(
+        "reason",
+        pa.string(),
+        "Such as empty, null, invalid_utf8, oversized, not_text, malformed.",
+    ),
+    _field("payload", pa.string(), "The beginning of the row, with unreadable bytes escaped."),
 )
 
 TABLES = {
@@ -130,31 +178,39 @@ TABLES = {
     "rejects": REJECTS,
 }
 
-# Between stages. Files of the same number hold the same utterances in the same order.
+# Files between stages. Files with the same number hold the same utterances in the same order.
 
-INGEST = _schema("Stage ingest: the log's distinct utterances.", _UTTERANCE_ID, _TEXT, _COUNT)
+INGEST = _schema("Stage ingest: distinct utterances of the log.", _UTTERANCE_ID, _TEXT, _COUNT)
 
 INGEST_LABELED = _schema(
     "Stage ingest: labeled utterances.",
     _UTTERANCE_ID,
     _TEXT,
     _COUNT,
-    _field("intent", pa.string(), "Its known intent."),
-    _field("domain", pa.string(), "The domain of that intent.", nullable=True),
+    _field("intent", pa.string(), "Label of the utterance."),
+    _field("domain", pa.string(), "Domain of that intent; null if it has none.", nullable=True),
 )
 
 
 def embed_schema(dimension: int) -> pa.Schema:
-    """Return the schema of embedded utterances, whose vectors have the given length."""
+    """Return the schema of embedded utterances.
+
+    Args:
+        dimension: length of a vector.
+    """
     return _schema(
-        "Stage embed: one unit vector for each utterance.",
+        "Stage embed: a unit vector for each utterance.",
         _UTTERANCE_ID,
-        _field("vector", pa.list_(_ELEMENT, dimension), "Sentence vector, then the middle layer."),
+        _field(
+            "vector",
+            pa.list_(_ELEMENT, dimension),
+            "The sentence vector, followed by the mean of a middle layer of the encoder.",
+        ),
     )
 
 
 SCORE = _schema(
-    "Stage score: each utterance held against the known intents.",
+    "Stage score: each utterance compared with the known intents.",
     _UTTERANCE_ID,
     *(ASSIGNMENTS.field(n) for n in ("known_intent", "known_intent_probability", "novelty_score")),
 )
@@ -162,83 +218,117 @@ SCORE = _schema(
 ASSIGN = _schema(
     "Stage assign: the intent of each utterance.",
     _UTTERANCE_ID,
-    _field("intent", pa.int32(), "Index of its intent in the stage cluster, or -1: none."),
+    _field(
+        "intent", pa.int32(), "Position of the intent among the stage cluster's; -1 for no intent."
+    ),
     ASSIGNMENTS.field("intent_distance"),
 )
 
 
 def link_clusters_schema(dimension: int) -> pa.Schema:
-    """Return the schema of clusters between rounds of linkage."""
+    """Return the schema of clusters between rounds of linkage.
+
+    Args:
+        dimension: length of a mean vector.
+    """
     return _schema(
-        "Stages link_NN: clusters of the log's utterances, sorted by id.",
-        _field("id", pa.string(), "The smallest utterance_id in it."),
+        "Stage link: clusters of the log's utterances, sorted by id.",
+        _field("id", pa.string(), "The smallest utterance_id in the cluster."),
         _field("mean", pa.list_(_ELEMENT, dimension), "Mean vector in the learned space."),
-        _field("weight", pa.int64(), "Rows of the log."),
-        _field("size", pa.int64(), "Distinct utterances."),
-        _field("novelty", pa.float64(), "Sum of their novelty scores."),
-        _field("kept", pa.int64(), "How many of them are not flagged as novel."),
+        _field(
+            "weight",
+            pa.int64(),
+            "Sum over its distinct utterances of floor(log2 n) + 1, n being the utterance's count.",
+        ),
+        _field("size", pa.int64(), "Number of distinct utterances."),
+        _field("novelty", pa.float64(), "Sum of the utterances' novelty scores."),
+        _field("n_unflagged", pa.int64(), "Number of utterances that are not flagged as novel."),
     )
 
 
 def link_cells_schema(dimension: int) -> pa.Schema:
-    """Return the schema of the cells that a round of linkage shares out."""
+    """Return the schema of the cells of a round of linkage.
+
+    Args:
+        dimension: length of a centroid.
+    """
     return _schema(
-        "Stages link_NN: cells of the learned space.",
-        _field("centroid", pa.list_(pa.field("element", pa.float32()), dimension), "Unit vector."),
-        _field("parts", pa.int64(), "Into how many parts its clusters are dealt."),
+        "Stage link: cells of the learned space.",
+        _field(
+            "centroid",
+            pa.list_(pa.field("element", pa.float32()), dimension),
+            "Center of the cell, a unit vector.",
+        ),
+        _field("parts", pa.int64(), "Number of parts that the cell's clusters are split into."),
     )
 
 
 def link_visitors_schema(dimension: int) -> pa.Schema:
-    """Return the schema of clusters that visit cells other than their own."""
+    """Return the schema of clusters that visit other cells than their own.
+
+    Args:
+        dimension: length of a mean vector.
+    """
     return _schema(
-        "Stages link_NN: clusters that ask how near those of another cell are.",
-        _field("id", pa.string(), "As of the cluster."),
-        _field("home", pa.int64(), "Number of the part where it lives."),
-        _field("codes", pa.binary(dimension), "Mean vector, as int8."),
-        _field("scale", pa.float32(), "What the codes are to be multiplied by."),
+        "Stage link: clusters that are compared with the clusters of another cell.",
+        _field("id", pa.string(), "Id of the cluster."),
+        _field("home", pa.int64(), "Number of the part that the cluster belongs to."),
+        _field("codes", pa.binary(dimension), "Mean vector as int8."),
+        _field("scale", pa.float32(), "Factor from the codes to the mean vector."),
     )
 
 
 LINK_NEAREST = _schema(
-    "Stages link_NN: how near the nearest cluster elsewhere is; one row for each visit.",
-    _field("id", pa.string(), "As of the cluster."),
-    _field("similarity", pa.float32(), "Mean cosine."),
+    "Stage link: similarity of the nearest cluster elsewhere; one row for each visit.",
+    _field("id", pa.string(), "Id of the cluster."),
+    _field("similarity", pa.float32(), "Mean cosine to the nearest cluster."),
 )
 
 
 LINK_MERGED = _schema(
-    "Stages link_NN: the clusters that became part of others.",
-    _field("id", pa.string(), "As of the cluster."),
-    _field("into", pa.string(), "The id of what it became part of."),
+    "Stage link: clusters that were merged into others.",
+    _field("id", pa.string(), "Id of the cluster."),
+    _field("into", pa.string(), "Id of the cluster that it was merged into."),
 )
 
 
 def cluster_schema(dimension: int) -> pa.Schema:
-    """Return the schema of the centroids that utterances are assigned to."""
+    """Return the schema of the centroids that utterances are assigned to.
+
+    Args:
+        dimension: length of a centroid.
+    """
     return _schema(
-        "Stage cluster: what utterances are assigned to.",
+        "Stage cluster: centroids that utterances are assigned to.",
         _field("intent_id", pa.string(), "As in the table intents."),
-        _field("known_intent", pa.string(), "Its label, if it is known.", nullable=True),
-        _field("kind", pa.int32(), "Index of the known intent; -1 novel; -2 out of domain (junk)."),
+        _field("known_intent", pa.string(), "Label of a known intent, else null.", nullable=True),
+        _field(
+            "kind",
+            pa.int32(),
+            "Position of the known intent in the model; -1 for a novel intent, -2 for junk.",
+        ),
         INTENTS.field("radius"),
-        _field("centroid", pa.list_(_ELEMENT, dimension), "Unit vector in the learned space."),
+        _field(
+            "centroid",
+            pa.list_(_ELEMENT, dimension),
+            "Centroid in the learned space, a unit vector.",
+        ),
     )
 
 
 DESCRIBE_SIZES = _schema(
-    "Stage describe: how much of the log each intent holds.",
-    _field("intent", pa.int32(), "Index of the intent in the stage cluster."),
-    _field("distinct_size", pa.int64(), "Distinct utterances."),
-    _field("size", pa.int64(), "Rows of the log."),
+    "Stage describe: the size of each intent.",
+    _field("intent", pa.int32(), "Position of the intent among the stage cluster's."),
+    _field("distinct_size", pa.int64(), "Number of distinct utterances."),
+    _field("size", pa.int64(), "Number of rows of the log."),
     _field("distance", pa.int64(), "Sum of 1 - cosine to the centroid, in units of 2^-24."),
 )
 
 DESCRIBE_DOCUMENTS = _schema(
-    "Stage describe: utterances that an intent is named from.",
-    _field("intent", pa.int32(), "Index of the intent in the stage cluster."),
+    "Stage describe: sampled utterances, from which an intent is named.",
+    _field("intent", pa.int32(), "Position of the intent among the stage cluster's."),
     _UTTERANCE_ID,
     _TEXT,
     _COUNT,
-    _field("vector", pa.binary(), "Unit vector of the encoder: float16, little-endian."),
+    _field("vector", pa.binary(), "The encoder's unit vector: float16, little-endian."),
 )

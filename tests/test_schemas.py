@@ -16,14 +16,19 @@ from advin.schemas.manifest import ManifestError, RunManifest, StageManifest, fi
 
 ALL_SCHEMAS = {
     **tables.TABLES,
-    "utterances": tables.INGEST,
-    "labeled": tables.INGEST_LABELED,
-    "vectors": tables.embed_schema(8),
-    "novelty": tables.SCORE,
-    "membership": tables.ASSIGN,
-    "centroids": tables.cluster_schema(8),
-    "sizes": tables.DESCRIBE_SIZES,
-    "documents": tables.DESCRIBE_DOCUMENTS,
+    "ingest": tables.INGEST,
+    "ingest_labeled": tables.INGEST_LABELED,
+    "embed": tables.embed_schema(8),
+    "score": tables.SCORE,
+    "link_clusters": tables.link_clusters_schema(8),
+    "link_cells": tables.link_cells_schema(8),
+    "link_visitors": tables.link_visitors_schema(8),
+    "link_nearest": tables.LINK_NEAREST,
+    "link_merged": tables.LINK_MERGED,
+    "cluster": tables.cluster_schema(8),
+    "assign": tables.ASSIGN,
+    "describe_sizes": tables.DESCRIBE_SIZES,
+    "describe_documents": tables.DESCRIBE_DOCUMENTS,
 }
 
 
@@ -50,13 +55,13 @@ def batch_of(rows: int, dimension: int = 384) -> pa.RecordBatch:
     )
 
 
-def test_a_slice_does_not_drag_its_parent_along():
+def test_a_serialized_slice_holds_only_its_own_rows():
     batch = batch_of(10_000)
     assert len(to_ipc(batch.slice(5_000, 10))) < 30_000 < len(to_ipc(batch)) / 100
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
-def test_slices_come_back_as_they_were(start, length):
+def test_slices_survive_serialization(start, length):
     part = batch_of(50, 4).slice(start, length)
     back = from_ipc(to_ipc(part))
     assert back.equals(part) and back.schema.equals(part.schema, check_metadata=True)
@@ -91,7 +96,7 @@ def test_shards_are_even():
     assert counts.min() > 2300 and counts.max() < 2700
 
 
-def test_content_ids_keep_parts_apart():
+def test_content_ids_depend_on_where_parts_end():
     assert content_id(b"ab", b"c") != content_id(b"a", b"bc")
 
 
@@ -100,7 +105,7 @@ def test_fingerprints_do_not_depend_on_the_order_of_keys():
     assert fingerprint({"a": 1}) != fingerprint({"a": 2})
 
 
-def test_manifests_come_back_as_they_were():
+def test_manifests_survive_json():
     stage = StageManifest("embed", "f" * 16, {"data": ["part-0"]}, {"vectors": 3}, 1.5, 10)
     assert StageManifest.from_json(stage.to_json()) == stage
     run = RunManifest({"advin": "1"}, {"seed": 0}, "f", {}, [["rows read", 3]], {"intents": []}, {})
@@ -108,6 +113,6 @@ def test_manifests_come_back_as_they_were():
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"stage": 1, "other": 2}'])
-def test_what_is_no_manifest_is_refused(text):
+def test_invalid_manifests_are_refused(text):
     with pytest.raises(ManifestError):
         StageManifest.from_json(text)

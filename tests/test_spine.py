@@ -4,9 +4,11 @@ import dataclasses
 
 import apache_beam as beam
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from advin.pipelines import counters
 from advin.pipelines.counters import CounterError, Counters, IngestCounters, ScoreCounters
+from advin.pipelines.discover import Settings, translate
 from advin.pipelines.spine import STAGES, Paths, Run
 from advin.pipelines.stages import Workspace
 from advin.schemas.tables import TABLES
@@ -47,7 +49,7 @@ def test_stage_module_transform_and_counters_share_a_name(entry):
 
 
 def test_a_stage_reaches_only_the_folders_that_it_declares():
-    run = Run(Workspace("run", beam.options.pipeline_options.PipelineOptions([]), ""), None, None)
+    run = Run(Workspace("run", PipelineOptions([]), ""), None, None)
     paths = Paths(run, next(entry for entry in STAGES if entry.name == "score"))
     assert paths.read("embed").folder == "run/stages/embed/data"
     assert paths.write() == "run/stages/score/data"
@@ -95,3 +97,16 @@ def test_stored_counters_are_read_back(record):
 def test_every_counter_is_described(record):
     for field in dataclasses.fields(record):
         assert f"{field.name}:" in record.__doc__
+
+
+def test_a_dry_run_translates_all_stages_and_writes_nothing(write_rows, tmp_path, monkeypatch):
+    """One round of linkage is among them; nothing is read from a stage that has not run."""
+    protos = []
+    monkeypatch.setattr(beam.Pipeline, "run", lambda self: protos.append(self.to_runner_api()))
+    log = write_rows("log.csv", [{"text": "hello"}])
+    known = write_rows("known.csv", [{"text": "hi", "intent": "greeting"}])
+    settings = Settings(str(log), labeled=str(known), ood=str(log))
+    names = translate(settings, str(tmp_path / "out"), PipelineOptions([]))
+    assert names == [f"{e.name}_01" if e.repeats else e.name for e in STAGES]
+    assert len(protos) == len(names)
+    assert not (tmp_path / "out").exists()
