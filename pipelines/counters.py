@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import ClassVar, Self
 
 from apache_beam.metrics import Metrics
+from apache_beam.metrics.metric import MetricResults
 from apache_beam.metrics.metricbase import Counter
 from apache_beam.runners.runner import PipelineResult
 
@@ -49,7 +50,7 @@ class Counters:
     def of_result(cls, result: PipelineResult) -> Self:
         """Return the sums over all workers of a finished pipeline."""
         found: dict[str, int] = {}
-        for metric in result.metrics().query()["counters"]:
+        for metric in result.metrics().query()[MetricResults.COUNTERS]:
             if metric.key.metric.namespace != cls.stage:
                 continue
             # Some engines report attempted values only.

@@ -8,11 +8,12 @@ import logging
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from advin.pipelines import storage
+from advin.pipelines.entry import Run
 from advin.pipelines.models import ModelFolder, model_exists
 from advin.pipelines.plan import Plan
 from advin.pipelines.report import finish_run, read_run
 from advin.pipelines.settings import Prepared, Settings, prepare
-from advin.pipelines.spine import Run, run_stages
+from advin.pipelines.spine import run_stages
 from advin.pipelines.stages import Workspace
 from advin.schemas.manifest import RunManifest
 

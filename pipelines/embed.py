@@ -27,7 +27,7 @@ from advin.pipelines.stages import Part
 from advin.schemas.batches import vectors_to_arrow
 from advin.schemas.tables import embed_schema
 
-_LOG_SECONDS = 15.0
+_LOG_SECONDS = 15
 _log = logging.getLogger("advin.embed")
 
 

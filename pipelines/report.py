@@ -14,8 +14,9 @@ from advin.pipelines.counters import (
     ScoreCounters,
     TaxonomyCounters,
 )
+from advin.pipelines.entry import Run, StageEntry
 from advin.pipelines.models import ModelFolder
-from advin.pipelines.spine import Run, StageEntry, finished_stages
+from advin.pipelines.spine import finished_stages
 from advin.pipelines.version import versions
 from advin.schemas.manifest import MANIFEST, RunManifest, StageManifest
 from advin.schemas.tables import TABLES

@@ -9,7 +9,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from advin.pipelines import counters
 from advin.pipelines.counters import CounterError, Counters, IngestCounters, ScoreCounters
 from advin.pipelines.discover import Settings, translate
-from advin.pipelines.spine import STAGES, Paths, Run
+from advin.pipelines.entry import Paths, Run
+from advin.pipelines.spine import STAGES
 from advin.pipelines.stages import Workspace
 from advin.schemas.tables import TABLES
 
