@@ -59,7 +59,7 @@ def unlabeled_neighbors(neighbors: int, labels: np.ndarray, config: NeighborsCon
     """Return the neighbor count of a row without a label.
 
     `neighbors` counts labeled rows too, but an intent without labels has only rows of the log.
-    So the count falls when most rows are labeled (benchmarks/history.md, *Small beside labels*).
+    So the count falls when most rows are labeled (benchmarks/history.md, *Fewer neighbors*).
 
     Args:
         neighbors: neighbor count of the head.

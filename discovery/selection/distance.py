@@ -224,7 +224,7 @@ def _sample(labels: np.ndarray, config: DistanceConfig, random: np.random.Genera
     """Return the sorted numbers of a fold's rows: labeled rows evenly over intents, then others.
 
     There are as many labeled rows as the log has rows that look known, so that intents in the
-    sample are no smaller than in the log (benchmarks/history.md, *Small beside labels*).
+    sample are no smaller than in the log (benchmarks/history.md, *Fewer neighbors*).
     """
     labeled = np.flatnonzero(labels >= 0)
     fewest = config.smallest_intent * len(np.unique(labels[labeled]))
