@@ -16,7 +16,7 @@ def test_a_sample_is_even_over_classes():
     assert len(sample_evenly(labels, 10_000, np.random.default_rng(0))) == 1011
 
 
-def test_means_and_centroids_are_their_definitions_and_zero_without_rows():
+def test_means_and_centroids_match_their_definitions_and_are_zero_without_rows():
     x, labels = draw(4, 7)
     means, centroids = (f(x, labels, 5) for f in (class_means, class_centroids))
     for c in range(4):
@@ -26,7 +26,7 @@ def test_means_and_centroids_are_their_definitions_and_zero_without_rows():
     assert not means[4].any() and not centroids[4].any()
 
 
-def test_the_nearest_centroid_is_that_of_the_least_angle_and_by_its_label():
+def test_the_nearest_centroid_has_the_smallest_angle_and_is_named_by_its_label():
     x, labels = draw(4, 7)
     queries, names = x[::2] + 0.01, np.array([9, 3, 5, 1])[labels]
     found, distances = nearest_centroids(queries, x, names)

@@ -56,7 +56,7 @@ def learn_intent_distance(rows, config, suspect=None):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """The rows and settings that the heads of folds are trained with, in one step."""
+    """The rows and settings of the heads of all folds, which are trained for one step."""
     seen = []
 
     def spy(rows, settings):
@@ -74,14 +74,14 @@ rows = st.lists(
 
 
 def f1(clusters, labels, held):
-    """`intent_f1` with each row's share of its intent."""
+    """`intent_f1` in which all rows are labeled."""
     return intent_f1(clusters, labels, held, 1 / np.bincount(labels)[labels])
 
 
 @given(rows)
-# Where no pair counts, sums of thirds must not leave a little over.
+# No pair counts here; sums of thirds must not leave a rounding error.
 @example([(0, 0, False), (0, 0, False), (0, 0, False), (0, 1, False), (1, 2, True)])
-def test_intent_f1_weighs_the_pairs_that_touch_a_held_out_row(given_rows):
+def test_intent_f1_is_the_weighted_f1_over_pairs_with_a_held_out_row(given_rows):
     clusters, labels, held = (np.array(column) for column in zip(*given_rows, strict=True))
     size = np.bincount(labels)
     clustered = alike = both = 0
@@ -95,14 +95,14 @@ def test_intent_f1_weighs_the_pairs_that_touch_a_held_out_row(given_rows):
     assert f1(clusters, labels, held) == pytest.approx(expected)
 
 
-def test_intent_f1_sees_a_held_out_intent_merged_into_a_known_one():
+def test_intent_f1_falls_if_a_held_out_intent_is_merged_into_a_known_one():
     labels = np.array([0, 0, 1, 1])
     held = labels == 1
     assert f1(labels, labels, held) == 1
     assert f1(np.zeros(4, int), labels, held) < 0.6
 
 
-def test_intent_f1_does_not_depend_on_how_large_an_intent_is():
+def test_intent_f1_does_not_depend_on_the_size_of_an_intent():
     labels = np.array([0] * 40 + [1] * 4 + [2] * 4)
     held = np.ones(48, bool)
     merged = np.where(labels == 2, 1, labels)
@@ -113,7 +113,7 @@ def test_intent_f1_does_not_depend_on_how_large_an_intent_is():
     )
 
 
-def test_a_doubted_row_is_of_an_intent_as_large_as_one_held_out():
+def test_a_suspected_row_counts_as_one_of_an_intent_as_large_as_a_held_out_one():
     # Two known intents with two labeled rows each, one of them held out, and six in the log.
     labels = np.array([0, 0, 1, 1] + 6 * [UNLABELED] + 10 * [SUSPECTED_NOVEL])
     shares = distance._shares(labels, labels == 1)
@@ -121,7 +121,7 @@ def test_a_doubted_row_is_of_an_intent_as_large_as_one_held_out():
     assert shares[labels == SUSPECTED_NOVEL] == pytest.approx(1 / (6 / 2 + 2))
 
 
-def test_learned_distance_finds_the_number_of_intents():
+def test_the_learned_distance_gives_the_true_number_of_intents():
     vectors, truth, labels = intents()
     learned = learn_intent_distance(TrainingRows(vectors, labels), FAST)
     assert learned.origin == LEARNED
@@ -131,7 +131,7 @@ def test_learned_distance_finds_the_number_of_intents():
     assert abs((sizes >= learned.small).sum() - truth.max() - 1) <= 2
 
 
-def test_a_fold_never_sees_the_labels_it_is_scored_on(trained):
+def test_a_fold_is_not_trained_on_the_labels_that_it_is_scored_on(trained):
     vectors, _, labels = intents()
     learn_intent_distance(TrainingRows(vectors, labels), FAST)
     everything = set(labels[labels >= 0])
@@ -140,19 +140,19 @@ def test_a_fold_never_sees_the_labels_it_is_scored_on(trained):
     assert sum(map(len, hidden)) == len(everything)
 
 
-def test_a_fold_is_trained_on_what_is_doubted_without_its_held_out_labels(monkeypatch, trained):
+def test_a_fold_suspects_rows_by_its_visible_labels_only(monkeypatch, trained):
     vectors, _, labels = intents()
-    told = []
+    visible = []
 
-    def doubt(rows):
-        told.append(rows.labels)
+    def suspect(rows):
+        visible.append(rows.labels)
         return replace(rows, labels=np.where(rows.labels < 0, SUSPECTED_NOVEL, rows.labels))
 
-    # One fold after the other, so that what was told and what was trained on pair up.
+    # One fold after the other, so that both lists have the same order.
     monkeypatch.setattr("advin.discovery.compute.parallel.processors", lambda: 1)
-    learn_intent_distance(TrainingRows(vectors, labels), FAST, doubt)
-    assert len(told) == len(trained) == 3
-    for hidden, (used, _) in zip(told, trained, strict=True):
+    learn_intent_distance(TrainingRows(vectors, labels), FAST, suspect)
+    assert len(visible) == len(trained) == 3
+    for hidden, (used, _) in zip(visible, trained, strict=True):
         assert 0 < len(np.unique(hidden[hidden >= 0])) < len(np.unique(labels[labels >= 0]))
         assert (used.labels == np.where(hidden < 0, SUSPECTED_NOVEL, hidden)).all()
 
@@ -162,28 +162,28 @@ def learn_with(labels, neighbors, config=FAST):
     learn_folds(TrainingRows(vectors, labels), configured(config, neighbors=neighbors))
 
 
-def test_held_out_intents_are_as_small_as_new_ones_of_a_short_log(trained):
+def test_held_out_intents_are_as_small_as_the_intents_of_a_short_log(trained):
     _, truth, _ = intents()
     # Of the 30 rows of each of 18 intents, 25 are labeled and 5 are in the log.
     labels = np.where(np.arange(len(truth)) < 25 * 18, truth, -1)
     learn_with(labels, 20)
     assert len(trained) == 3
-    for told, settings in trained:
-        assert len(np.unique(told.labels[told.labels >= 0])) == 12
-        assert np.count_nonzero(told.labels >= 0) == 12 * 25
-        assert np.count_nonzero(told.labels < 0) == 18 * 5 + 6 * 5
+    for visible, settings in trained:
+        assert len(np.unique(visible.labels[visible.labels >= 0])) == 12
+        assert np.count_nonzero(visible.labels >= 0) == 12 * 25
+        assert np.count_nonzero(visible.labels < 0) == 18 * 5 + 6 * 5
         assert settings.neighbors == 20
-        # As many as the head will have, whose rows are labeled to five sixths; not as a fold has.
+        # The count of the final head, with five sixths of the rows labeled.
         assert settings.unlabeled_neighbors == unlabeled_neighbors(20, labels, FAST.neighbors) == 7
 
 
-def test_held_out_intents_are_whole_where_the_log_is_long(trained):
+def test_held_out_intents_keep_all_rows_if_the_log_is_long(trained):
     _, _, labels = intents()
     learn_with(labels, 10)
-    assert [len(told) for told, _ in trained] == [len(labels)] * 3
+    assert [len(visible) for visible, _ in trained] == [len(labels)] * 3
 
 
-def test_folds_of_a_part_of_the_log_take_that_part_of_a_neighborhood(monkeypatch, trained):
+def test_the_neighbor_count_is_scaled_to_the_sample_of_a_fold(monkeypatch, trained):
     _, _, labels = intents()
     rows = int(np.count_nonzero(labels >= 0)) + 100
     learn_with(labels, 20, with_distance(max_rows=rows))
@@ -191,10 +191,10 @@ def test_folds_of_a_part_of_the_log_take_that_part_of_a_neighborhood(monkeypatch
     assert [settings.neighbors for _, settings in trained] == [round(20 * share)] * 3
     few = round(unlabeled_neighbors(20, labels, FAST.neighbors) * share)
     assert [settings.unlabeled_neighbors for _, settings in trained] == [few] * 3
-    assert all(np.count_nonzero(told.labels < 0) >= 100 for told, _ in trained)
+    assert all(np.count_nonzero(visible.labels < 0) >= 100 for visible, _ in trained)
 
 
-def test_a_fold_keeps_the_words_of_each_row_beside_its_vector(monkeypatch, trained):
+def test_a_fold_keeps_lexical_vectors_and_vectors_in_the_same_order(monkeypatch, trained):
     vectors, _, labels = intents()
     config = with_distance(max_rows=len(vectors) // 2)
     learn_intent_distance(TrainingRows(vectors, labels, vectors[:, :4]), config)
@@ -204,14 +204,14 @@ def test_a_fold_keeps_the_words_of_each_row_beside_its_vector(monkeypatch, train
         assert (rows.lexical == rows.vectors[:, :4]).all()
 
 
-def test_same_seed_same_distance():
+def test_the_same_seed_gives_the_same_distance():
     vectors, _, labels = intents()
     first, again = (learn_intent_distance(TrainingRows(vectors, labels), FAST) for _ in range(2))
     assert (first.value, first.radius) == (again.value, again.radius)
     assert first.agreement.tobytes() == again.agreement.tobytes()
 
 
-def test_large_data_are_sampled_with_every_intent(monkeypatch):
+def test_a_sample_holds_every_intent(monkeypatch):
     _, _, labels = intents()
     labels[labels < 0] = SUSPECTED_NOVEL
     config = with_distance(max_rows=200, labeled_rows=60)
@@ -221,7 +221,7 @@ def test_large_data_are_sampled_with_every_intent(monkeypatch):
     assert counts.sum() == 60 and counts.min() >= 3
 
 
-def test_of_many_intents_enough_of_each_are_sampled(monkeypatch):
+def test_a_sample_of_many_intents_holds_enough_rows_of_each(monkeypatch):
     _, _, labels = intents()
     labels[labels < 0] = SUSPECTED_NOVEL
     config = with_distance(labeled_rows=10)
@@ -232,7 +232,7 @@ def test_of_many_intents_enough_of_each_are_sampled(monkeypatch):
 
 
 @pytest.mark.parametrize(("look_known", "labeled"), [(30, 60), (75, 75), (160, 90)])
-def test_as_many_labeled_rows_are_sampled_as_the_log_has_that_look_known(
+def test_a_sample_has_as_many_labeled_rows_as_rows_that_look_known(
     monkeypatch, look_known, labeled
 ):
     _, _, labels = intents()
@@ -242,8 +242,8 @@ def test_as_many_labeled_rows_are_sampled_as_the_log_has_that_look_known(
     assert len(rows) == 180 and np.count_nonzero(labels[rows] >= 0) == labeled
 
 
-def test_new_intents_beside_each_known_one_are_not_merged_with_it():
-    """Known intents lie far apart, each among four new ones: only stage I knows of those."""
+def test_novel_intents_beside_known_ones_are_not_merged_with_them():
+    """Each known intent lies among four novel ones, which only stage I can separate from it."""
     random = np.random.default_rng(1)
     centers = np.repeat(random.normal(size=(5, 24)), 5, axis=0) + random.normal(size=(25, 24))
     truth = np.tile(np.arange(25), 30)
@@ -262,7 +262,7 @@ def test_new_intents_beside_each_known_one_are_not_merged_with_it():
 
 
 @pytest.mark.parametrize("known", [0, 1, 3])
-def test_too_few_intents_give_the_default(known):
+def test_too_few_known_intents_give_the_default_distance(known):
     vectors, _, labels = intents()
     labels = np.where(labels < known, labels, -1)
     learned = learn_intent_distance(TrainingRows(vectors, labels), FAST)
@@ -270,7 +270,7 @@ def test_too_few_intents_give_the_default(known):
     assert learned.value == FAST.distance.default
 
 
-def test_without_held_out_intents_the_radius_follows_the_distance_that_heads_agree_on():
+def test_without_folds_the_radius_is_proportional_to_the_stable_distance():
     near, far = (intent_distance(10, [], FAST, stable) for stable in (0.44, 0.72))
     assert (near.value, near.origin) == (0.44, AGREED)
     assert near.radius / near.value == pytest.approx(far.radius / far.value)

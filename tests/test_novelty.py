@@ -17,7 +17,7 @@ CONFIG = NoveltyConfig()
 
 @pytest.fixture(scope="module")
 def known_and_unknown():
-    """Twelve intents; the last three are unknown, and half of the rows are held out."""
+    """Twelve intents, of which the last three are unknown; half of the rows are held out."""
     x, labels = draw(12, 60)
     fit = (labels < 9) & (np.arange(len(x)) % 2 == 0)
     held = np.arange(len(x)) % 2 == 1
@@ -45,20 +45,22 @@ def test_unknown_intents_are_flagged_and_known_ones_kept(model, known_and_unknow
     assert (found.best_class == labels)[~unknown].mean() > 0.95
 
 
-def test_probability_is_calibrated_and_falls_with_the_score(model, known_and_unknown):
+def test_probability_falls_as_the_score_rises_and_is_higher_for_right_intents(
+    model, known_and_unknown
+):
     _, _, x, labels = known_and_unknown
     found = model.score(x)
     order = np.argsort(found.score)
     assert (np.diff(found.probability[order]) <= 1e-6).all()
     right = found.best_class == labels
-    # Fitted as if half were unknown; here a quarter is.
+    # Calibrated as if half of the rows were unknown; here it is a quarter.
     assert found.probability[right].mean() > 0.75
     assert found.probability[labels >= 9].mean() < 0.3
     assert found.probability.min() >= 0 and found.probability.max() <= 1
 
 
 @pytest.mark.parametrize("name", [s for s in SCORE_NAMES if s != "open_set"])
-def test_each_score_tells_unknown_from_known_by_itself(name, known_and_unknown, held):
+def test_each_score_alone_separates_unknown_from_known_intents(name, known_and_unknown, held):
     _, _, test, truth = known_and_unknown
     found = calibrate(held, CONFIG, (name,)).score(test)
     assert roc_auc_score(truth >= 9, found.score) > 0.9
@@ -66,19 +68,19 @@ def test_each_score_tells_unknown_from_known_by_itself(name, known_and_unknown, 
     assert 0.6 < (found.score[truth >= 9] > 0).mean()
 
 
-def test_out_of_domain_text_helps_to_find_its_like():
+def test_out_of_domain_text_helps_to_flag_similar_text():
     x, labels = draw(6, 40)
-    # Out-of-domain text that lies so near a known intent that it looks like it.
+    # Out-of-domain text so close to a known intent that it looks like it.
     middle = x[labels == 0] + x[labels == 1] * np.float16(0.45)
     middle = (middle / np.linalg.norm(middle, axis=1, keepdims=True)).astype(np.float16)
     with_ood = fit_novelty(x, labels, 6, CONFIG, middle[:30])
     without = fit_novelty(x, labels, 6, CONFIG)
-    strange = middle[30:]
-    flagged = [(model.score(strange).score > 0).mean() for model in (without, with_ood)]
+    unlike = middle[30:]
+    flagged = [(model.score(unlike).score > 0).mean() for model in (without, with_ood)]
     assert flagged[1] > flagged[0] + 0.3
 
 
-def test_a_stored_model_scores_alike(model, known_and_unknown):
+def test_a_stored_model_gives_the_same_scores(model, known_and_unknown):
     _, _, x, _ = known_and_unknown
     restored = NoveltyModel.from_arrays(model.to_arrays())
     for name in ("score", "best_class", "probability"):
@@ -94,7 +96,7 @@ def test_a_stored_model_keeps_the_open_classifier():
     assert np.array_equal(model.score(x).score, restored.score(x).score)
 
 
-def test_the_same_rows_give_the_same_bytes(known_and_unknown, model):
+def test_the_same_rows_and_seed_give_the_same_bytes(known_and_unknown, model):
     x, labels, test, _ = known_and_unknown
     again = fit_novelty(x, labels, 9, CONFIG)
     assert again.score(test).score.tobytes() == model.score(test).score.tobytes()
@@ -103,7 +105,7 @@ def test_the_same_rows_give_the_same_bytes(known_and_unknown, model):
 @pytest.mark.parametrize(
     ("intents", "rows"), [(1, 1), (1, 2), (1, 30), (2, 1), (2, 9), (3, 1), (40, 1)]
 )
-def test_few_labels_give_finite_scores_that_keep_the_labeled(intents, rows):
+def test_few_labels_give_finite_scores_that_are_lower_for_labeled_rows(intents, rows):
     x, labels = draw(intents, rows, spread=0.3)
     far = draw(5, 4, seed=9)[0]
     model = fit_novelty(x, labels, intents, CONFIG)
@@ -115,13 +117,13 @@ def test_few_labels_give_finite_scores_that_keep_the_labeled(intents, rows):
     assert model.score(far).score.mean() > model.score(x).score.mean()
 
 
-def test_rows_that_are_all_equal_give_finite_scores():
+def test_equal_rows_give_finite_scores():
     x = np.tile(draw(1, 1)[0], (20, 1))
     found = fit_novelty(x, np.arange(20) % 2, 2, CONFIG).score(x)
     assert np.isfinite(found.score).all()
 
 
-def test_a_thousand_intents_are_fitted_in_time():
+def test_a_thousand_intents_are_fitted_in_a_minute():
     x, labels = draw(1000, 4, spread=0.2)
     started = time.process_time()
     found = fit_novelty(x, labels, 1000, CONFIG).score(x)
@@ -129,25 +131,25 @@ def test_a_thousand_intents_are_fitted_in_time():
     assert (found.best_class == labels).mean() > 0.9
 
 
-def test_the_known_space_pulls_intents_together():
+def test_the_known_space_separates_intents_better():
     x, labels = draw(8, 40, spread=0.9)
     space = train_known_space(x, labels, CONFIG.space, seed=0)
 
     def separation(z):
-        """How probably a pair of one intent is more similar than a pair of two."""
+        """Probability that a pair of one intent is more similar than a pair of two intents."""
         pairs = np.triu_indices(len(z), 1)
         return roc_auc_score((labels[:, None] == labels)[pairs], (z @ z.T)[pairs])
 
     assert separation(space.transform(x)) > separation(x.astype(np.float32)) + 0.02
 
 
-def test_one_intent_leaves_the_space_as_it_is():
+def test_a_single_intent_leaves_the_space_unchanged():
     x, labels = draw(1, 10)
     z = train_known_space(x, labels, CONFIG.space, seed=0).transform(x)
     assert np.allclose(z, x.astype(np.float32), atol=2e-3)
 
 
-def test_wrong_labels_and_scores_are_told(held):
+def test_wrong_labels_and_score_names_are_refused(held):
     x, labels = draw(3, 4)
     with pytest.raises(ValueError, match="cover 3 of 4 intents, up to 2: give each intent"):
         fit_novelty(x, labels, 4, CONFIG)
@@ -157,7 +159,7 @@ def test_wrong_labels_and_scores_are_told(held):
         calibrate(held, CONFIG, ("open_set",))
 
 
-def test_a_refitted_model_keeps_weights_and_threshold_and_knows_fewer_intents(
+def test_a_refitted_model_keeps_weights_and_threshold_and_flags_hidden_intents(
     known_and_unknown, model
 ):
     x, labels, test, truth = known_and_unknown

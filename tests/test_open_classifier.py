@@ -16,7 +16,7 @@ def draw(centers, rows, seed):
 
 @pytest.fixture(scope="module")
 def data():
-    """Five intents and two kinds of out-of-domain text: fitted rows and rows held out."""
+    """Five intents and two kinds of out-of-domain text: training rows and test rows."""
     centers = np.random.default_rng(0).normal(size=(7, 16))
     labels = np.repeat(np.arange(5), 40)
     return labels, *(draw(c, 40, s) for s in (1, 2) for c in (centers[:5], centers[5:]))
@@ -33,19 +33,19 @@ def test_it_is_as_good_as_logistic_regression(data):
     assert (found == expected).mean() > 0.95
 
 
-def test_rare_out_of_domain_text_weighs_as_much_as_an_intent(data):
+def test_rare_out_of_domain_text_has_the_weight_of_an_intent(data):
     labels, x, ood, _, test_ood = data
     found = OpenClassifier.fit(x, labels, ood[::16], CONFIG)
     assert (found.log_odds(test_ood) > 0).mean() > 0.6
 
 
-def test_one_intent_against_the_open_class(data):
+def test_a_single_intent_is_separated_from_the_open_class(data):
     _, x, ood, test, test_ood = data
     found = OpenClassifier.fit(x[:40], np.zeros(40, np.int64), ood, CONFIG)
     assert found.log_odds(test_ood).mean() > 0 > found.log_odds(test[:40]).mean()
 
 
-def test_it_is_stored_and_repeated_exactly(data):
+def test_storing_and_repeating_give_the_same_bytes(data):
     labels, x, ood, test, _ = data
     first = OpenClassifier.fit(x, labels, ood, CONFIG)
     restored = OpenClassifier.from_arrays(first.to_arrays())
@@ -54,7 +54,7 @@ def test_it_is_stored_and_repeated_exactly(data):
     assert first.weights.tobytes() == again.weights.tobytes()
 
 
-def test_it_needs_rows_of_both_kinds(data):
+def test_missing_rows_of_either_kind_are_refused(data):
     labels, x, ood, _, _ = data
     with pytest.raises(ValueError, match="200 labeled and 0 out-of-domain rows: give some"):
         OpenClassifier.fit(x, labels, ood[:0], CONFIG)

@@ -18,26 +18,26 @@ from advin.discovery.novelty.calibration import fit_novelty
 
 @pytest.fixture
 def processors(monkeypatch):
-    """Say how many processors there are."""
+    """Set the number of processors."""
     return lambda count: monkeypatch.setattr(
         "advin.discovery.compute.parallel.processors", lambda: count
     )
 
 
-def test_pieces_run_beside_each_other_and_come_back_in_order(processors):
+def test_tasks_run_in_parallel_and_results_keep_their_order(processors):
     processors(3)
-    # Nobody passes before all three are here.
+    # No task passes before all three have arrived.
     met = threading.Barrier(3, timeout=30)
 
-    def piece(number: int) -> int:
+    def task(number: int) -> int:
         met.wait()
         return number
 
-    assert run_parallel([partial(piece, number) for number in range(3)]) == [0, 1, 2]
+    assert run_parallel([partial(task, number) for number in range(3)]) == [0, 1, 2]
     assert run_parallel([]) == []
 
 
-def test_each_piece_has_one_thread_of_torch_and_the_rest_as_many_as_before(processors):
+def test_each_task_has_one_thread_of_torch_and_the_caller_keeps_its_threads(processors):
     processors(2)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -52,28 +52,28 @@ def test_each_piece_has_one_thread_of_torch_and_the_rest_as_many_as_before(proce
         torch.set_num_threads(before)
 
 
-def test_an_error_in_a_piece_is_raised_and_what_waits_is_not_begun(processors):
+def test_an_error_is_raised_and_waiting_tasks_do_not_start(processors):
     processors(1)
-    begun = []
+    started = []
 
     def fail():
         raise ValueError("no labels")
 
     with pytest.raises(ValueError, match="no labels"):
-        run_parallel([fail, partial(begun.append, 1), partial(begun.append, 2)])
-    assert len(begun) < 2
+        run_parallel([fail, partial(started.append, 1), partial(started.append, 2)])
+    assert len(started) < 2
 
 
-def test_who_interrupts_does_not_wait_for_what_has_begun(processors):
+def test_an_interrupt_does_not_wait_for_running_tasks(processors):
     processors(2)
-    begun, go_on = threading.Event(), threading.Event()
+    started, go_on = threading.Event(), threading.Event()
 
     def learn():
-        begun.set()
+        started.set()
         assert go_on.wait(timeout=60)
 
     def interrupt():
-        assert begun.wait(timeout=60)
+        assert started.wait(timeout=60)
         signal.raise_signal(signal.SIGINT)
 
     sender = threading.Thread(target=interrupt)
@@ -87,7 +87,7 @@ def test_who_interrupts_does_not_wait_for_what_has_begun(processors):
         sender.join()
 
 
-def test_the_number_of_processors_changes_nothing(processors):
+def test_results_do_not_depend_on_the_number_of_processors(processors):
     vectors, truth = draw(8, 12)
     labels = np.where((truth < 6) & (np.arange(len(truth)) % 2 == 0), truth, UNLABELED)
     given = labels >= 0
@@ -105,8 +105,8 @@ def test_the_number_of_processors_changes_nothing(processors):
     assert learned() == alone
 
 
-def test_heads_beside_each_other_in_bfloat16_are_the_same_as_alone(processors, monkeypatch):
-    """Torch keeps weights that it has cast for all threads in one place."""
+def test_heads_trained_in_parallel_in_bfloat16_equal_a_head_trained_alone(processors, monkeypatch):
+    """Torch's cache of cast weights is shared by all threads."""
     monkeypatch.setattr("advin.discovery.metric.training.best_precision", lambda: BF16)
     vectors, truth = draw(8, 30)
     labels = np.where(truth < 4, truth, UNLABELED)

@@ -1,4 +1,4 @@
-"""Reduced precision: what it changes, what it must not, and who decides."""
+"""The precision of the encoder: its effect on vectors, and how it is chosen and checked."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from advin.discovery.encoding.identity import EncoderIdentity
 TEXTS = ["my kitchen tap drips", "book a flight to oslo", "what is the weather", "hi", "tap " * 90]
 
 
-def test_reduced_precision_hardly_moves_a_vector_and_shows_in_the_digest():
+def test_bfloat16_hardly_changes_vectors_and_changes_the_digest():
     exact, reduced = load_encoder(None, 2, FP32), load_encoder(None, 2, BF16)
     cosine = (exact.encode(TEXTS) * reduced.encode(TEXTS)).sum(axis=1)
     assert cosine.min() > 0.999
@@ -18,11 +18,11 @@ def test_reduced_precision_hardly_moves_a_vector_and_shows_in_the_digest():
     assert exact.digest != reduced.digest
 
 
-def test_the_best_precision_is_taken_when_none_is_named():
+def test_the_best_precision_is_the_default():
     assert load_encoder(None, 2).precision == best_precision()
 
 
-def test_vectors_of_two_precisions_never_meet():
+def test_a_model_refuses_vectors_of_another_precision():
     fitted, now = (
         EncoderIdentity.of(encoder)
         for encoder in (load_encoder(None, 2, FP32), load_encoder(None, 2, BF16))

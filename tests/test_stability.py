@@ -15,7 +15,7 @@ FAST = configured(hidden=64, steps=80, refresh=20, batch=128)
 
 
 def unlabeled(intents, per_intent, spread=0.9, alike=0.0, seed=0):
-    """Unit vectors around centers, fives of which are alike; none labeled, and their intents."""
+    """Unlabeled unit vectors around centers, which are alike in groups of five, and their intents."""
     random = np.random.default_rng(seed)
     truth = random.permutation(np.repeat(np.arange(intents), per_intent))
     centers = random.normal(size=(intents, 24))
@@ -26,31 +26,31 @@ def unlabeled(intents, per_intent, spread=0.9, alike=0.0, seed=0):
 
 
 def found(rows, truth, neighbors, distance=0.5):
-    """How well the clusters of a head that is trained with so many neighbors are the intents."""
+    """ARI between the intents and the clusters of a head with this neighbor count."""
     head = train_head(rows, configured(FAST, neighbors=neighbors))
     tree = average_linkage(head.transform(rows.vectors), np.ones(len(rows)), floor=1 - distance)
     return ari(contingency(truth, tree.cut(1 - distance)))
 
 
-def test_the_number_follows_the_size_of_intents():
+def test_the_neighbor_count_follows_the_size_of_intents():
     small, large = (unlabeled(1000 // size, size)[0] for size in (12, 120))
     assert stable_clusters(small, FAST).neighbors < 12 <= stable_clusters(large, FAST).neighbors
 
 
-def test_small_intents_are_not_drawn_together():
+def test_small_intents_are_not_merged():
     rows, truth = unlabeled(intents=60, per_intent=12, spread=0.7, alike=1.0)
     constant = found(rows, truth, default_neighbors(rows.vectors, rows.labels, FAST.neighbors))
     assert found(rows, truth, stable_clusters(rows, FAST).neighbors) > constant + 0.2
 
 
-def test_a_sample_tells_the_number_of_the_whole(monkeypatch):
+def test_a_sample_gives_about_the_same_neighbor_count(monkeypatch):
     rows, _ = unlabeled(intents=8, per_intent=75)
     whole = stable_clusters(rows, FAST).neighbors
     fewer = FAST.with_values({"stability.max_rows": 300})
     assert whole / 2 <= stable_clusters(rows, fewer).neighbors <= 2 * whole
 
 
-def test_the_distance_makes_up_in_part_for_a_number_that_does_not_fit():
+def test_the_distance_partly_makes_up_for_a_wrong_neighbor_count():
     rows, truth = unlabeled(intents=60, per_intent=12, spread=0.7)
     fitting, too_many = (stable_clusters(rows, configured(FAST, neighbors=k)) for k in (8, 30))
     assert (fitting.neighbors, too_many.neighbors) == (8, 30)
@@ -65,20 +65,22 @@ def test_the_distance_makes_up_in_part_for_a_number_that_does_not_fit():
         ({}, FAST.distance.default),
         ({0.72: 0.9, 0.76: 0.9, 0.80: 0.9}, 0.76),
         ({0.48: 0.9, 0.52: 0.9}, 0.52),
-        # No farther, whatever heads agree on there.
+        # The lower bound.
         ({0.40: 0.9, 0.44: 0.9, 0.48: 0.9}, 0.52),
-        # As high as chance may be; and so at a single cut.
+        # Within the tolerance; and a single cut.
         ({0.40: 0.81, 0.44: 0.81, 0.48: 0.81}, FAST.distance.default),
         ({0.76: 0.84}, FAST.distance.default),
     ],
 )
-def test_the_default_distance_yields_to_a_hill_of_agreement(heights, distance):
+def test_the_default_distance_yields_to_a_plateau_of_better_agreement(heights, distance):
     curve = np.array([heights.get(cut, 0.8) for cut in grid(FAST.stability.cuts).tolist()])
     assert stability._distance(curve, FAST) == distance
 
 
 @pytest.mark.parametrize("size", [12, 120])
-def test_nothing_depends_on_how_many_numbers_are_tried_at_once(size, monkeypatch):
+def test_the_result_does_not_depend_on_how_many_counts_are_tried_at_the_same_time(
+    size, monkeypatch
+):
     rows = unlabeled(1000 // size, size)[0]
     stable = []
     for count in (1, 2, 3):
@@ -88,7 +90,7 @@ def test_nothing_depends_on_how_many_numbers_are_tried_at_once(size, monkeypatch
 
 
 @pytest.mark.parametrize(("rows", "neighbors"), [(1, 1), (10, 1), (60, 3), (160, 8)])
-def test_few_rows_are_not_asked(rows, neighbors):
+def test_with_few_rows_the_count_is_a_share_of_the_rows(rows, neighbors):
     stable = stable_clusters(unlabeled(rows, 1)[0], FAST)
     assert stable.neighbors == neighbors
     assert (stable.distance is None) == (rows < 160)

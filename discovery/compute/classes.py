@@ -1,16 +1,26 @@
-"""Rows by their class: even samples, what a class is on average, and which one is nearest.
+"""Rows grouped by class: even samples, means, centroids and the nearest class.
 
-A class is an intent, known or true, or a cluster; labels run over 0 … classes - 1.
+A class is an intent or a cluster. Labels are the integers 0 … classes - 1.
 """
 
 import faiss
 import numpy as np
 
-_SHORTEST = 1e-12
+# Shorter sums are zero but for rounding.
+_LEAST_LENGTH = 1e-12
 
 
 def sample_evenly(labels: np.ndarray, most: int, random: np.random.Generator) -> np.ndarray:
-    """Return at most `most` row numbers, sorted: small classes whole, large ones in part."""
+    """Sample rows as evenly over classes as possible: small classes are kept whole.
+
+    Args:
+        labels: (n,) class of each row.
+        most: largest number of rows in the sample.
+        random: source of randomness.
+
+    Returns:
+        sorted row numbers.
+    """
     order = random.permutation(len(labels))
     sorted_by_class = order[np.argsort(labels[order], kind="stable")]
     starts = np.searchsorted(labels[sorted_by_class], labels[sorted_by_class])
@@ -19,30 +29,34 @@ def sample_evenly(labels: np.ndarray, most: int, random: np.random.Generator) ->
 
 
 def class_sums(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Return the (classes, d) float64 sums of vectors (n, d) with labels (n,), zero without any."""
+    """Return sums of vectors (n, d) by label (n,): (classes, d) float64, 0 for empty classes."""
     sums = np.zeros((classes, vectors.shape[1]))
     np.add.at(sums, labels, vectors)
     return sums
 
 
 def class_means(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Return the (classes, d) float64 means of vectors (n, d), zero without any."""
+    """Return means of vectors (n, d) by label (n,): (classes, d) float64, 0 for empty classes."""
     counts = np.bincount(labels, minlength=classes)
     return class_sums(vectors, labels, classes) / np.maximum(counts, 1)[:, None]
 
 
 def class_centroids(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Return the (classes, d) float32 directions of the means, unit norm; zero without any."""
+    """Return normalized means by label: (classes, d) float32, unit norm, 0 for empty classes."""
     sums = class_sums(vectors, labels, classes)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return (sums / np.maximum(lengths, _SHORTEST)).astype(np.float32)
+    return (sums / np.maximum(lengths, _LEAST_LENGTH)).astype(np.float32)
 
 
 def nearest(queries: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest of at least one centroid (c, d) for each query (m, d), by cosine.
+    """Find the nearest centroid of each query by cosine.
+
+    Args:
+        queries: (m, d) unit vectors.
+        centroids: (c, d) unit vectors, at least one.
 
     Returns:
-        (m,) int64 indices, and (m,) float32 distances, 1 - cosine.
+        (m,) int64 indices of centroids, and (m,) float32 distances, 1 - cosine.
     """
     similarity, found = faiss.knn(
         np.ascontiguousarray(queries, np.float32),
@@ -56,10 +70,15 @@ def nearest(queries: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.
 def nearest_centroids(
     queries: np.ndarray, vectors: np.ndarray, clusters: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest cluster of each query (m, d), clusters given as labels of vectors (n, d).
+    """Find the cluster with the nearest centroid for each query.
+
+    Args:
+        queries: (m, d) unit vectors.
+        vectors: (n, d) unit vectors.
+        clusters: (n,) cluster label of each vector.
 
     Returns:
-        (m,) labels, and (m,) distances to the centroids, 1 - cosine.
+        (m,) cluster labels, and (m,) float32 distances to the centroids, 1 - cosine.
     """
     names, index = np.unique(clusters, return_inverse=True)
     found, distances = nearest(queries, class_centroids(vectors, index, len(names)))

@@ -1,8 +1,8 @@
-"""Independent pieces of learning at once, one to a processor.
+"""Run independent tasks in parallel, each on one thread of torch.
 
-Threads inside a product of matrices change its last bits with their number, gain little on products
-as small as a head's, and wait for each other for long where another process needs a processor.
-Whole heads beside each other, each on one thread, give the same bytes on any number of processors.
+The last bits of a matrix product depend on the number of its threads. Products as small as those of
+a head gain little from threads. Tasks with one thread each give the same bytes on any number of
+processors.
 """
 
 import os
@@ -15,20 +15,20 @@ import torch
 T = TypeVar("T")
 
 
-def run_parallel(pieces: Sequence[Callable[[], T]]) -> list[T]:
-    """Run the pieces beside each other, and return what they return, in their order.
+def run_parallel(tasks: Sequence[Callable[[], T]]) -> list[T]:
+    """Run tasks in parallel and return their results in the same order.
 
-    As many run as there are processors, each with one thread of torch; those that wait are begun in
-    their order, so the longest is best given first. The first error is raised once the pieces that
-    have begun have ended, KeyboardInterrupt at once; no other is begun.
+    As many tasks run at the same time as there are processors. They start in the given order, so
+    the longest one should come first. After an error no other task starts; the first error is
+    raised when the running tasks have ended. KeyboardInterrupt is raised at once.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    pool = ThreadPoolExecutor(max(1, min(len(pieces), processors())))
-    # Whoever stops the process does not want to wait for minutes of learning.
+    pool = ThreadPoolExecutor(max(1, min(len(tasks), processors())))
+    # A user who interrupts does not want to wait minutes for running tasks.
     wait = True
     try:
-        return [piece.result() for piece in [pool.submit(piece) for piece in pieces]]
+        return [result.result() for result in [pool.submit(task) for task in tasks]]
     except KeyboardInterrupt:
         wait = False
         raise
@@ -38,7 +38,7 @@ def run_parallel(pieces: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def processors() -> int:
-    """Return how many processors this process may run on."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

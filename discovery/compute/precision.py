@@ -1,8 +1,8 @@
-"""Reduced precision: bfloat16 where the processor multiplies it itself, float32 elsewhere.
+"""Numeric precision: bfloat16 on processors with instructions for it, float32 elsewhere.
 
-On such a processor a product of matrices takes a fifth to a half of the time in bfloat16;
-everything but the products stays float32 (automatic mixed precision, Micikevicius et al., arXiv
-1710.03740).
+There a matrix product in bfloat16 takes a fifth to a half of the time. All other operations stay in
+float32 (automatic mixed precision, arXiv 1710.03740). The encoder and the training of heads both
+use this module, so it is on its own.
 """
 
 from contextlib import AbstractContextManager
@@ -18,10 +18,11 @@ def best_precision() -> str:
     return BF16 if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else FP32
 
 
-def autocast(precision: str) -> AbstractContextManager:
-    """Run what is inside in a precision; BF16 works on any processor, if slowly on some.
+def autocast(precision: str) -> AbstractContextManager[None]:
+    """Return a context in which matrix products have a precision, FP32 or BF16.
 
-    Without torch's cache of weights: all threads share it, and the first to leave empties it for
-    the others, so that gradients would be rounded by when another head's step ends.
+    BF16 works on any processor, though slowly on some. Torch's cache of cast weights is off: it is
+    shared by all threads, and the first one to leave would empty it for the others, so gradients
+    would depend on when another task ends.
     """
     return torch.autocast("cpu", torch.bfloat16, enabled=precision == BF16, cache_enabled=False)

@@ -64,16 +64,15 @@ def calibrate(
     usable = _usable(scores, held_out.scorers.available())
     folds = [_ScaledFold.of(fold) for fold in held_out.folds]
     weights = _choose_weights(folds, usable, config)
-    known, unknown = ([weighted(m, weights) for m in ms] for ms in _matrices(folds))
+    known = np.concatenate([weighted(fold.known, weights) for fold in folds])
+    unknown = np.concatenate([weighted(fold.unknown, weights) for fold in folds])
     scales = _scales(held_out.known)
-    threshold = _threshold(np.concatenate(known), np.concatenate(unknown), config)
-    if any(len(values) for values in unknown):
+    threshold = _threshold(known, unknown, config)
+    if len(unknown):
         all_known = weighted(scaled(held_out.known, scales), weights)
         threshold = _shrunk(threshold, all_known, held_out.n_intents, config)
     right = np.concatenate([fold.right for fold in held_out.folds])
-    calibration = _calibration(
-        np.concatenate(known) - threshold, np.concatenate(unknown) - threshold, right
-    )
+    calibration = _calibration(known - threshold, unknown - threshold, right)
     return NoveltyModel(held_out.scorers, weights, scales, threshold, calibration)
 
 
@@ -96,10 +95,6 @@ class _ScaledFold:
         truth = np.repeat([0, 1], [len(self.known), len(self.unknown)])
         sums = [weighted(matrix, weights) for matrix in (self.known, self.unknown)]
         return float(roc_auc_score(truth, np.concatenate(sums)))
-
-
-def _matrices(folds: Sequence[_ScaledFold]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    return [fold.known for fold in folds], [fold.unknown for fold in folds]
 
 
 def _usable(scores: Sequence[str], available: Sequence[str]) -> list[str]:

@@ -1,8 +1,8 @@
-"""Relative Mahalanobis distance, from class sums alone.
+"""Relative Mahalanobis distance (Ren et al., arXiv 2106.09022), computed from sums.
 
-The score of an utterance is its Mahalanobis distance to the nearest class, with the covariance
-pooled within classes, less its distance to all classes together, with the global covariance (Ren et
-al., arXiv 2106.09022). Both follow from (n, Σx) of each class and the pooled Σxxᵀ, which add up.
+It is the Mahalanobis distance to a class, with the covariance pooled within classes, minus the
+distance to all classes together, with the global covariance. Both follow from n and Σx of each
+class and from Σxxᵀ of all rows, which can be added over parts of the data.
 """
 
 from dataclasses import dataclass, fields
@@ -12,21 +12,21 @@ import numpy as np
 
 from advin.discovery.compute.classes import class_sums
 
-# Second moments are taken of vectors rounded to this: their float64 sums are exact, so equal in
-# any order, up to 5e8 rows.
-_GRID = 2.0**-12
-# Variances below this are rounding.
+# For second moments, vectors are rounded to this step. Then float64 sums of up to 5e8 rows are
+# exact and do not depend on the order.
+_STEP = 2.0**-12
+# Smaller variances are rounding errors.
 _LEAST_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class ClassMoments:
-    """Sums over labeled vectors: a commutative monoid under +.
+    """Sums over labeled vectors, which can be added over parts of the data.
 
     Attributes:
-        counts: (k,) float64 rows of each class.
+        counts: (k,) float64 number of rows of each class.
         sums: (k, d) float64 Σx of each class.
-        second: (d, d) float64 Σxxᵀ of all rows, on the grid.
+        second: (d, d) float64 Σxxᵀ of all rows, rounded.
     """
 
     counts: np.ndarray
@@ -35,13 +35,13 @@ class ClassMoments:
 
     @classmethod
     def of(cls, vectors: np.ndarray, labels: np.ndarray, classes: int) -> Self:
-        """Sum vectors (n, d) with labels (n,) in 0 … classes - 1."""
-        rounded = np.rint(vectors.astype(np.float64) / _GRID) * _GRID
+        """Return the sums of vectors (n, d) with labels (n,) in 0 … classes - 1."""
+        rounded = np.rint(vectors.astype(np.float64) / _STEP) * _STEP
         counts = np.bincount(labels, minlength=classes).astype(np.float64)
         return cls(counts, class_sums(vectors, labels, classes), rounded.T @ rounded)
 
     def __add__(self, other: Self) -> Self:
-        """Return the moments of both sets of rows together."""
+        """Return the sums over the rows of both."""
         return type(self)(
             self.counts + other.counts, self.sums + other.sums, self.second + other.second
         )
@@ -49,13 +49,13 @@ class ClassMoments:
 
 @dataclass(frozen=True, slots=True)
 class RelativeMahalanobis:
-    """Fitted means and whitenings.
+    """A fitted relative Mahalanobis distance.
 
     Attributes:
-        means: (k, d) class means.
-        mean: (d,) mean of all rows.
-        within: (d, d) whitening of the covariance within classes.
-        overall: (d, d) whitening of the covariance of all rows.
+        means: (k, d) float64 means of the classes.
+        mean: (d,) float64 mean of all rows.
+        within: (d, d) whitening by the covariance within classes.
+        overall: (d, d) whitening by the covariance of all rows.
     """
 
     means: np.ndarray
@@ -65,12 +65,11 @@ class RelativeMahalanobis:
 
     @classmethod
     def fit(cls, moments: ClassMoments, shrinkage: float) -> Self:
-        """Fit to the moments of classes that have at least one row each.
+        """Fit the distance to classes with at least one row each.
 
         Args:
-            moments: of the labeled vectors.
-            shrinkage: 0 to 1, weight of the mean variance on the diagonal of each covariance: the
-                fewer rows, the more.
+            moments: sums over the labeled vectors.
+            shrinkage: 0 to 1, weight of the mean variance on the diagonal of each covariance.
 
         Raises:
             ValueError: if a class has no rows.
@@ -87,7 +86,7 @@ class RelativeMahalanobis:
         return cls(means, mean, _whitening(within, shrinkage), _whitening(overall, shrinkage))
 
     def distances(self, vectors: np.ndarray) -> np.ndarray:
-        """Return (n, k) squared distances to each class, less the one to all classes together."""
+        """Return the relative distances of vectors (n, d) to the classes: (n, k) float64."""
         x = vectors.astype(np.float64)
         white, centers = x @ self.within, self.means @ self.within
         squared = (white**2).sum(axis=1)[:, None] - 2 * white @ centers.T + (centers**2).sum(axis=1)
@@ -99,14 +98,14 @@ class RelativeMahalanobis:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self:
-        """Restore what `to_arrays` returned."""
+        """Restore a distance from the arrays of `to_arrays`."""
         return cls(**{f.name: arrays[f.name] for f in fields(cls)})
 
 
 def _whitening(covariance: np.ndarray, shrinkage: float) -> np.ndarray:
-    """Return W with W Wᵀ the inverse of the shrunk covariance."""
+    """Return (d, d) W such that W Wᵀ is the inverse of the shrunk covariance."""
     values, directions = np.linalg.eigh(covariance)
-    # Of one row a class, or of rows that are all equal, there is no variance at all.
+    # Classes of a single row, or of equal rows, have no variance.
     level = max(values.mean(), _LEAST_VARIANCE)
     shrunk = (1 - shrinkage) * np.maximum(values, 0) + shrinkage * level
     return directions / np.sqrt(np.maximum(shrunk, _LEAST_VARIANCE * level))

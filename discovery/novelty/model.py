@@ -90,8 +90,7 @@ class NoveltyModel:
         """
         distance = self.scorers.mahalanobis.distances(vectors.astype(np.float32)).min(axis=1)
         scale = self.scales[MAHALANOBIS]
-        zscore: np.ndarray = (distance - scale.middle) / scale.spread
-        return zscore
+        return (distance - scale.middle) / scale.spread
 
     def refitted(
         self,
@@ -138,11 +137,9 @@ def scaled(scores: Scores, scales: Mapping[str, Scale]) -> np.ndarray:
     matrix = np.ascontiguousarray(np.stack([scores[name] for name in SCORE_NAMES], axis=1))
     middles = np.array([scales[name].middle for name in SCORE_NAMES])
     spreads = np.array([scales[name].spread for name in SCORE_NAMES])
-    result: np.ndarray = (matrix - middles) / spreads
-    return result
+    return (matrix - middles) / spreads
 
 
 def weighted(matrix: np.ndarray, weights: Mapping[str, float]) -> np.ndarray:
     """Return the weighted sums (n,) of a matrix of `scaled`."""
-    sums: np.ndarray = matrix @ np.array([weights[name] for name in SCORE_NAMES])
-    return sums
+    return matrix @ np.array([weights[name] for name in SCORE_NAMES])

@@ -80,8 +80,7 @@ class OpenClassifier:
     def log_odds(self, vectors: np.ndarray) -> np.ndarray:
         """Return the log-odds (n,) of the open class against the best known intent."""
         logits = vectors.astype(np.float32) @ self.weights.T + self.biases
-        odds: np.ndarray = logits[:, -1] - logits[:, :-1].max(axis=1)
-        return odds
+        return logits[:, -1] - logits[:, :-1].max(axis=1)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state as named arrays."""

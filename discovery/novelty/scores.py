@@ -111,8 +111,7 @@ class Scorers:
         fit, rows = query.center_similarity.copy(), np.arange(len(query.vectors))
         for near, which in zip(query.learned_similarity.T, query.learned_nearest.T, strict=True):
             fit[rows, self.exemplar_classes[which]] += near / self.neighbors
-        best: np.ndarray = fit.argmax(axis=1)
-        return best
+        return fit.argmax(axis=1)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state as named arrays."""
@@ -230,7 +229,7 @@ def _open_set(fitted: Scorers, query: _Query) -> np.ndarray:
 
 
 SCORE_NAMES = tuple(_SCORES)
-# The score that is the distance in the encoder's space alone, and the one that needs other text.
+# The score behind `ood_zscore`, and the one that needs out-of-domain text.
 MAHALANOBIS, OPEN_SET = "mahalanobis", "open_set"
 
 
@@ -253,5 +252,4 @@ def _distance_ratio(distances: np.ndarray, classes: np.ndarray) -> np.ndarray:
     rival[:, -1] = True
     second = np.take_along_axis(distances, rival.argmax(axis=1)[:, None], axis=1)[:, 0]
     first = distances[:, 0]
-    ratio: np.ndarray = np.maximum(first, _LEAST_DISTANCE) / np.maximum(second, _LEAST_DISTANCE)
-    return ratio
+    return np.maximum(first, _LEAST_DISTANCE) / np.maximum(second, _LEAST_DISTANCE)

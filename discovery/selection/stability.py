@@ -105,14 +105,13 @@ def _agreement(rows: TrainingRows, config: Config, counts: Sequence[int]) -> lis
 
 def _mean_ari(clusters: Sequence[list[np.ndarray]]) -> np.ndarray:
     """Return the adjusted Rand index at each cut (cuts,), averaged over the pairs of heads."""
-    mean: np.ndarray = np.mean(
+    return np.mean(
         [
             [ari(contingency(a, b)) for a, b in zip(one, other, strict=True)]
             for one, other in combinations(clusters, 2)
         ],
         axis=0,
     )
-    return mean
 
 
 def _clusters(rows: TrainingRows, settings: HeadSettings, cuts: np.ndarray) -> list[np.ndarray]:

@@ -18,7 +18,7 @@ FAST = configured(hidden=128, steps=100, refresh=20, batch=256)
 
 
 def mixture(intents=12, per_intent=40, dimension=32, spread=0.5, seed=0):
-    """Unit vectors around random centers; half of the dimensions are loud and mean nothing."""
+    """Unit vectors around random centers; half of the dimensions are strong noise."""
     random = np.random.default_rng(seed)
     truth = np.tile(np.arange(intents), per_intent)
     half = dimension // 2
@@ -38,7 +38,7 @@ def some_labels(truth, known, each):
 
 
 def precision(vectors, truth):
-    """Share of the nearest rows that are of the same intent, of as many as the intent has."""
+    """Share of the nearest rows with the same intent, among as many rows as the intent has."""
     similarity = vectors @ vectors.T
     np.fill_diagonal(similarity, -np.inf)
     shares = []
@@ -49,7 +49,7 @@ def precision(vectors, truth):
 
 
 @pytest.mark.parametrize("loss", ["contrastive", "margin"])
-def test_training_separates_intents_whose_labels_it_has_not_seen(loss):
+def test_training_separates_intents_without_labels_from_each_other(loss):
     vectors, truth = mixture()
     rows = TrainingRows(vectors, some_labels(truth, known=8, each=8))
     head = train_head(rows, configured(FAST, loss=loss))
@@ -58,13 +58,13 @@ def test_training_separates_intents_whose_labels_it_has_not_seen(loss):
     assert precision(learned[novel], truth[novel]) > precision(vectors[novel], truth[novel]) + 0.1
 
 
-def test_training_without_labels_separates_intents():
+def test_training_without_any_labels_separates_intents():
     vectors, truth = mixture()
     head = train_head(TrainingRows(vectors, np.full(len(truth), -1)), FAST)
     assert precision(head.transform(vectors), truth) > precision(vectors, truth) + 0.1
 
 
-def test_what_shares_its_words_is_pulled_together():
+def test_rows_with_the_same_words_are_pulled_together():
     vectors, truth = mixture(spread=0.8)
     nothing = np.full(len(truth), -1)
     words = np.random.default_rng(1).normal(size=(truth.max() + 1, 8))[truth].astype(np.float32)
@@ -76,7 +76,7 @@ def test_what_shares_its_words_is_pulled_together():
     assert precision(by_both, truth) > precision(by_vectors, truth) + 0.05
 
 
-def test_texts_that_share_no_words_change_nothing():
+def test_empty_lexical_vectors_change_nothing():
     vectors, truth = mixture()
     heads = [
         train_head(TrainingRows(vectors, truth, lexical), configured(FAST, steps=20))
@@ -86,10 +86,10 @@ def test_texts_that_share_no_words_change_nothing():
     assert others == [plain, plain]
 
 
-def test_what_views_lack_does_not_matter_to_the_head():
+def test_the_head_ignores_features_that_views_vary():
     vectors, truth = mixture(spread=0.8)
     nothing = np.full(len(truth), -1)
-    # Views of an utterance differ in what means nothing: a quarter of the dimensions.
+    # Views of an utterance differ in a quarter of the dimensions, which are noise.
     views = np.repeat(vectors[None], 2, axis=0)
     views[:, :, -8:] = np.random.default_rng(1).permuted(views[:, :, -8:], axis=1)
     with_views, without = (
@@ -99,21 +99,21 @@ def test_what_views_lack_does_not_matter_to_the_head():
     assert precision(with_views, truth) > precision(without, truth) + 0.03
 
 
-def test_rows_that_are_taken_keep_their_views():
+def test_selected_rows_keep_their_views():
     vectors, truth = mixture()
     views = np.stack([vectors, -vectors])
     taken = TrainingRows(vectors, truth, views=views).take(np.array([3, 1]))
     assert taken.views is not None and (taken.views == views[:, [3, 1]]).all()
 
 
-def test_labels_decide_against_what_is_near():
+def test_labels_prevail_over_neighbors():
     vectors, truth = mixture(intents=4)
     labels = truth // 2  # two centers each are one intent
     learned = train_head(TrainingRows(vectors, labels), FAST).transform(vectors)
     assert precision(learned, labels) > 0.95 > precision(vectors, labels) + 0.1
 
 
-def test_labeled_rows_are_drawn_besides_only_where_random_batches_hold_few():
+def test_labeled_batches_count_only_if_random_batches_hold_few_labels():
     vectors, truth = mixture()
 
     def trained(labels, labeled_batch):
@@ -127,7 +127,7 @@ def test_labeled_rows_are_drawn_besides_only_where_random_batches_hold_few():
     assert not np.array_equal(trained(few, 100), trained(few, 200))
 
 
-def test_a_row_without_a_label_has_fewer_positives_where_most_are_labeled(monkeypatch):
+def test_an_unlabeled_row_has_fewer_positives_if_most_rows_are_labeled(monkeypatch):
     vectors, truth = mixture()
     unlabeled = np.arange(len(truth)) < 0.2 * len(truth)
     seen = []
@@ -146,7 +146,7 @@ def test_a_row_without_a_label_has_fewer_positives_where_most_are_labeled(monkey
     assert (without == 40 * 0.4).all() and (labeled >= 31).all()
 
 
-def test_positives_without_a_label_are_fewer_only_where_most_is_labeled_and_never_too_few():
+def test_unlabeled_neighbors_fall_to_a_lower_bound_as_more_rows_are_labeled():
     labels = np.arange(200)
     numbers = [
         unlabeled_neighbors(60, np.where(labels < n, 0, -1), FAST.neighbors)
@@ -156,7 +156,7 @@ def test_positives_without_a_label_are_fewer_only_where_most_is_labeled_and_neve
     assert unlabeled_neighbors(3, labels, FAST.neighbors) == 3
 
 
-def test_transform_gives_float32_unit_vectors_also_for_half_precision():
+def test_transform_returns_float32_unit_vectors_for_float16_input_too():
     vectors, truth = mixture()
     head = train_head(TrainingRows(vectors, truth), FAST)
     for given in (vectors, vectors.astype(np.float16)):
@@ -166,7 +166,7 @@ def test_transform_gives_float32_unit_vectors_also_for_half_precision():
     assert head.transform(vectors[:0]).shape == (0, vectors.shape[1])
 
 
-def test_the_learned_space_is_bounded_and_holds_what_lies_beyond_the_bound():
+def test_a_space_of_bounded_dimension_uses_features_beyond_the_bound():
     signal, truth = mixture()
     noise = 0.05 * np.random.default_rng(1).normal(size=(len(truth), FAST.metric.dimension))
     vectors = np.concatenate([noise, signal], axis=1).astype(np.float32)
@@ -177,7 +177,7 @@ def test_the_learned_space_is_bounded_and_holds_what_lies_beyond_the_bound():
     assert precision(learned, truth) > 0.9
 
 
-def test_same_seed_same_bytes_other_seed_others():
+def test_the_seed_decides_the_bytes():
     vectors, truth = mixture()
     labels = some_labels(truth, known=8, each=8)
     first, again, other = (
@@ -189,7 +189,7 @@ def test_same_seed_same_bytes_other_seed_others():
     assert not np.array_equal(first.weight_out, other.weight_out)
 
 
-def test_training_leaves_the_global_random_state_alone():
+def test_training_does_not_touch_the_global_random_state():
     vectors, truth = mixture()
     torch.manual_seed(5)
     expected = torch.rand(3)
@@ -198,7 +198,7 @@ def test_training_leaves_the_global_random_state_alone():
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_arrays_round_trip():
+def test_a_stored_head_transforms_alike():
     vectors, truth = mixture()
     head = train_head(TrainingRows(vectors, truth), FAST)
     restored = MetricHead.from_arrays(head.to_arrays())
@@ -206,13 +206,13 @@ def test_arrays_round_trip():
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 3])
-def test_few_rows_train(rows):
+def test_very_few_rows_can_be_trained_on(rows):
     vectors, truth = mixture()
     head = train_head(TrainingRows(vectors[:rows], truth[:rows]), FAST)
     assert np.isfinite(head.transform(vectors)).all()
 
 
-def test_equal_rows_stay_finite():
+def test_equal_rows_give_finite_vectors():
     vectors = np.tile(mixture()[0][:1], (50, 1))
     labels = np.arange(50) % 3 - 1
     head = train_head(TrainingRows(vectors, labels), FAST)
@@ -231,7 +231,7 @@ def test_neighbors_are_the_nearest_other_rows(processors, monkeypatch):
     assert np.allclose(np.take_along_axis(similarity, found, axis=1), expected)
 
 
-def test_neighborhood_follows_the_size_of_intents_not_the_share_of_labels():
+def test_the_neighbor_count_follows_the_size_of_intents_not_the_share_of_labels():
     sizes = {}
     for per_intent in (30, 120):
         vectors, truth = mixture(per_intent=per_intent, spread=0.4)
@@ -251,17 +251,17 @@ def test_neighborhood_follows_the_size_of_intents_not_the_share_of_labels():
         (np.full((3, 2), np.nan), np.zeros(3), "not finite"),
     ],
 )
-def test_wrong_input_is_refused(vectors, labels, message):
+def test_wrong_arrays_are_refused(vectors, labels, message):
     with pytest.raises(ValueError, match=message):
         TrainingRows(vectors, labels)
 
 
-def test_as_many_lexical_vectors_as_rows_are_needed():
+def test_a_wrong_number_of_lexical_vectors_is_refused():
     with pytest.raises(ValueError, match="3 vectors, but 2 lexical ones"):
         TrainingRows(np.eye(3), np.zeros(3), np.zeros((2, 4), np.float32))
 
 
-def test_views_of_other_rows_are_refused():
+def test_views_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"\(3, 3\), but views of shape \(2, 2, 3\)"):
         TrainingRows(np.eye(3), np.zeros(3), views=np.zeros((2, 2, 3)))
 

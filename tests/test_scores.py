@@ -1,15 +1,17 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from drawn_intents import draw
 
-from advin.discovery.config import NoveltyConfig
+from advin.discovery.config import NoveltyConfig, ScoreWeights
 from advin.discovery.novelty.mahalanobis import ClassMoments, RelativeMahalanobis
-from advin.discovery.novelty.scores import Scorers
+from advin.discovery.novelty.scores import SCORE_NAMES, Scorers
 
 CONFIG = NoveltyConfig()
 
 
-def test_moments_add_up_exactly_in_any_order():
+def test_sums_of_parts_are_exact_in_any_order():
     x, labels = draw(5, 40)
     whole = ClassMoments.of(x, labels, 5)
     parts = [ClassMoments.of(x[i::7], labels[i::7], 5) for i in range(7)]
@@ -23,7 +25,7 @@ def test_moments_add_up_exactly_in_any_order():
         assert np.array_equal(getattr(whole, name), getattr(back, name))
 
 
-def test_relative_mahalanobis_is_its_definition():
+def test_relative_mahalanobis_matches_its_definition():
     x, labels = draw(4, 50, dimension=6)
     found = RelativeMahalanobis.fit(ClassMoments.of(x, labels, 4), 1e-9).distances(x[:9])
     x = x.astype(np.float64)
@@ -40,13 +42,13 @@ def test_relative_mahalanobis_is_its_definition():
 
 
 def distance_ratio(x, labels, row):
-    """Distance to the nearest class by that to the second, straight from the definition."""
+    """Distance to the nearest class over that to the second, by definition."""
     distances = 1 - x.astype(np.float64) @ row.astype(np.float64)
     first, second = sorted(distances[labels == c].min() for c in np.unique(labels))[:2]
     return max(first, 1e-3) / max(second, 1e-3)
 
 
-def test_the_distance_ratio_is_its_definition():
+def test_the_distance_ratio_matches_its_definition():
     x, labels = draw(5, 12)
     held = draw(5, 40)[0]
     ratio = Scorers.fit(x, labels, CONFIG).score(held)[0]["ratio"]
@@ -57,10 +59,14 @@ def test_the_distance_ratio_is_its_definition():
     assert among.score(between)[0]["ratio"][0] > 0.7
 
 
-def test_the_distance_ratio_takes_a_rival_that_is_far_for_nearer_than_it_is():
-    # More utterances of one intent than are looked among.
+def test_the_distance_ratio_is_an_upper_bound_if_no_rival_is_among_the_neighbors():
+    # An intent has more utterances than neighbors are searched.
     x, labels = draw(3, 150, spread=0.3)
     found = Scorers.fit(x, labels, CONFIG).score(x)[0]["ratio"]
     true = np.array([distance_ratio(x, labels, row) for row in x])
     assert (found >= true - 1e-3).all() and (found > 1.5 * true).any()
     assert (found <= 1).all()
+
+
+def test_every_score_has_weights_in_the_configuration():
+    assert tuple(field.name for field in fields(ScoreWeights)) == SCORE_NAMES
