@@ -15,7 +15,7 @@ FAST = configured(hidden=64, steps=80, refresh=20, batch=128)
 
 
 def unlabeled(intents, per_intent, spread=0.9, alike=0.0, seed=0):
-    """Unlabeled unit vectors around centers, which are alike in groups of five, and their intents."""
+    """Unlabeled unit vectors around centers that are alike in groups of five, and their intents."""
     random = np.random.default_rng(seed)
     truth = random.permutation(np.repeat(np.arange(intents), per_intent))
     centers = random.normal(size=(intents, 24))
@@ -78,7 +78,7 @@ def test_the_default_distance_yields_to_a_plateau_of_better_agreement(heights, d
 
 
 @pytest.mark.parametrize("size", [12, 120])
-def test_the_result_does_not_depend_on_how_many_counts_are_tried_at_the_same_time(
+def test_the_result_does_not_depend_on_how_many_counts_run_in_parallel(
     size, monkeypatch
 ):
     rows = unlabeled(1000 // size, size)[0]
