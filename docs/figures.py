@@ -8,6 +8,7 @@ The pictures are committed, so that neither the README nor `make docs` needs a r
 import argparse
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -141,7 +142,7 @@ def tree(run: Path, intents: list[dict]) -> Figure:
     return figure
 
 
-def _colors(merges: np.ndarray, leaves: list[str]):  # noqa: ANN202
+def _colors(merges: np.ndarray, leaves: list[str]) -> Callable[[int], str]:
     """Return a function from a node to its color: of one intent, or gray."""
     colors = list(leaves)
     for left, right in merges[:, :2].astype(int):

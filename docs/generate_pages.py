@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from advin import discovery  # noqa: E402
 from advin.discovery.config import Config  # noqa: E402
+from advin.discovery.evaluation.meanings import MEANINGS  # noqa: E402
 from advin.runners.flags import command_line, commands_of  # noqa: E402
 from advin.runners.listing import as_markdown  # noqa: E402
 from advin.schemas.tables import TABLES  # noqa: E402
@@ -44,6 +45,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/tables.md": tables_page(),
         "reference/configuration.md": configuration_page(),
         "reference/cli.md": command_line_page(),
+        "reference/measures.md": measures_page(),
         "reference/api.md": api_page("Python API", PUBLIC_MODULES),
         "reference/discovery.md": api_page("Packages of the method", discovery_modules()),
     }
@@ -88,6 +90,13 @@ def configuration_page() -> str:
         as_markdown(Config()),
     ]
     return "\n".join(lines)
+
+
+def measures_page() -> str:
+    """Return the page of the measures of `advin evaluate`, from their meanings."""
+    lines = ["# Measures", "", "`advin evaluate` and `--json` report these measures.", ""]
+    lines += table(("measure", "meaning"), [(f"`{k}`", v) for k, v in MEANINGS.items()])
+    return "\n".join(lines) + "\n"
 
 
 def command_line_page() -> str:
