@@ -17,11 +17,7 @@ import pyarrow.parquet as pq
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from safetensors import numpy as tensors
 from scipy.cluster.hierarchy import dendrogram, linkage
-
-from advin.discovery.metric.head import MetricHead
-from advin.discovery.model import CONFIG, TENSORS
 
 DOCS = Path(__file__).parent
 TRUTH = DOCS.parent / "examples" / "truth.csv"
@@ -111,12 +107,8 @@ def novelty_scores(assignments: list[dict]) -> Figure:
 
 def tree(run: Path, intents: list[dict]) -> Figure:
     """Draw average linkage of a few intents in the learned space, cut at the learned distance."""
-    cut = json.loads((run / "model" / CONFIG).read_text())["rules"]["distance"]
-    arrays = tensors.load_file(run / "model" / TENSORS)
-    prefix = "head."
-    head = MetricHead.from_arrays(
-        {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
-    )
+    model = advin.Model.load(run / "model").fitted
+    cut = model.rules.distance
     vectors = {
         row["utterance_id"]: row["vector"] for row in rows(run / "stages" / "embed" / "data")
     }
@@ -126,7 +118,7 @@ def tree(run: Path, intents: list[dict]) -> Figure:
         of_intent = [r for r in rows(run / "assignments") if r["intent_id"] == ids[name]]
         of_intent.sort(key=lambda row: row["utterance_id"])
         chosen += [(name, row["utterance_id"]) for row in of_intent[:TREE_UTTERANCES]]
-    learned = head.transform(np.array([vectors[i] for _, i in chosen], np.float32))
+    learned = model.head.transform(np.array([vectors[i] for _, i in chosen], np.float32))
     merges = linkage(learned.astype(np.float64), "average", metric="cosine")
     figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
     colors = {name: DOMAINS[k] for k, name in enumerate(TREE_INTENTS)}
