@@ -7,7 +7,6 @@ The pictures are committed, so that neither the README nor `make docs` needs a r
 
 import argparse
 import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import dendrogram, linkage
+
+import advin
 
 DOCS = Path(__file__).parent
 TRUTH = DOCS.parent / "examples" / "truth.csv"
@@ -182,7 +183,7 @@ def _save(figure: Figure, name: str) -> None:
     IMAGES.mkdir(exist_ok=True)
     figure.savefig(IMAGES / f"{name}.svg", metadata={"Date": None}, facecolor="white")
     plt.close(figure)
-    print(json.dumps({"picture": f"docs/images/{name}.svg"}))
+    print(f"docs/images/{name}.svg")
 
 
 if __name__ == "__main__":
