@@ -90,8 +90,9 @@ def to_columns(data: Any, role: str, columns: Mapping[str, str]) -> dict[str, li
         SettingsError: if a column is missing, a value is not text, or there is no row.
     """
     names = ["text", "intent", "domain"] if role == "labeled" else ["text"]
-    if hasattr(data, "column_names") or hasattr(data, "columns") or hasattr(data, "schema"):
-        found = _of_frame(data, role, {name: columns[name] for name in names})
+    there = _columns_of(data)
+    if there is not None:
+        found = _of_frame(data, there, role, {name: columns[name] for name in names})
     elif role == "labeled":
         found = _of_labels(data)
     else:
@@ -132,10 +133,17 @@ def to_list(data: Any, role: str) -> list[Any]:
     return list(data)
 
 
-def _of_frame(data: Any, role: str, columns: Mapping[str, str]) -> dict[str, list[Any]]:
-    there = list(getattr(data, "column_names", None) or getattr(data, "columns", None) or [])
-    if not there and hasattr(data, "schema"):
-        there = list(data.schema.names)
+def _columns_of(data: Any) -> list[Any] | None:
+    """Return the names of a table's columns, or None for anything else."""
+    for attribute in ("column_names", "columns"):
+        if hasattr(data, attribute):
+            return list(getattr(data, attribute))
+    return None
+
+
+def _of_frame(
+    data: Any, there: list[Any], role: str, columns: Mapping[str, str]
+) -> dict[str, list[Any]]:
     missing = [c for name, c in columns.items() if c not in there and name != "domain"]
     if missing:
         raise SettingsError(
