@@ -45,6 +45,8 @@ _ARGUMENTS = {
     "--model": "model",
     "--output": "output",
     "--encoder": "encoder",
+    "--config": "config",
+    "--clustering": "clustering",
     "--text-column": "columns",
     "--intent-column": "columns",
     "--domain-column": "columns",

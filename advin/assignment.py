@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from advin.discovery.config import TextConfig
 from advin.pipelines.errors import SettingsError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from advin.discovery.encoding.encoder import Encoder
-    from advin.discovery.intents.decision import Intents
+    from advin.discovery.intents.points import Intents
     from advin.discovery.model import Model
     from advin.schemas.manifest import RunManifest
 
@@ -47,11 +48,14 @@ class TextEncoder:
         except EncoderError as error:
             raise SettingsError(str(error)) from error
 
-    def encode(self, texts: Sequence[str | None]) -> "tuple[np.ndarray, np.ndarray]":
+    def encode(
+        self, texts: Sequence[str | None], config: TextConfig
+    ) -> "tuple[np.ndarray, np.ndarray]":
         """Encode the usable ones among some texts, each distinct one once.
 
         Args:
             texts: (n,) texts; None, empty and oversized ones are not usable.
+            config: which texts are oversized.
 
         Returns:
             (m,) int64 positions of the usable texts, and their (m, d) float16 unit vectors.
@@ -65,7 +69,7 @@ class TextEncoder:
         from advin.schemas.ids import utterance_id
 
         cleaned = [clean(text or "") for text in texts]
-        rows = [i for i, text in enumerate(cleaned) if defect(text) is None]
+        rows = [i for i, text in enumerate(cleaned) if defect(text, config) is None]
         first: dict[str, int] = {}
         for i in rows:
             first.setdefault(cleaned[i], len(first))
@@ -117,7 +121,7 @@ class KnownIntents:
 
         All are None for a text that is not usable, and for a model without known intents.
         """
-        rows, vectors = self.encoder.encode(texts)
+        rows, vectors = self.encoder.encode(texts, self.model.config.text)
         return self.score(len(texts), rows, vectors)
 
     def score(self, n: int, rows: "np.ndarray", vectors: "np.ndarray") -> list[dict[str, Any]]:
@@ -167,9 +171,9 @@ class RunIntents:
         As in the table assignments, is_novel of a text without an intent says whether the text is
         flagged on its own. All are None for a text that is not usable.
         """
-        from advin.discovery.intents.decision import assign
+        from advin.discovery.intents.assignment import assign
 
-        rows, vectors = self.known.encoder.encode(texts)
+        rows, vectors = self.known.encoder.encode(texts, self.known.model.config.text)
         results: list[dict[str, Any]] = [dict.fromkeys(INTENT_COLUMNS) for _ in texts]
         if not len(rows):
             return results

@@ -116,7 +116,7 @@ def config_of(folder: str) -> Config:
     """Return the configuration that a model was fitted with."""
     from advin.pipelines.models import load_model
 
-    return getattr(load_model(folder), "config", Config())
+    return load_model(folder).config
 
 
 def read_toml(path: str) -> dict[str, Any]:

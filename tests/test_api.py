@@ -32,12 +32,16 @@ NOVEL = ["the radiator is cold", "heating does not work", "boiler is broken", "f
 LOG = [*NOVEL, *NOVEL, *(f"{text} now" for texts in KNOWN.values() for text in texts)]
 DOMAINS = {"balance": "bank", "parcel": "shop", "flight": "travel"}
 LABELS = [(text, intent, DOMAINS[intent]) for intent, texts in KNOWN.items() for text in texts]
+# A fit in a second: the quality does not matter here.
+QUICK = {"views.count": 0, "metric.steps": 20, "metric.refresh": 10, "metric.hidden": 64,
+         "novelty.space.steps": 20, "novelty.space.hidden": 64, "novelty.open_set.steps": 20,
+         "stability.max_steps": 10, "stability.max_hidden": 64}  # fmt: skip
 # A call in a process of its own, which can be interrupted.
 CALL = """
 import sys
-from test_api import KNOWN, LOG
+from test_api import KNOWN, LOG, QUICK
 import advin
-run = advin.discover(LOG, labeled=KNOWN, effort="fast", output=sys.argv[1])
+run = advin.discover(LOG, labeled=KNOWN, config=QUICK, output=sys.argv[1])
 print(run.folder)
 """
 
@@ -45,7 +49,7 @@ print(run.folder)
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("api") / "run"
-    return advin.discover(LOG, labeled=LABELS, effort="fast", output=folder, quiet=True)
+    return advin.discover(LOG, labeled=LABELS, config=QUICK, output=folder, quiet=True)
 
 
 # What can be given.
@@ -222,7 +226,7 @@ def test_a_model_that_is_fitted_once_discovers_in_other_logs(run, tmp_path):
 
 
 def test_fit_returns_a_model(tmp_path):
-    model = advin.fit(LOG, labeled=KNOWN, effort="fast", output=tmp_path / "model", quiet=True)
+    model = advin.fit(LOG, labeled=KNOWN, config=QUICK, output=tmp_path / "model", quiet=True)
     assert model.intents == tuple(sorted(KNOWN))
     assert {path.name for path in (tmp_path / "model").iterdir()} >= {"config.json"}
     assert not (tmp_path / "model" / "inputs").exists()
@@ -274,8 +278,8 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path):
 
 def test_other_data_do_not_get_into_a_finished_run(run):
     with pytest.raises(advin.SettingsError, match="holds another run"):
-        advin.discover([*LOG, "new"], labeled=LABELS, effort="fast", output=run.folder, quiet=True)
-    again = advin.discover(LOG, labeled=LABELS, effort="fast", output=run.folder, quiet=True)
+        advin.discover([*LOG, "new"], labeled=LABELS, config=QUICK, output=run.folder, quiet=True)
+    again = advin.discover(LOG, labeled=LABELS, config=QUICK, output=run.folder, quiet=True)
     assert again.intents.equals(run.intents)
 
 
