@@ -34,8 +34,8 @@ DOMAINS = {"balance": "bank", "parcel": "shop", "flight": "travel"}
 LABELS = [(text, intent, DOMAINS[intent]) for intent, texts in KNOWN.items() for text in texts]
 # A fit in a second: the quality does not matter here.
 QUICK = {"views.count": 0, "metric.steps": 20, "metric.refresh": 10, "metric.hidden": 64,
-         "novelty.space.steps": 20, "novelty.space.hidden": 64, "novelty.open_set.steps": 20,
-         "stability.max_steps": 10, "stability.max_hidden": 64}  # fmt: skip
+         "novelty.space.steps": 40, "novelty.space.hidden": 64, "novelty.open_set.steps": 20,
+         "stability.max_steps": 20, "stability.max_hidden": 64}  # fmt: skip
 # A call in a process of its own, which can be interrupted.
 CALL = """
 import sys
