@@ -127,6 +127,7 @@ class NoveltyConfig(Section):
     unknown_flagged: float = fraction(0.9, "unknown flagged when no known row is held out")
     prior_kept: float = fraction(0.85, "known utterances kept by the prior threshold")
     prior_intents: float = tunable(40, "weight of the prior threshold", "intents", 0)
+    inverse_regularization: float = tunable(1e3, "C of the calibrated probability", low=1e-6)
     weights: ScoreWeights = field(default_factory=ScoreWeights)
     space: KnownSpaceConfig = field(default_factory=KnownSpaceConfig)
     open_set: OpenSetConfig = field(default_factory=OpenSetConfig)

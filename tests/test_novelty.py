@@ -45,9 +45,7 @@ def test_unknown_intents_are_flagged_and_known_ones_kept(model, known_and_unknow
     assert (found.best_class == labels)[~unknown].mean() > 0.95
 
 
-def test_probability_falls_as_the_score_rises_and_is_higher_if_right(
-    model, known_and_unknown
-):
+def test_probability_falls_as_the_score_rises_and_is_higher_if_right(model, known_and_unknown):
     _, _, x, labels = known_and_unknown
     found = model.score(x)
     order = np.argsort(found.score)

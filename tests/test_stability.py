@@ -78,9 +78,7 @@ def test_the_default_distance_yields_to_a_plateau_of_better_agreement(heights, d
 
 
 @pytest.mark.parametrize("size", [12, 120])
-def test_the_result_does_not_depend_on_how_many_counts_run_in_parallel(
-    size, monkeypatch
-):
+def test_the_result_does_not_depend_on_how_many_counts_run_in_parallel(size, monkeypatch):
     rows = unlabeled(1000 // size, size)[0]
     stable = []
     for count in (1, 2, 3):

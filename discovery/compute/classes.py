@@ -43,9 +43,13 @@ def class_means(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.nda
 
 def class_centroids(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """Return normalized means by label: (classes, d) float32, unit norm, 0 for empty classes."""
-    sums = class_sums(vectors, labels, classes)
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return (sums / np.maximum(lengths, _LEAST_LENGTH)).astype(np.float32)
+    return unit_rows(class_sums(vectors, labels, classes)).astype(np.float32)
+
+
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
+    """Scale vectors (d,) or (n, d) to unit norm; zero vectors stay zero."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.maximum(lengths, _LEAST_LENGTH)
 
 
 def nearest(queries: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advin.discovery.compute.classes import unit_rows
 from advin.discovery.config import DomainsConfig, grid
 from advin.discovery.selection.plateau import plateau_center
 
@@ -116,7 +117,7 @@ def local_similarity(centroids: np.ndarray, neighbors: int) -> np.ndarray:
     """
     x = centroids.astype(np.float64)
     x = x - x.mean(axis=0) if len(x) else x
-    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    x = unit_rows(x)
     cosine = x @ x.T
     near = min(neighbors, len(x) - 1)
     if near < 1:

@@ -13,9 +13,6 @@ import numpy as np
 
 from advin.discovery.config import CoherenceConfig
 
-# A cosine that every coherence exceeds.
-_NO_REFERENCE = -1.0
-
 
 def coherence(vectors: np.ndarray) -> float:
     """Return the mean cosine of all pairs of different rows; it does not depend on their number.
@@ -48,13 +45,13 @@ def min_coherence(
         config: quantile and ratio.
 
     Returns:
-        -1 to 1; -1, which every intent exceeds, if no intent has two utterances of a kind.
+        at most 1; minus infinity if no intent has two utterances of a kind.
     """
     both = ([coherence(vectors) for vectors in kind] for kind in (in_log, labeled))
     known = np.fmin(*map(np.array, both))
     known = known[~np.isnan(known)]
     if not len(known):
-        return _NO_REFERENCE
+        return -np.inf
     return config.min_ratio * float(np.quantile(known, config.quantile))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from advin.discovery.clustering.density import density_clusters
 from advin.discovery.clustering.linkage import average_linkage
-from advin.discovery.compute.classes import nearest_centroids
+from advin.discovery.compute.classes import nearest_centroids, unit_rows
 from advin.discovery.config import Config, IntentsConfig
 from advin.discovery.intents.assignment import Intents
 from advin.discovery.intents.points import Points
@@ -25,9 +25,6 @@ from advin.discovery.intents.verdicts import (
 )
 from advin.discovery.labels import JUNK, NOVEL
 from advin.discovery.selection.distance import IntentDistance
-
-# Guards the division by the length of a zero vector.
-_MIN_NORM = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) 
     centroids = np.zeros((len(rows), points.vectors.shape[1]), np.float32)
     for centroid, group in zip(centroids, rows, strict=True):
         sizes = None if points.sizes is None else points.sizes[group]
-        centroid[:] = _unit(np.average(points.vectors[group].astype(np.float64), 0, sizes))
+        centroid[:] = unit_rows(np.average(points.vectors[group].astype(np.float64), 0, sizes))
     return Intents(
         centroids=centroids,
         kinds=np.array(kind, np.int64),
@@ -184,7 +181,3 @@ def _numbered(labels: np.ndarray) -> np.ndarray:
     """Return (n,) labels as 0, 1, … in the order of their first rows."""
     _, first, index = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[index]
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), _MIN_NORM)

@@ -8,9 +8,6 @@ import numpy as np
 from advin.discovery.clustering.clusters import Clusters
 from advin.discovery.labels import UNLABELED
 
-# The novelty score of an utterance without one: flagged, as nothing is known without labels.
-_NOVELTY_WITHOUT_LABELS = 1.0
-
 
 @dataclass(frozen=True, slots=True)
 class Points:
@@ -79,7 +76,8 @@ def utterance_clusters(
         counts: (n,) int64, occurrences.
         scores: (n,) novelty scores; NaN without labels, which counts as flagged.
     """
-    novelty = np.nan_to_num(scores.astype(np.float64), nan=_NOVELTY_WITHOUT_LABELS)
+    # Without labels nothing is known, so every utterance is flagged.
+    novelty = np.nan_to_num(scores.astype(np.float64), nan=1.0)
     return Clusters(
         ids=ids,
         means=vectors.astype(np.float16),

@@ -20,8 +20,6 @@ from advin.discovery.selection.plateau import near_best
 
 # Decimals of an AUROC that decide between weights; the first of equals is taken.
 _DECIMALS = 4
-# Inverse strength of regularization of the probability: next to none.
-_REGULARIZATION = 1e3
 
 
 def fit_novelty(
@@ -72,7 +70,9 @@ def calibrate(
         all_known = weighted(scaled(held_out.known, scales), weights)
         threshold = _shrunk(threshold, all_known, held_out.n_intents, config)
     right = np.concatenate([fold.right for fold in held_out.folds])
-    calibration = _calibration(known - threshold, unknown - threshold, right)
+    calibration = _calibration(
+        known - threshold, unknown - threshold, right, config.inverse_regularization
+    )
     return NoveltyModel(held_out.scorers, weights, scales, threshold, calibration)
 
 
@@ -162,13 +162,16 @@ def _shrunk(threshold: float, known: np.ndarray, n_intents: int, config: Novelty
     return (n_intents * threshold + weight * prior) / (n_intents + weight)
 
 
-def _calibration(known: np.ndarray, unknown: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _calibration(
+    known: np.ndarray, unknown: np.ndarray, right: np.ndarray, inverse_regularization: float
+) -> np.ndarray:
     """Return slope and intercept of the log-odds that the best known intent is right.
 
     Args:
         known: (n,) novelty scores of known rows.
         unknown: (m,) novelty scores of unknown rows, whose best intent is always wrong.
         right: (n,) bool, whether the best intent of each known row is its own.
+        inverse_regularization: C of the logistic regression.
     """
     truth = np.concatenate([right, np.zeros(len(unknown), bool)])
     if not len(known) or not len(unknown) or truth.all() or not truth.any():
@@ -176,7 +179,7 @@ def _calibration(known: np.ndarray, unknown: np.ndarray, right: np.ndarray) -> n
     # Known and unknown rows have the same weight in total.
     weight = np.repeat([0.5 / len(known), 0.5 / len(unknown)], [len(known), len(unknown)])
     scores = np.concatenate([known, unknown])
-    fitted = LogisticRegression(C=_REGULARIZATION).fit(
+    fitted = LogisticRegression(C=inverse_regularization).fit(
         scores[:, None], truth, sample_weight=weight * len(truth)
     )
     return np.array([fitted.coef_[0, 0], fitted.intercept_[0]])
