@@ -32,7 +32,7 @@ def contrastive_loss(z: torch.Tensor, positives: torch.Tensor, temperature: floa
         positives: (b, b) float weights of the pairs, zero on the diagonal.
         temperature: divisor of the cosines.
     """
-    return _Contrastive.apply(z, positives, temperature)
+    return _Contrastive.apply(z, positives, temperature)  # type: ignore[no-untyped-call]
 
 
 class _Contrastive(torch.autograd.Function):

@@ -11,6 +11,8 @@ from advin.discovery.novelty.scores import MAHALANOBIS, SCORE_NAMES, Scorers, Sc
 
 # Log-odds beyond this are cut: their exponential would overflow.
 _MAX_LOG_ODDS = 30.0
+# Median, and one standard deviation of a normal distribution to both sides.
+_SPREAD_QUANTILES = (0.16, 0.5, 0.84)
 # Smaller spreads are rounding errors of equal scores.
 _LEAST_SPREAD = 1e-6
 
@@ -43,7 +45,7 @@ class Scale:
         """Measure scores (n,); without any, nothing is scaled."""
         if len(scores) == 0:
             return cls()
-        low, middle, high = np.quantile(scores, [0.16, 0.5, 0.84]).tolist()
+        low, middle, high = np.quantile(scores, _SPREAD_QUANTILES).tolist()
         spread = (high - low) / 2
         return cls(middle, spread if spread > _LEAST_SPREAD else 1.0)
 

@@ -22,6 +22,9 @@ from advin.discovery.metric.settings import HeadSettings, candidate_neighbors, r
 from advin.discovery.metric.training import train_metric_head
 from advin.discovery.selection.plateau import near_best
 
+# A cut and both its neighbors are averaged: agreement at a single cut is noisy.
+_SMOOTHED_CUTS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Stable:
@@ -75,8 +78,9 @@ def stable_clusters(rows: TrainingRows, config: Config) -> Stable:
 
 def _distance(agreement: np.ndarray, config: Config) -> float:
     """Return the distance on the plateau of agreement (cuts,) that is nearest to the default."""
-    # The mean with both neighbors: agreement at a single cut is noisy.
-    smooth = np.convolve(np.pad(agreement, 1, mode="edge"), np.full(3, 1 / 3), mode="valid")
+    smooth = np.convolve(
+        np.pad(agreement, 1, mode="edge"), np.full(_SMOOTHED_CUTS, 1 / _SMOOTHED_CUTS), mode="valid"
+    )
     cuts = grid(config.stability.cuts)
     equal = cuts[near_best(smooth, config.stability.tolerance)]
     nearest = float(equal[np.argmin(np.abs(equal - config.distance.default))])
