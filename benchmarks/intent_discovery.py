@@ -31,11 +31,6 @@ Methods that run only if named:
   bertopic, hdbscan, evoc, fast_hdbscan
                      other tools on the encoder's vectors of the train split, without the noise
                      (see `benchmarks/peers.py`)
-
-    python -m benchmarks.intent_discovery --methods default_distance --data FILE.parquet
-
-prints the distance and the radius that are best for a head without labels, by the true labels of
-the train split. The defaults of the configuration come from it.
 """
 
 import functools
@@ -43,6 +38,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import faiss
 import numpy as np
@@ -76,6 +72,7 @@ from benchmarks.common import (
     OPEN,
     TEST,
     TRAIN,
+    Options,
     Results,
     Utterances,
     encode,
@@ -100,8 +97,6 @@ METHODS = (
 LABELED = 0.1
 # A larger train split is sampled.
 MAX_TRAIN = 20_000
-# The same for the default distance.
-MAX_DEFAULT_ROWS = 9_000
 _RESTARTS = 10
 # Cuts that seed k-means with K given, relative to the learned distance.
 _SEED_CUTS = (0.7, 0.8, 0.9, 1.0, 1.1)
@@ -109,7 +104,8 @@ _NEIGHBORS = 10
 _DEFAULTS = Config()
 
 
-def _config(seed: int, effort: str = "full") -> Config:
+def config_for(seed: int, effort: str = "full") -> Config:
+    """Return the configuration of a preset with a seed."""
     return Config.preset(effort).with_values({"seed": seed})
 
 
@@ -136,7 +132,7 @@ class Task:
     @cached_property
     def full(self) -> "Space":
         """The space that is learned by default."""
-        return Space.learn(self, _config(self.seed), self.views)
+        return Space.learn(self, config_for(self.seed), self.views)
 
     @cached_property
     def views(self) -> np.ndarray | None:
@@ -148,7 +144,7 @@ class Task:
     @cached_property
     def fast(self) -> "Space":
         """The space that is learned with the fast preset."""
-        return Space.learn(self, _config(self.seed, "fast"))
+        return Space.learn(self, config_for(self.seed, "fast"))
 
     @cached_property
     def k_given(self) -> np.ndarray:
@@ -227,26 +223,31 @@ class Embedded:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
-    methods = (*_RUNS, "default_distance")
-    options = parse_options("Intent discovery, TEXTOIR protocol", SETS, KNOWN, arguments, methods)
+    options = parse_options(
+        "Intent discovery, TEXTOIR protocol", SETS, KNOWN, arguments, tuple(_RUNS)
+    )
     results = Results(options)
     for path in options.data:
-        utterances = load_utterances(path, options.distinct)
-        utterances = utterances.take(np.flatnonzero(utterances.intents != ""))
-        vectors = encode(utterances, options).astype(np.float32)
-        encoder = encoder_identity(options)
-        embedded = Embedded(utterances, vectors, encoder, view_encoder(options))
-        if options.methods == ("default_distance",):
-            _show_default_distance(embedded)
-            continue
+        embedded = embed(path, options)
         for share in options.known:
             for seed in range(options.seeds):
-                _measure(_draw(embedded, share, seed), results, (utterances.name, share))
-    if options.methods != ("default_distance",):
-        results.finish()
+                _measure(
+                    draw_task(embedded, share, seed), results, (embedded.utterances.name, share)
+                )
+    results.finish()
 
 
-def _draw(embedded: Embedded, share: float, seed: int, limit: int = MAX_TRAIN) -> Task:
+def embed(path: Path, options: Options) -> Embedded:
+    """Read a data set without its out-of-scope rows, and encode it."""
+    utterances = load_utterances(path, options.distinct)
+    utterances = utterances.take(np.flatnonzero(utterances.intents != ""))
+    vectors = encode(utterances, options).astype(np.float32)
+    encoder = encoder_identity(options)
+    return Embedded(utterances, vectors, encoder, view_encoder(options))
+
+
+def draw_task(embedded: Embedded, share: float, seed: int, limit: int = MAX_TRAIN) -> Task:
+    """Draw the known intents and the labels of a task."""
     utterances, vectors = embedded.utterances, embedded.vectors
     known = utterances.known_intents(share, seed)
     random = np.random.default_rng(seed)
@@ -317,7 +318,7 @@ def _head_k_neighbors(task: Task) -> tuple[np.ndarray, dict[str, float]]:
 
 def _margin_k_means(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     rows = TrainingRows(task.train, task.labels)
-    config = _config(task.seed).with_values({"metric.loss": "margin"})
+    config = config_for(task.seed).with_values({"metric.loss": "margin"})
     head = train_metric_head(rows, resolve_head(rows, config))
     return _k_means(head.transform(task.test), task).labels_, {}
 
@@ -334,7 +335,7 @@ def _pipeline(space: Space, labels: np.ndarray) -> tuple[np.ndarray, dict[str, f
 
 
 def _pipeline_vectors(task: Task) -> tuple[np.ndarray, dict[str, float]]:
-    space = Space.learn(task, _config(task.seed), task.views, by_words=False)
+    space = Space.learn(task, config_for(task.seed), task.views, by_words=False)
     return _pipeline(space, task.labels)
 
 
@@ -342,7 +343,7 @@ def _pipeline_sentence(task: Task) -> tuple[np.ndarray, dict[str, float]]:
     part = task.encoder.sentence_part
     views = None if task.views is None else np.stack([part(view) for view in task.views])
     sentence = replace(task, train=part(task.train), test=part(task.test))
-    return _pipeline(Space.learn(sentence, _config(task.seed), views), task.labels)
+    return _pipeline(Space.learn(sentence, config_for(task.seed), views), task.labels)
 
 
 def _linkage(task: Task) -> tuple[np.ndarray, dict[str, float]]:
@@ -384,30 +385,6 @@ _RUNS = {
     "margin_k_means": _margin_k_means,
     **{name: functools.partial(_peer, name=name) for name in PEERS},
 }
-
-
-def _show_default_distance(embedded: Embedded) -> None:
-    """Print the cut that is best for a head without labels, by the true labels."""
-    task, name = _draw(embedded, 0.0, 0, MAX_DEFAULT_ROWS), embedded.utterances.name
-    rows = TrainingRows(
-        task.train, task.labels, lexical_vectors(task.texts, _DEFAULTS.lexical), task.views
-    )
-    head, distance = learn_intent_space(rows, _config(0), None)
-    space = head.transform(task.train)
-    tree = average_linkage(space, np.ones(len(space)), floor=0.05)
-    grid = np.round(np.arange(0.2, 0.9, 0.01), 2)
-    curve = np.array([ari(contingency(task.train_truth, tree.cut(1 - float(cut)))) for cut in grid])
-    near = grid[curve >= 0.97 * curve.max()]
-    best = float(grid[curve.argmax()])
-    clusters = tree.cut(1 - best)
-    novel = novel_clusters(clusters, task.labels, distance.small)
-    clusters = anchored(space, task.labels, clusters, novel)
-    radius = np.quantile(nearest_centroids(space, space, clusters)[1], 0.95)
-    print(
-        f"{name}: best cut {best:.2f} (ARI {100 * curve.max():.1f}), within 3 %: "
-        f"{near.min():.2f} to {near.max():.2f}; radius {radius:.2f}",
-        flush=True,
-    )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ _PACKAGES = (
     "sentence-transformers",
     "torch",
 )
-_ROOMS = ("discovery", "pipelines", "runners", "schemas")
+_PARTS = ("discovery", "pipelines", "runners", "schemas")
 
 
 def versions() -> dict[str, str]:
@@ -42,7 +42,7 @@ def code_digest() -> str:
     """Return 16 hex digits of our source files: two trees of one release may still differ."""
     root = Path(__file__).parent.parent
     digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(p for room in _ROOMS for p in (root / room).rglob("*.py")):
+    for path in sorted(p for part in _PARTS for p in (root / part).rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()

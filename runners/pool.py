@@ -39,7 +39,9 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         # By who asked for it, too: the ids alone are not unique.
         self._workers: dict[tuple[str, str], _Worker] = {}
 
-    def StartWorker(self, request, context):
+    def StartWorker(  # noqa: N802 (the name is that of the protocol)
+        self, request: beam_fn_api_pb2.StartWorkerRequest, context: grpc.ServicerContext
+    ) -> beam_fn_api_pb2.StartWorkerResponse:
         """Start a worker that connects to the engine."""
         key = (context.peer(), request.worker_id)
         told = (request.control_endpoint.url, request.worker_id)
@@ -64,7 +66,9 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
             if self._workers.get(key) is worker:
                 del self._workers[key]
 
-    def StopWorker(self, request, context):
+    def StopWorker(  # noqa: N802
+        self, request: beam_fn_api_pb2.StopWorkerRequest, context: grpc.ServicerContext
+    ) -> beam_fn_api_pb2.StopWorkerResponse:
         """Stop a worker; one that is not found ends by itself when the engine hangs up."""
         with self._lock:
             worker = self._workers.pop((context.peer(), request.worker_id), None)

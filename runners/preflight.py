@@ -5,6 +5,7 @@ for ever. So each worker is asked for its versions and for the files it can see;
 file in the output folder, and that the driver finds the answer shows that both see the same one.
 """
 
+import contextlib
 import json
 import logging
 import time
@@ -32,7 +33,7 @@ _MUST_AGREE = ("python", "code", "advin", "apache-beam")
 _log = logging.getLogger("advin")
 
 
-class _NoAnswer(Exception):
+class _NoAnswerError(Exception):
     """The tiny job did not get to its end."""
 
 
@@ -54,7 +55,7 @@ def check_workers(job: Job, options: PipelineOptions, cluster: Cluster, workers:
         probes = workers * _PROBES_PER_WORKER
         try:
             _run(_probe(job.reads, folder), probes, options, cluster)
-        except _NoAnswer as error:
+        except _NoAnswerError as error:
             pool = job.flags.worker_pool
             raise SettingsError(f"--worker-pool {pool}: {error}") from error
         answers = [
@@ -92,10 +93,9 @@ def _probe(reads: tuple[str, ...], folder: str) -> Callable[[int], None]:
         for path in reads:
             if not (FileSystems.match([path])[0].metadata_list or FileSystems.exists(path)):
                 answer["missing"].append(path)
-        try:
+        # Another probe may have made it; if not, the next line fails.
+        with contextlib.suppress(OSError):
             FileSystems.mkdirs(folder)
-        except OSError:
-            pass  # another probe was faster; if not, the next line tells
         with FileSystems.create(FileSystems.join(folder, f"{number}.json")) as file:
             file.write(json.dumps(answer).encode())
 
@@ -120,32 +120,32 @@ def _run(
         result = pipeline.run()
         _wait(result, name, cluster)
         result.wait_until_finish()
-    except _NoAnswer:
+    except _NoAnswerError:
         cluster.cancel(name)
         raise
     except Exception as error:  # each engine raises its own
-        raise _NoAnswer(f"the workers failed a first small job: {cause(error)}") from error
+        raise _NoAnswerError(f"the workers failed a first small job: {cause(error)}") from error
     finally:
         logging.disable(logging.NOTSET)
 
 
 def _wait(result: PipelineResult, name: str, cluster: Cluster) -> None:
-    """Wait until a job has ended; raise _NoAnswer if it fails or takes too long."""
+    """Wait until a job has ended; raise _NoAnswerError if it fails or takes too long."""
     sent, running = time.monotonic(), None
     while not PipelineState.is_terminal(result.state):
         now = time.monotonic()
         failure = cluster.failure(name)
         if failure:
-            raise _NoAnswer(f"the workers failed a first small job: {cause(failure)}")
+            raise _NoAnswerError(f"the workers failed a first small job: {cause(failure)}")
         if running is None:
             running = now if cluster.is_running(name) else None
             if now - sent > _START_SECONDS:
-                raise _NoAnswer(
+                raise _NoAnswerError(
                     f"the cluster has not started a first small job in {_START_SECONDS:.0f} s: "
                     "are its task slots taken by other jobs? Ask for fewer by --parallelism"
                 )
         elif now - running > _ANSWER_SECONDS:
-            raise _NoAnswer(
+            raise _NoAnswerError(
                 f"no worker answered a first small job in {_ANSWER_SECONDS:.0f} s: the pool is "
                 "there, but starts none; can its Python import apache_beam? If it was only slow, "
                 "try again"

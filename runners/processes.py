@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from typing import IO
 
 from advin.pipelines.errors import SettingsError
 
@@ -65,7 +66,7 @@ def server(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 (it makes one system call)
         )
         try:
             deadline = time.monotonic() + seconds
@@ -100,7 +101,7 @@ def _stop(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def _last_line(output) -> str:
+def _last_line(output: IO[bytes]) -> str:
     output.seek(0)
     lines = output.read().decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else "it wrote nothing"

@@ -135,6 +135,6 @@ def constants(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
                 for name in target.elts if isinstance(target, ast.Tuple) else [target]:
                     if isinstance(name, ast.Name):
                         yield name.id, statement
-        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            if is_numeric(statement.value):
+        elif isinstance(statement, ast.AnnAssign):  # noqa: SIM102 (the types need two steps)
+            if isinstance(statement.target, ast.Name) and is_numeric(statement.value):
                 yield statement.target.id, statement

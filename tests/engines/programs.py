@@ -92,7 +92,7 @@ def _cached(name: str, make: Callable[[Path], None]) -> Path:
 
 def _call(command: list[str], environment: dict[str, str] | None = None) -> None:
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=_SECONDS
+        command, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False
     )
     if done.returncode:
         tail = (done.stdout + done.stderr)[-2000:]

@@ -83,20 +83,18 @@ def test_a_pool_that_starts_no_workers(refused, cluster, tmp_path):
 
 
 def test_workers_without_the_package(refused, cluster, tmp_path):
-    # One of the same name stands before ours; an editable installation would fill its gaps.
-    (tmp_path / "pipelines").mkdir()
-    (tmp_path / "pipelines" / "__init__.py").touch()
-    missing = "raise ModuleNotFoundError(\"No module named 'pipelines.version'\")\n"
-    (tmp_path / "pipelines" / "version.py").write_text(missing)
-    with pool_of(tmp_path, f"PYTHONPATH={tmp_path}:{ROOT}") as address:
+    # A module that raises, since an editable installation would replace one that is missing.
+    shutil.copytree(ROOT / "advin", tmp_path / "advin")
+    missing = "raise ModuleNotFoundError(\"No module named 'advin.pipelines.version'\")\n"
+    (tmp_path / "advin" / "pipelines" / "version.py").write_text(missing)
+    with pool_of(tmp_path, f"PYTHONPATH={tmp_path}") as address:
         flags = ["--flink-master", cluster.master, "--worker-pool", address]
         refused(*flags, words=["cannot import this package", "pipelines.version", "install advin"])
 
 
 def test_workers_with_another_version(refused, cluster, tmp_path):
-    for room in ("schemas", "discovery", "pipelines", "runners"):
-        shutil.copytree(ROOT / room, tmp_path / room)
-    with open(tmp_path / "discovery" / "text.py", "a") as file:
+    shutil.copytree(ROOT / "advin", tmp_path / "advin")
+    with open(tmp_path / "advin" / "discovery" / "config.py", "a") as file:
         file.write("# another version\n")
     with pool_of(tmp_path, f"PYTHONPATH={tmp_path}") as address:
         flags = ["--flink-master", cluster.master, "--worker-pool", address]
