@@ -55,7 +55,7 @@ def start(log, tmp_path, capsys):
 
 @with_gcp
 @pytest.mark.parametrize(
-    "changed, words",
+    ("changed", "words"),
     [
         ({"project": None}, ["needs --project"]),
         ({"image": None}, ["needs --image"]),

@@ -38,16 +38,20 @@ def wait_until(happens) -> None:
 
 def test_a_server_that_ends_at_once_says_why():
     command = [sys.executable, "-c", "import sys; sys.exit('no license')"]
-    with pytest.raises(SettingsError, match="the engine ended with code 1: no license; try"):
-        with server("the engine", command, free_port()):
-            pass
+    with (
+        pytest.raises(SettingsError, match="the engine ended with code 1: no license; try"),
+        server("the engine", command, free_port()),
+    ):
+        pass
 
 
 def test_a_server_that_does_not_listen():
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    with pytest.raises(SettingsError, match="does not listen on port .* wrote nothing"):
-        with server("the engine", command, free_port(), seconds=0.5):
-            pass
+    with (
+        pytest.raises(SettingsError, match=r"does not listen on port .* wrote nothing"),
+        server("the engine", command, free_port(), seconds=0.5),
+    ):
+        pass
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
@@ -105,7 +109,7 @@ def test_a_pool_stops():
 
 
 @pytest.mark.parametrize(
-    "message, line",
+    ("message", "line"),
     [
         (
             "java.lang.X: Traceback:\n  File y\nOSError: disk full\n\tat java.z",
