@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from advin.discovery.encoding.encoder import Encoder
-    from advin.discovery.intents.points import Intents
+    from advin.discovery.intents.assignment import Intents
     from advin.discovery.model import Model
     from advin.schemas.manifest import RunManifest
 
@@ -109,7 +109,8 @@ class KnownIntents:
 
     def check_encoder(self) -> None:
         """Raise SettingsError if the encoder of that name is another one than in the fit."""
-        from advin.discovery.model import EncoderIdentity, ModelError
+        from advin.discovery.encoding.identity import EncoderIdentity
+        from advin.discovery.model import ModelError
 
         try:
             self.model.encoder.check_same(EncoderIdentity.of(self.encoder.load()))

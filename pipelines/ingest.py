@@ -73,6 +73,9 @@ def _reject(row: Row, reason: str) -> tuple[str, int, str, str]:
 class _CountUtterances(beam.CombineFn):
     """Add counts. Keep the spelling that sorts last, because capital letters sort first."""
 
+    def __init__(self) -> None:
+        """Nothing is stored; Beam's own constructor has no types."""
+
     def create_accumulator(self) -> Counted:
         return 0, ""
 
