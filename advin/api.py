@@ -226,17 +226,14 @@ def _config_for(model: str | None, config: Settable | None, effort: str | None) 
         values: Mapping[str, Any] = config.to_dict() if model else {}
         base = config
     else:
-        values = read_toml(os.fspath(config)) if _is_path(config) else config or {}
+        is_path = isinstance(config, str | os.PathLike)
+        values = read_toml(os.fspath(config)) if is_path else config or {}
         base = Config()
     given = [*preset(effort, "effort")]
     given += [Override(name, value, "config") for name, value in flat(values)]
     if model is None:
         return configured(given, base)
     return for_model(given, model, config_of(model))
-
-
-def _is_path(config: Any) -> bool:
-    return isinstance(config, str | os.PathLike)
 
 
 def _settings(

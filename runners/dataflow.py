@@ -1,6 +1,6 @@
-"""Google Cloud Dataflow. Its options and graphs are tested off-cloud; no job of ours has run there.
+"""Google Cloud Dataflow. Tests cover its options and graphs, but no job has run on the service.
 
-What the service would refuse after minutes, or a worker after more, is refused here at once.
+Settings that the service or a worker would reject after minutes are rejected here at once.
 """
 
 import contextlib
@@ -37,8 +37,8 @@ def dataflow(job: Job) -> Iterator[PipelineOptions]:
     """Check the settings and yield options for the service, or for a dry run.
 
     Raises:
-        SettingsError: if Beam's part for Google Cloud is not installed, a setting is missing or
-            cannot be, or a path is one that workers in the cloud cannot reach.
+        SettingsError: if Beam's extra for Google Cloud is not installed, a setting is missing or
+            invalid, or workers in the cloud cannot reach a path.
     """
     flags = job.flags
     _check(job)
@@ -49,7 +49,7 @@ def dataflow(job: Job) -> Iterator[PipelineOptions]:
         f"--region={flags.region}",
         f"--temp_location={temporary}/temp",
         f"--staging_location={temporary}/staging",
-        # The image holds the package, the libraries and the encoder: nothing is installed later.
+        # The image holds the package, its dependencies and the encoder.
         f"--sdk_container_image={flags.image}",
         "--sdk_location=container",
         "--experiments=use_runner_v2",
@@ -64,7 +64,7 @@ def dataflow(job: Job) -> Iterator[PipelineOptions]:
 def _check(job: Job) -> None:
     if importlib.util.find_spec("apitools") is None:
         raise SettingsError(
-            "--runner dataflow needs Beam's part for Google Cloud: "
+            "--runner dataflow needs Beam's extra for Google Cloud: "
             f"pip install 'apache-beam[gcp]=={beam_version}'"
         )
     flags = job.flags
@@ -72,11 +72,11 @@ def _check(job: Job) -> None:
         if not getattr(flags, name):
             raise SettingsError(f"--runner dataflow needs --{name.replace('_', '-')}")
     if not _PROJECT.fullmatch(flags.project):
-        raise SettingsError(f"--project: {flags.project!r} cannot be the id of a project")
+        raise SettingsError(f"--project: {flags.project!r} is not a valid project id")
     if flags.region not in REGIONS:
         near = difflib.get_close_matches(flags.region, REGIONS, 1) or ["europe-west1"]
         raise SettingsError(
-            f"--region: no region of Dataflow is called {flags.region!r}; there is {near[0]}"
+            f"--region: Dataflow has no region {flags.region!r}; did you mean {near[0]!r}?"
         )
     check_bucket("--temp-location", flags.temp_location)
     if not flags.dry_run:
@@ -85,7 +85,7 @@ def _check(job: Job) -> None:
 
 
 def check_bucket(setting: str, path: str) -> None:
-    """Raise SettingsError unless a path is in a bucket whose name can be one."""
+    """Raise SettingsError unless a path is in a bucket with a valid name."""
     if FileSystems.get_scheme(path) != "gs":
         raise SettingsError(
             f"{setting}: {path} is not on Google Cloud Storage, so workers in the cloud cannot "
@@ -102,5 +102,5 @@ def check_bucket(setting: str, path: str) -> None:
     ):
         raise SettingsError(
             f"{setting}: {bucket!r} cannot be the name of a bucket: 3 to 63 lower-case letters, "
-            "digits, dashes and underscores, not beginning with goog"
+            "digits, dashes and underscores, and not starting with goog"
         )

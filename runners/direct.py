@@ -1,7 +1,7 @@
 """The in-process engine: one machine, nothing to install.
 
-Beam's DirectRunner first tries to download another engine and takes this one when it cannot, so
-that the same command would run differently with and without a network. It is named outright.
+It is chosen by name: Beam's DirectRunner would download another engine where a network is
+available.
 """
 
 from collections.abc import Iterator

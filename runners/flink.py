@@ -1,4 +1,4 @@
-"""Apache Flink: a cluster with worker pools beside its TaskManagers, or all on this machine."""
+"""Apache Flink: a cluster with worker pools beside its TaskManagers, or Flink on this machine."""
 
 import contextlib
 import logging
@@ -20,7 +20,7 @@ _log = logging.getLogger("advin")
 
 @contextlib.contextmanager
 def flink(job: Job) -> Iterator[PipelineOptions]:
-    """Check the cluster, start a job server, check the workers; yield options; stop what started.
+    """Check the cluster, start a job server, check the workers, yield options, stop the server.
 
     Raises:
         SettingsError: if there is no Java, no job server, no cluster, no worker pool, or workers
@@ -42,7 +42,7 @@ def flink(job: Job) -> Iterator[PipelineOptions]:
                 check_workers(job, options, cluster, parallelism)
                 yield options
             finally:
-                # A driver that ends early, by Ctrl-C say, leaves nothing running on the cluster.
+                # A driver that ends early, for example by Ctrl-C, leaves no job on the cluster.
                 with contextlib.suppress(OSError):
                     cluster.cancel(name)
 
@@ -53,11 +53,11 @@ def _parallelism(job: Job, cluster: Cluster) -> int:
     if parallelism > slots:
         raise SettingsError(
             f"--parallelism is {parallelism}, but the Flink at {cluster.master} has {slots} task "
-            "slots: it would wait for more for ever"
+            f"slots: give at most {slots}, or the job would wait forever"
         )
     if not cluster.restarts():
         _log.warning(
-            "this Flink has no restart-strategy: should a worker die, start the same command again"
+            "this Flink has no restart-strategy: if a worker dies, run the same command again"
         )
     return parallelism
 

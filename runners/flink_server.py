@@ -1,4 +1,4 @@
-"""Between us and Flink: Beam's job server, which is a Java program, and Flink's REST endpoint."""
+"""Access to Flink: Beam's job server, a Java program, and Flink's REST endpoint."""
 
 import contextlib
 import http.client
@@ -20,9 +20,9 @@ from apache_beam.version import __version__ as beam_version
 from advin.pipelines.errors import SettingsError
 from advin.runners.processes import free_port, server
 
-# For the Flink inside the server. A worker that dies takes its tasks along, and Flink starts them
-# again; as every file of ours is written whole and under a fixed name, nothing is seen of that.
-# A cluster goes by its own setting: Beam's batch jobs cannot bring one along.
+# For the Flink inside the server: it restarts the tasks of a dead worker. That is safe, as every
+# file is written whole under a fixed name. A cluster has its own setting, which a batch job of Beam
+# cannot change.
 _RESTART = "restart-strategy.type"
 _LOCAL_SETTINGS = """restart-strategy:
   type: fixed-delay
@@ -30,7 +30,7 @@ _LOCAL_SETTINGS = """restart-strategy:
     attempts: 3
     delay: 5 s
 """
-# The Flink that the job server is built for, where we choose it.
+# Version of Flink for which the job server is downloaded.
 FLINK_VERSION = "1.19"
 _DRIVER = "org.apache.beam.runners.flink.FlinkJobServerDriver"
 _OLDEST_JAVA = 11
@@ -47,7 +47,7 @@ def job_server(master: str, where: str | None) -> Iterator[str]:
         where: a jar with a main class, a folder of jars, or None to download Beam's own.
 
     Raises:
-        SettingsError: if there is no Java or no job server, or it does not start.
+        SettingsError: if there is no Java or no job server, or the server does not start.
     """
     java = _java()
     program = _program(where)
@@ -56,7 +56,7 @@ def job_server(master: str, where: str | None) -> Iterator[str]:
         Path(folder, "config.yaml").write_text(_LOCAL_SETTINGS)
         command = [java, *program, f"--flink-master={master}", f"--flink-conf-dir={folder}"]
         command.append(f"--artifacts-dir={folder}/artifacts")
-        # Its ports for artifacts and expansion are of its own choice.
+        # The server chooses its ports for artifacts and expansion.
         command += [f"--job-port={port}", "--artifact-port=0", "--expansion-port=0"]
         with server("Beam's job server for Flink", command, port):
             yield f"localhost:{port}"
@@ -64,15 +64,19 @@ def job_server(master: str, where: str | None) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Flink cluster, by HOST:PORT of its REST endpoint."""
+    """A Flink cluster.
+
+    Attributes:
+        master: HOST:PORT of its REST endpoint.
+    """
 
     master: str
 
     def task_slots(self) -> int:
-        """Return the number of its task slots.
+        """Return the number of task slots.
 
         Raises:
-            SettingsError: if nothing answers as Flink does, or no TaskManager is registered.
+            SettingsError: if no Flink answers, or no TaskManager is registered.
         """
         try:
             overview = self._ask("/overview")
@@ -91,17 +95,17 @@ class Cluster:
         return slots
 
     def restarts(self) -> bool:
-        """Tell whether it starts the tasks of a dead worker again."""
+        """True if the cluster restarts the tasks of a dead worker."""
         settings = {entry["key"]: entry["value"] for entry in self._ask("/jobmanager/config")}
         return settings.get(_RESTART, "none") not in ("none", "off", "disable")
 
     def is_running(self, name: str) -> bool:
-        """Tell whether all tasks of a job run: its jars have arrived, and slots were free."""
+        """True if all tasks of a job run."""
         tasks = [job["tasks"] for job in self._jobs(name)]
         return any(t["running"] + t["finished"] == t["total"] > 0 for t in tasks)
 
     def failure(self, name: str) -> str | None:
-        """Return why a task of a job failed, though the cluster may have started it again."""
+        """Return the stack trace of a job's latest failure, even if Flink restarted it; or None."""
         for job in self._jobs(name):
             entries = self._ask(f"/jobs/{job['jid']}/exceptions")["exceptionHistory"]["entries"]
             if entries:
@@ -109,7 +113,7 @@ class Cluster:
         return None
 
     def cancel(self, prefix: str) -> None:
-        """Cancel all jobs whose names begin so; Beam's own cancel leaves them running."""
+        """Cancel all jobs whose names have a prefix; Beam's own cancel leaves them running."""
         for job in self._jobs(prefix):
             if job["state"] not in _ENDED:
                 self._ask(f"/jobs/{job['jid']}?mode=cancel", "PATCH")
@@ -137,7 +141,7 @@ def _java() -> str:
 
 
 def _program(where: str | None) -> list[str]:
-    """Return what follows `java` to start the job server."""
+    """Return the arguments of `java` that start the job server."""
     if where is None:
         target = f":runners:flink:{FLINK_VERSION}:job-server:shadowJar"
         url = JavaJarServer.path_to_beam_jar(target)
@@ -146,7 +150,7 @@ def _program(where: str | None) -> list[str]:
         except Exception as error:  # urllib's and Beam's own
             raise SettingsError(
                 f"Beam's job server for Flink {FLINK_VERSION} (Beam {beam_version}) cannot be "
-                f"downloaded from {url}: give its jar, or a folder of its jars, by "
+                f"downloaded from {url}: give its jar, or a folder of its jars, with "
                 "--flink-job-server"
             ) from error
     path = Path(where)

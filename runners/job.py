@@ -1,4 +1,4 @@
-"""What an engine is told about the job it is to run."""
+"""The job that an engine runs."""
 
 import argparse
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Job:
-    """One call of the command line, as engines see it.
+    """One command, as an engine sees it.
 
     Attributes:
-        flags: of the command line; each engine reads its own.
-        beam_args: flags that are not ours, which go to Beam behind all of the engine's.
-        reads: files and folders that the workers must be able to read.
+        flags: all flags of the command; each engine reads its own.
+        beam_args: flags for Beam, which follow those of the engine.
+        reads: files and folders that the workers read.
         writes: folder that the workers write to and the driver reads.
     """
 

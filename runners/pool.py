@@ -1,12 +1,12 @@
 """A pool that starts Beam workers: `python -m advin.runners.pool --port 50000`.
 
-On Flink, a pool runs beside each TaskManager.
+On Flink, a pool runs beside each TaskManager. It differs from Beam's own worker pool, which has
+problems on a Flink cluster: workers run the Python of the pool, not the first `python` on PATH;
+several TaskManagers can share a pool, although each numbers its workers from 1-1; a worker that
+dies is started again; and no worker outlives the pool.
 
-It differs from Beam's own worker pool where that one fails on a Flink cluster: workers run the
-Python of the pool and not whatever `python` is first on PATH; several TaskManagers can share it,
-though each numbers its workers from 1-1; a worker that dies as it starts is started again; and no
-worker outlives the pool. Workers are forked from a process that has loaded our code and torch once:
-engines start them anew for every stage, and miss for three minutes one that dies while it loads.
+Workers are forked from a process that has loaded this package and torch. Engines start new workers
+for every stage, and Beam takes three minutes to notice a worker that dies while it loads.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
 from advin.runners.processes import share_processors
 
-# What cannot be imported is passed over: a worker then says so to whoever asks it.
+# A module that cannot be imported is skipped here; the worker reports it later.
 _LOADED = ["apache_beam.runners.worker.sdk_worker", "advin.pipelines.discover"]
 _STOP_SECONDS = 5.0
 _MORE_STARTS = 3
@@ -36,7 +36,7 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # By who asked for it, too: the ids alone are not unique.
+        # By client and id, as ids alone are not unique.
         self._workers: dict[tuple[str, str], _Worker] = {}
 
     def StartWorker(  # noqa: N802 (the name is that of the protocol)
@@ -44,14 +44,14 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
     ) -> beam_fn_api_pb2.StartWorkerResponse:
         """Start a worker that connects to the engine."""
         key = (context.peer(), request.worker_id)
-        told = (request.control_endpoint.url, request.worker_id)
+        arguments = (request.control_endpoint.url, request.worker_id)
         with self._lock:
-            worker = self._workers[key] = _start(told)
-        threading.Thread(target=self._watch, args=(key, told, worker), daemon=True).start()
+            worker = self._workers[key] = _start(arguments)
+        threading.Thread(target=self._watch, args=(key, arguments, worker), daemon=True).start()
         return beam_fn_api_pb2.StartWorkerResponse()
 
-    def _watch(self, key: tuple[str, str], told: tuple[str, str], worker: _Worker) -> None:
-        """Start a worker anew that dies: an engine waits for ever for one that never connects."""
+    def _watch(self, key: tuple[str, str], arguments: tuple[str, str], worker: _Worker) -> None:
+        """Restart a worker that dies: an engine waits forever for a worker that never connects."""
         for _ in range(_MORE_STARTS):
             worker.join()
             failed = worker.exitcode != 0
@@ -60,7 +60,7 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
                     return  # stopped on purpose
                 if not failed:
                     break
-                worker = self._workers[key] = _start(told)
+                worker = self._workers[key] = _start(arguments)
         worker.join()
         with self._lock:
             if self._workers.get(key) is worker:
@@ -69,7 +69,7 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
     def StopWorker(  # noqa: N802
         self, request: beam_fn_api_pb2.StopWorkerRequest, context: grpc.ServicerContext
     ) -> beam_fn_api_pb2.StopWorkerResponse:
-        """Stop a worker; one that is not found ends by itself when the engine hangs up."""
+        """Stop a worker; an unknown one ends by itself when the engine disconnects."""
         with self._lock:
             worker = self._workers.pop((context.peer(), request.worker_id), None)
         if worker is not None:
@@ -86,8 +86,8 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
             _end(worker)
 
 
-def _start(told: tuple[str, str]) -> _Worker:
-    worker = _FORKS.Process(target=_work, args=told, daemon=True)
+def _start(arguments: tuple[str, str]) -> _Worker:
+    worker = _FORKS.Process(target=_work, args=arguments, daemon=True)
     worker.start()
     return worker
 
@@ -108,7 +108,7 @@ def _end(worker: _Worker) -> None:
 
 @contextlib.contextmanager
 def serving(port: int) -> Iterator[None]:
-    """Serve on a port of all interfaces; stop the workers at the end."""
+    """Serve on a port of all interfaces; stop all workers at the end."""
     share_processors()
     _FORKS.set_forkserver_preload(_LOADED)
     forkserver.ensure_running()
@@ -126,9 +126,9 @@ def serving(port: int) -> Iterator[None]:
 
 
 def main() -> None:
-    """Serve until a signal says stop."""
+    """Serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--port", type=int, default=50000, help="(%(default)s)")
+    parser.add_argument("--port", type=int, default=50000, help="port to listen on (%(default)s)")
     port = parser.parse_args().port
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

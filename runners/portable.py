@@ -1,7 +1,7 @@
-"""Beam's embedded job service with workers in other processes: the way a cluster runs a job.
+"""Beam's embedded job service, with workers in other processes, as on a cluster.
 
-Nothing of the driver's memory reaches the workers here, so it shows on one machine what would fail
-on Flink or Dataflow.
+Workers share no memory with the driver, so errors that would occur on Flink or Dataflow show on
+one machine.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
-"""A tiny job through the real engine and its real workers, before anything dear is sent.
+"""Smoke-test the workers of a cluster before expensive stages are submitted.
 
-What goes wrong on a cluster goes wrong late, or hangs: a worker without our code makes Beam wait
-for ever. So each worker is asked for its versions and for the files it can see; it answers by a
-file in the output folder, and that the driver finds the answer shows that both see the same one.
+Errors on a cluster show late or never: with a worker that lacks this package, Beam waits forever.
+So a small job asks each worker for its versions and for the files that it can see. Each worker
+answers with a file in the output folder, which shows that driver and workers share that folder.
 """
 
 import contextlib
@@ -23,31 +23,31 @@ from advin.pipelines.version import versions
 from advin.runners.flink_server import Cluster
 from advin.runners.job import Job
 
-# A busy cluster may let a job wait; workers, once called, have little to load.
+# A busy cluster may let a job wait; workers that have been called have little to load.
 _START_SECONDS = 120.0
 _ANSWER_SECONDS = 12.0
-# Each worker gets some of these, whichever way the engine shares them out.
+# Enough that each worker gets some, however the engine distributes them.
 _PROBES_PER_WORKER = 8
-# Where these differ, nothing can be relied on; others only decide the last bits of a vector.
+# These must be equal; other versions only change the last bits of vectors.
 _MUST_AGREE = ("python", "code", "advin", "apache-beam")
 _log = logging.getLogger("advin")
 
 
 class _NoAnswerError(Exception):
-    """The tiny job did not get to its end."""
+    """The small job did not finish."""
 
 
 def check_workers(job: Job, options: PipelineOptions, cluster: Cluster, workers: int) -> None:
-    """Ask the workers what they are, and compare it with this process.
+    """Check that all workers run the same versions as this process and see the same files.
 
     Args:
-        job: whose files they must be able to reach.
-        options: of the engine, as the job will be run with.
-        cluster: the engine.
-        workers: how many tasks at the same time.
+        job: the job, whose files the workers must see.
+        options: options of the engine for the job.
+        cluster: the Flink cluster.
+        workers: number of parallel tasks.
 
     Raises:
-        SettingsError: if no worker answers in time, or one cannot do the job.
+        SettingsError: if no worker answers in time, or a worker cannot do the job.
     """
     folder = storage.join(job.writes, f".preflight-{uuid.uuid4().hex[:8]}")
     start = time.monotonic()
@@ -66,8 +66,8 @@ def check_workers(job: Job, options: PipelineOptions, cluster: Cluster, workers:
         storage.delete(folder)
     if not answers:
         raise SettingsError(
-            f"the workers wrote to {job.writes}, but here nothing arrived: --output must be on a "
-            "file system that the driver and all workers share"
+            f"the workers wrote to {job.writes}, but the driver finds nothing there: --output must "
+            "be on a file system that the driver and all workers share"
         )
     for answer in answers:
         _check_answer(answer)
@@ -76,7 +76,7 @@ def check_workers(job: Job, options: PipelineOptions, cluster: Cluster, workers:
 
 
 def _probe(reads: tuple[str, ...], folder: str) -> Callable[[int], None]:
-    # A function inside a function travels by value: it must run where our package is missing.
+    # Beam sends a nested function by value, so it also runs where this package is missing.
     def probe(number: int) -> None:
         import json
         import socket
@@ -93,7 +93,7 @@ def _probe(reads: tuple[str, ...], folder: str) -> Callable[[int], None]:
         for path in reads:
             if not (FileSystems.match([path])[0].metadata_list or FileSystems.exists(path)):
                 answer["missing"].append(path)
-        # Another probe may have made it; if not, the next line fails.
+        # Another probe may be faster; any other error shows in the next line.
         with contextlib.suppress(OSError):
             FileSystems.mkdirs(folder)
         with FileSystems.create(FileSystems.join(folder, f"{number}.json")) as file:
@@ -114,7 +114,7 @@ def _run(
         | "Share" >> beam.Reshuffle()
         | "Probe" >> beam.Map(probe)
     )
-    # Beam logs the engine's whole stack trace, which says less than our one line.
+    # Beam logs the engine's whole stack trace; the error below is one line.
     logging.disable(logging.CRITICAL)
     try:
         result = pipeline.run()
@@ -142,13 +142,13 @@ def _wait(result: PipelineResult, name: str, cluster: Cluster) -> None:
             if now - sent > _START_SECONDS:
                 raise _NoAnswerError(
                     f"the cluster has not started a first small job in {_START_SECONDS:.0f} s: "
-                    "are its task slots taken by other jobs? Ask for fewer by --parallelism"
+                    "other jobs may hold its task slots; ask for fewer with --parallelism"
                 )
         elif now - running > _ANSWER_SECONDS:
             raise _NoAnswerError(
-                f"no worker answered a first small job in {_ANSWER_SECONDS:.0f} s: the pool is "
-                "there, but starts none; can its Python import apache_beam? If it was only slow, "
-                "try again"
+                f"no worker answered a first small job in {_ANSWER_SECONDS:.0f} s: the pool "
+                "answers, but starts no worker; check that its Python can import apache_beam, or "
+                "try again if it was only slow"
             )
         time.sleep(0.2)
 

@@ -1,7 +1,8 @@
-"""What a user sees at the end of a command. Utterances are untrusted: plain text, no markup."""
+"""The results that a command prints at its end. Utterances are untrusted: never as markup."""
 
 from rich.text import Text
 
+from advin.discovery.evaluation.meanings import MEANINGS
 from advin.pipelines.evaluate import Evaluation
 from advin.pipelines.models import load_model
 from advin.pipelines.report import read_table
@@ -10,12 +11,19 @@ from advin.runners.console import console, new_table
 from advin.schemas.manifest import RunManifest
 
 _NOVEL_SHOWN = 15
+# Columns of a pipe for the measures and their meanings.
+_WIDTH = 150
+_RECOVERED = (
+    "found as: the found intent that holds most of the true one. recall: share of the true intent "
+    "in it. purity: share of it that belongs to the true intent. A true intent is recovered if it "
+    "is found as a novel intent, and recall and purity both exceed 0.5."
+)
 
 
 def print_run(folder: str, manifest: RunManifest) -> None:
     """Print the funnel, the largest novel intents, and where the tables are."""
     out = console()
-    funnel = new_table("What went in and what came out", "", "count")
+    funnel = new_table("Rows, utterances and intents", "", "count")
     for label, count in manifest.funnel:
         funnel.add_row(Text(label), f"{count:,}")
     out.print(funnel)
@@ -27,8 +35,8 @@ def print_run(folder: str, manifest: RunManifest) -> None:
     novel = sorted(
         (i for i in intents if i["is_novel"]), key=lambda i: (-i["size"], i["intent_id"])
     )
-    title = f"The largest novel intents ({min(len(novel), _NOVEL_SHOWN)} of {len(novel)})"
-    table = new_table(title, "name", "domain", "rows", "distinct", "the most central utterance")
+    title = f"Largest novel intents ({min(len(novel), _NOVEL_SHOWN)} of {len(novel)})"
+    table = new_table(title, "name", "domain", "rows", "distinct", "most central utterance")
     for intent in novel[:_NOVEL_SHOWN]:
         table.add_row(
             Text(intent["name"]),
@@ -43,21 +51,21 @@ def print_run(folder: str, manifest: RunManifest) -> None:
     if defaults:
         out.print(
             Text(
-                f"Not learned from labels, but defaults learned on public data: "
+                f"Defaults from public data, as labels were missing or too few: "
                 f"{', '.join(d.replace('_', ' ') for d in defaults)}."
             )
         )
-    stages = new_table("Stages", "stage", "seconds", "MB written", "counted by the workers")
+    stages = new_table("Stages", "stage", "seconds", "MB written", "counts")
     for name, stage in manifest.stages.items():
         seconds, megabytes = f"{stage['seconds']:.1f}", f"{stage['bytes'] / 1e6:.1f}"
         stages.add_row(name, seconds, megabytes, Text(readable(stage["counters"])))
     out.print(stages)
     seconds = sum(s["seconds"] for s in manifest.stages.values())
-    out.print(Text(f"{seconds:.0f} s in all stages. Tables: {folder}/<table>/*.parquet"))
+    out.print(Text(f"{seconds:.0f} s in all. Tables: {folder}/<table>/*.parquet"))
 
 
 def print_model(folder: str) -> None:
-    """Print what was learned."""
+    """Print what a fit has learned."""
     model = load_model(folder)
     table = new_table(f"The model in {folder}", "", "")
     table.add_row("encoder", Text(f"{model.encoder.name} ({model.encoder.digest[:12]})"))
@@ -72,16 +80,15 @@ def print_model(folder: str) -> None:
 
 
 def print_evaluation(result: Evaluation) -> None:
-    """Print all metrics, and how each novel intent of the truth was recovered."""
-    out = console()
-    metrics = new_table("Metrics", "metric", "value")
+    """Print all measures with their meanings, and how each true novel intent was recovered."""
+    out = console(_WIDTH)
+    measures = new_table("Measures", "measure", "value", "meaning")
     for name, value in result.metrics.items():
-        metrics.add_row(name, f"{value:,}" if isinstance(value, int) else f"{value:.4f}")
-    out.print(metrics)
+        shown = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+        measures.add_row(name, shown, MEANINGS.get(name, ""))
+    out.print(measures)
     if result.recovery:
-        table = new_table(
-            "Novel intents of the truth", "intent", "rows", "found as", "recall", "purity"
-        )
+        table = new_table("True novel intents", "intent", "rows", "found as", "recall", "purity")
         for row in result.recovery:
             table.add_row(
                 Text(row.intent),
@@ -91,3 +98,4 @@ def print_evaluation(result: Evaluation) -> None:
                 f"{row.purity:.2f}",
             )
         out.print(table)
+        out.print(Text(_RECOVERED))

@@ -1,4 +1,4 @@
-"""Prism, Beam's own engine in Go: one process, in memory, workers in other processes."""
+"""Prism, Beam's engine in Go: one process in memory, with workers in other processes."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from advin.runners.job import Job
 from advin.runners.processes import free_port, server
 from advin.runners.workers import in_pool, worker_pool
 
-# Where the binary is, if it is not on PATH.
+# Names the binary if it is not on PATH.
 _VARIABLE = "ADVIN_PRISM"
 
 
@@ -22,7 +22,7 @@ def prism(job: Job) -> Iterator[PipelineOptions]:
     """Start Prism and a pool of workers, yield options that use them, and stop both.
 
     Raises:
-        SettingsError: if there is no Prism, or one of the two does not start.
+        SettingsError: if there is no Prism, or Prism or the pool does not start.
     """
     binary, port = _binary(), free_port()
     command = [binary, f"--job_port={port}", "--serve_http=false", "--log_level=warn"]
@@ -37,9 +37,7 @@ def _binary() -> str:
     if found is None:
         module = f"github.com/apache/beam/sdks/v2/go/cmd/prism@v{beam_version}"
         where = (
-            f"{_VARIABLE} names {named}"
-            if named
-            else f"it is not on PATH; or let {_VARIABLE} name it"
+            f"{_VARIABLE} is {named}" if named else f"it is not on PATH, and {_VARIABLE} is not set"
         )
-        raise SettingsError(f"no program prism: {where}. `go install {module}` makes one")
+        raise SettingsError(f"no program prism: {where}; build it with `go install {module}`")
     return found

@@ -1,4 +1,4 @@
-"""Servers that an engine needs beside the driver: started, waited for, and always stopped."""
+"""Start, await and stop the servers that an engine needs beside the driver."""
 
 import contextlib
 import ctypes
@@ -19,24 +19,24 @@ _PR_SET_PDEATHSIG = 1
 
 
 def share_processors() -> None:
-    """Have this process and those it starts share processors well; call it before torch is loaded.
+    """Let this process and its children share processors well; call it before torch is loaded.
 
-    Threads that spin while they wait starve those they wait for, and a tokenizer's own threads and
-    the encoder's compete.
+    Waiting threads sleep instead of spinning, and the tokenizer starts no threads of its own,
+    which would compete with the encoder's.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def free_port() -> int:
-    """Return a port of this machine that nothing listens on now."""
+    """Return a free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return probe.getsockname()[1]
 
 
 def answers(host: str, port: int, seconds: float = 2.0) -> bool:
-    """Tell whether something listens there."""
+    """True if something listens at an address."""
     try:
         with socket.create_connection((host, port), seconds):
             return True
@@ -51,13 +51,13 @@ def server(
     """Start a server in a process group of its own, wait for its port, and stop the whole group.
 
     Args:
-        name: what it is, for messages.
-        command: what to start.
-        port: where it will listen.
-        seconds: how long to wait for that.
+        name: of the server, for messages.
+        command: command line of the server.
+        port: port at which the server will listen.
+        seconds: longest time to wait until it listens.
 
     Raises:
-        SettingsError: if it ends or does not listen in time; with the last line that it wrote.
+        SettingsError: if the server ends or does not listen in time; with the last line it wrote.
     """
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
@@ -66,7 +66,7 @@ def server(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 (it makes one system call)
+            preexec_fn=_end_with_parent,  # noqa: PLW1509, it only makes one system call
         )
         try:
             deadline = time.monotonic() + seconds
@@ -76,7 +76,7 @@ def server(
                     what = f"does not listen on port {port} after {seconds:.0f} s"
                     raise SettingsError(
                         f"{name} {what if ended is None else f'ended with code {ended}'}: "
-                        f"{_last_line(output)}; try `{' '.join(command)}` by hand"
+                        f"{_last_line(output)}; run `{' '.join(command)}` to see why"
                     )
                 time.sleep(0.1)
             yield process
@@ -85,13 +85,13 @@ def server(
 
 
 def _end_with_parent() -> None:
-    """Ask Linux to end this process when the one that started it is killed."""
+    """Ask Linux to end this process when its parent is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _stop(process: subprocess.Popen) -> None:
-    """End a process and all that it started, the stubborn ones by force."""
+    """End a process group: first by SIGTERM, then by SIGKILL."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):

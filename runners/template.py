@@ -1,8 +1,8 @@
-"""The Flex Template of Dataflow: its parameters, from the command line, and its entry point.
+"""The Flex Template of Dataflow: its parameters, taken from the command line, and its entry point.
 
-A template launches one job, but a run is a chain of them. So the template's job is a small one
-whose only element calls `advin discover`, which sends the stages as jobs of their own. Should its
-worker die, the element is tried again, and the run goes on at the first unfinished stage.
+A template launches one job, but a run is a chain of jobs. So the template's job is a small one: its
+only element calls `advin discover`, which submits each stage as a job. If its worker dies, the
+element is retried, and the run resumes at the first unfinished stage.
 
     python -m advin.runners.template > dataflow/metadata.json
 """
@@ -17,10 +17,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from advin.runners.flags import command_line, commands_of, parse
 
-# Of other engines, and such that are the same for every launch.
+# Flags of other engines, flags with one value in every launch, and a flag that is repeated.
 _LEFT_OUT = {"help", "runner", "dry_run", "set"}
 _LEFT_OUT |= {"flink_master", "worker_pool", "flink_job_server", "parallelism"}
-# Given with each launch; the launcher hands them to the program itself.
+# Settings of the launch itself; the launcher passes them to the program.
 _OF_THE_LAUNCH = {"project", "region", "temp_location"}
 
 
@@ -44,7 +44,7 @@ def _parameter(action: argparse.Action, parser: argparse.ArgumentParser) -> dict
         "name": action.dest,
         "label": action.dest.replace("_", " "),
         "helpText": text,
-        # What workers in the cloud cannot do without, the command line may.
+        # Workers in the cloud need an image, other engines do not.
         "isOptional": not action.required and action.dest != "image",
     }
     if action.choices:
@@ -55,7 +55,7 @@ def _parameter(action: argparse.Action, parser: argparse.ArgumentParser) -> dict
 
 
 def build(pipeline: beam.Pipeline, arguments: Sequence[str]) -> None:
-    """Wire the one step that calls `advin discover` with some arguments."""
+    """Add the step that calls `advin discover` with some arguments."""
     (
         pipeline
         | "Arguments" >> beam.Create([list(arguments)], reshuffle=False)
@@ -64,14 +64,14 @@ def build(pipeline: beam.Pipeline, arguments: Sequence[str]) -> None:
 
 
 def _drive(arguments: list[str]) -> None:
-    # Imported here, as the launcher only wires.
+    # Imported late: the launcher only builds the pipeline.
     from advin.runners.commands import run_discover
 
     run_discover(*parse(["discover", *arguments]))
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Launch: what is a parameter goes to `advin discover`, the rest to the template's own job."""
+    """Launch the template's job; its parameters go to `advin discover`, other flags to the job."""
     known, rest = parse(["discover", *(a for a in arguments if not a.startswith("--runner"))])
     ours = [
         f"{action.option_strings[0]}={getattr(known, action.dest)}"

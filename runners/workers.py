@@ -1,4 +1,4 @@
-"""A pool of Beam workers in processes of their own, beside the driver."""
+"""A pool of Beam workers beside the driver, each worker in its own process."""
 
 import contextlib
 import sys
@@ -12,7 +12,7 @@ def worker_pool() -> Iterator[str]:
     """Start a pool on a free port, yield its HOST:PORT, and stop it with all its workers.
 
     Raises:
-        SettingsError: if it does not start.
+        SettingsError: if the pool does not start.
     """
     port = free_port()
     with server("the worker pool", pool_command(port), port):
@@ -20,10 +20,10 @@ def worker_pool() -> Iterator[str]:
 
 
 def pool_command(port: int) -> list[str]:
-    """Return the command that starts a pool of workers like this process."""
+    """Return the command that starts a pool with the Python of this process."""
     return [sys.executable, "-m", "advin.runners.pool", f"--port={port}"]
 
 
 def in_pool(address: str) -> list[str]:
-    """Return Beam's flags that have workers started by the pool at HOST:PORT."""
+    """Return Beam's flags for workers that the pool at HOST:PORT starts."""
     return ["--environment_type=EXTERNAL", f"--environment_config={address}"]

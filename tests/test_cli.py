@@ -1,4 +1,4 @@
-"""The command line on wrong and odd input: one clear line and exit code 2, or a good run."""
+"""The command line on wrong and unusual input: one line and exit code 2, or a finished run."""
 
 import json
 import random
@@ -32,7 +32,7 @@ INTENTS = {
 NOVEL = """the radiator is cold;heating does not work;boiler is broken;no hot water from the boiler;
 my heating stopped;radiators stay cold;fix my boiler;heating is off again;boiler shows an error;
 cold radiators all over the house;the boiler makes noise;heater not working"""
-# Where it does not matter how well is learned.
+# For tests in which quality does not matter.
 FAST = ("--effort", "fast")
 
 
@@ -70,7 +70,7 @@ def run(tmp_path, capsys, write_rows):
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    """Log, known intents, and the run that finds new ones with them and nothing else: a folder."""
+    """Folder with a log, labeled utterances and a run of both."""
     folder = tmp_path_factory.mktemp("plain")
     for name, rows in (("log", log()), ("known", known())):
         pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
@@ -85,7 +85,7 @@ def discover_plainly(folder, *flags) -> int:
 
 @pytest.fixture(scope="module")
 def model(plain):
-    """A model fitted on the known intents, for runs that need not learn one of their own."""
+    """A model fitted on the known intents, which saves runs a fit."""
     return plain / "out" / "model"
 
 
@@ -100,89 +100,95 @@ def refused(outcome, *words):
         assert word in lines[0]
 
 
-# Settings and files that are wrong.
+# Wrong settings and files.
 
 
-def test_no_such_file(run, tmp_path):
+def test_a_missing_file_is_refused(run, tmp_path):
     refused(run("--input", tmp_path / "none.csv"), "--input", "no such file", "none.csv")
 
 
-def test_a_glob_that_matches_nothing(run, tmp_path):
+def test_a_glob_without_a_match_is_refused(run, tmp_path):
     refused(run("--input", tmp_path / "*.csv"), "matches no file")
 
 
-def test_a_missing_column(run):
+def test_a_missing_column_is_refused(run):
     refused(run(log_rows=[{"utterance": "x"}]), "no column 'text'", "utterance", "--text-column")
 
 
-def test_a_text_column_that_is_not_text(run):
+def test_a_text_column_of_numbers_is_refused(run):
     refused(run(log_rows=[{"text": 1.5}]), "holds double, not text")
 
 
-def test_an_empty_file(run, tmp_path):
+def test_an_empty_file_is_refused(run, tmp_path):
     (tmp_path / "log.txt").touch()
     refused(run("--input", tmp_path / "log.txt"), "is empty")
 
 
-def test_not_one_usable_row(run):
+def test_a_log_without_a_usable_row_is_refused(run):
     refused(run(log_rows=[{"text": " "}, {"text": ""}]), "none of its 2 rows can be used")
 
 
-def test_an_intent_under_two_domains(run):
+def test_an_intent_in_two_domains_is_refused(run):
     labeled = [*known(), {"text": "saldo", "intent": "balance", "domain": "shop"}]
     refused(run(log_rows=log(), labeled=labeled), "'balance'", "'bank'", "'shop'")
 
 
-def test_no_such_encoder(run, tmp_path):
+def test_a_missing_encoder_is_refused(run, tmp_path):
     refused(run("--encoder", tmp_path / "none", log_rows=log()), "no such encoder folder")
 
 
 @pytest.mark.parametrize("flag", ["--inptu", "--runnner=direct", "--no_such_beam_flag=1"])
-def test_an_unknown_flag(run, flag):
+def test_an_unknown_flag_is_refused(run, flag):
     refused(run(flag, log_rows=log()), "unknown flag", flag)
 
 
 @pytest.mark.parametrize(
     "flag",
-    [("--loss", "margin"), ("--clustering", "linkage"), ("--effort", "fast"), ("--ood", "x.txt")],
+    [
+        ("--loss", "margin"),
+        ("--set", "domains.plateau=0.1"),
+        ("--seed", "1"),
+        ("--effort", "fast"),
+        ("--ood", "x.txt"),
+    ],
 )
-def test_a_flag_of_fitting_with_a_model_that_is_used(run, model, flag):
+def test_settings_of_a_fit_are_refused_with_a_fitted_model(run, model, flag):
     refused(run("--model", model, *flag, log_rows=log()), " ".join(flag), "leave out", "--labeled")
 
 
-def test_a_missing_model(run, tmp_path):
+def test_a_missing_model_is_refused(run, tmp_path):
     refused(run("--model", tmp_path, log_rows=log()), "no model in", "advin fit")
 
 
-def test_an_output_folder_that_holds_something_else(run, tmp_path):
+def test_an_output_folder_with_other_files_is_refused(run, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.doc").write_text("precious")
     refused(run(log_rows=log()), "is not empty")
     assert (tmp_path / "out" / "thesis.doc").read_text() == "precious"
 
 
-def test_more_utterances_than_hdbscan_takes(run):
+def test_a_log_too_large_for_hdbscan_is_refused(run):
     flags = ("--clustering", "density", "--set", "intents.max_density_points=10")
     code, lines, _ = run(*flags, log_rows=log(), labeled=known())
     assert code == 2 and len(lines) == 1
     assert "48 distinct utterances" in lines[0] and "at most 10" in lines[0]
 
 
-def test_more_clusters_than_a_worker_holds(run):
+def test_more_clusters_than_a_worker_holds_are_refused(run):
     code, lines, _ = run("--max-linked", 200_000, log_rows=log())
     assert code == 2 and "200000" in lines[0] and "100000" in lines[0]
 
 
-def test_a_flag_without_its_value_is_argparse_business(capsys):
+def test_a_flag_without_its_value_is_refused(capsys):
     with pytest.raises(SystemExit) as end:
         main(["discover", "--input"])
     assert end.value.code == 2
 
 
-# Odd input that is fine.
+# Unusual input.
 
 
-def test_known_and_novel(plain):
+def test_known_intents_keep_their_labels(plain):
     assignments, intents = (table(plain / "out", name) for name in ("assignments", "intents"))
     assert sum(a["count"] for a in assignments) == len(log())
     names = {i["intent_id"]: i["name"] for i in intents if not i["is_novel"]}
@@ -191,20 +197,20 @@ def test_known_and_novel(plain):
     assert dict(map(tuple, manifest.funnel))["rows read"] == len(log())
 
 
-def test_another_run_is_not_mixed_with_the_first(plain, capsys):
+def test_a_folder_never_holds_two_runs(plain, capsys):
     before = (plain / "out" / "manifest.json").read_bytes()
     assert discover_plainly(plain, "--seed", "1") == 2
     assert "holds another run" in capsys.readouterr().err
     assert (plain / "out" / "manifest.json").read_bytes() == before
 
 
-def test_the_same_run_again_is_found_finished(plain):
+def test_a_finished_run_is_not_run_again(plain):
     written = {path: path.stat().st_mtime_ns for path in (plain / "out").glob("*/*.parquet")}
     assert discover_plainly(plain) == 0
     assert written == {path: path.stat().st_mtime_ns for path in written}
 
 
-def test_no_labels_at_all(run, tmp_path):
+def test_without_labels_all_intents_are_novel(run, tmp_path):
     code, _, manifest = run(log_rows=log())
     assert code == 0
     assert manifest.model["origins"] == {"intent_distance": "default", "domain_distance": "default"}
@@ -213,23 +219,23 @@ def test_no_labels_at_all(run, tmp_path):
     assert {r["known_intent"] for r in rows} == {None} == {r["novelty_score"] for r in rows}
 
 
-def test_all_rows_equal(run, model, tmp_path):
+def test_a_log_of_equal_rows_gives_one_utterance(run, model, tmp_path):
     code, _, _ = run("--model", model, log_rows=[{"text": "hello"}] * 50)
     (row,) = table(tmp_path / "out", "assignments")
     assert code == 0 and row["count"] == 50
 
 
-def test_one_labeled_intent(run):
+def test_one_labeled_intent_is_enough(run):
     assert run(*FAST, log_rows=log(), labeled=known()[:6])[0] == 0
 
 
-def test_one_utterance_that_is_all_there_is(run, tmp_path):
+def test_a_log_of_one_utterance_is_enough(run, tmp_path):
     assert run(*FAST, log_rows=[{"text": "hello"}] * 3, labeled=known()[:6])[0] == 0
     (row,) = table(tmp_path / "out", "assignments")
     assert row["count"] == 3
 
 
-def test_the_other_choices(run):
+def test_flags_end_up_in_the_manifest(run):
     chosen = {"clustering": "density", "loss": "margin", "effort": "fast"}
     flags = [part for name, value in chosen.items() for part in (f"--{name}", value)]
     code, _, manifest = run(*flags, log_rows=log(), labeled=known())
@@ -238,28 +244,28 @@ def test_the_other_choices(run):
     assert code == 0 and manifest.settings["config"] == json.loads(json.dumps(expected.to_dict()))
 
 
-def test_a_single_labeled_utterance(run):
+def test_one_labeled_utterance_is_enough(run):
     assert run(*FAST, log_rows=log(), labeled=known()[:1])[0] == 0
 
 
-def test_labels_without_domains(run, tmp_path):
+def test_known_intents_without_domains_get_none(run, tmp_path):
     assert run(*FAST, log_rows=log(), labeled=known(domains=False))[0] == 0
     for intent in table(tmp_path / "out", "intents"):
         assert intent["is_novel"] or intent["domain_id"] is None
 
 
-def test_nothing_novel(run, model, tmp_path):
+def test_a_log_without_novel_intents_works(run, model, tmp_path):
     assert run("--model", model, log_rows=log(novel=False))[0] == 0
     assert len(table(tmp_path / "out", "intents")) >= len(INTENTS)
 
 
-def test_everything_novel(run, model, tmp_path):
+def test_a_log_without_known_intents_works(run, model, tmp_path):
     assert run("--model", model, log_rows=log(rest=False))[0] == 0
     sizes = {i["name"]: i["size"] for i in table(tmp_path / "out", "intents")}
     assert set(INTENTS) <= set(sizes)
 
 
-def test_bad_rows_become_rejects_and_the_job_goes_on(run, model, tmp_path):
+def test_bad_rows_become_rejects_and_the_run_continues(run, model, tmp_path):
     rows = [*log(), {"text": None}, {"text": ""}, {"text": "x" * 1_000_000}]
     code, _, manifest = run("--model", model, log_rows=rows)
     rejects = table(tmp_path / "out", "rejects")
@@ -269,7 +275,7 @@ def test_bad_rows_become_rejects_and_the_job_goes_on(run, model, tmp_path):
     assert kept + len(rejects) == len(rows) == manifest.funnel[0][1]
 
 
-# Fit first, discover later.
+# A fit, then runs with its model.
 
 
 def test_fit_then_discover_is_discover_with_labels(run, plain, tmp_path):
@@ -281,7 +287,7 @@ def test_fit_then_discover_is_discover_with_labels(run, plain, tmp_path):
     assert read_tables(tmp_path / "out") == read_tables(plain / "out")
 
 
-def test_a_model_of_another_encoder(run, model, tmp_path):
+def test_a_model_of_another_encoder_is_refused(run, model, tmp_path):
     other = tmp_path / "model"
     shutil.copytree(model, other)
     config = json.loads((other / "config.json").read_text())
@@ -290,14 +296,14 @@ def test_a_model_of_another_encoder(run, model, tmp_path):
     refused(run("--model", other, log_rows=log()), "fitted on encoder", "000000000000")
 
 
-def test_a_model_that_is_none(run, tmp_path, write_rows):
+def test_a_folder_that_is_no_model_is_refused(run, tmp_path, write_rows):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
     (tmp_path / "model" / "model.safetensors").write_bytes(b"pickle?")
     refused(run("--model", tmp_path / "model", log_rows=log()), "cannot read the model")
 
 
-def test_labels_that_contradict_each_other_are_settled_by_count(write_rows, tmp_path, caplog):
+def test_contradictory_labels_are_settled_by_count(write_rows, tmp_path, caplog):
     labeled = [*known(), *[{"text": "parcel status", "intent": "balance", "domain": "bank"}] * 3]
     labeled.append({"text": "track my order", "intent": "tracking", "domain": "shop"})
     arguments = ["--input", write_rows("l.csv", log()), "--labeled", write_rows("k.csv", labeled)]
@@ -321,7 +327,7 @@ def test_rows_in_another_order_give_the_same_tables(run, plain, tmp_path):
     assert read_tables(tmp_path / "out") == read_tables(plain / "out")
 
 
-def test_ctrl_c_while_it_learns_ends_it_with_one_line(write_rows, tmp_path):
+def test_ctrl_c_in_a_fit_ends_with_one_line(write_rows, tmp_path):
     files = {"--input": write_rows("log.csv", log()), "--labeled": write_rows("known.csv", known())}
     flags = [str(x) for pair in files.items() for x in pair]
     command = [sys.executable, "-m", "advin", "discover", "--output", str(tmp_path / "out")]
