@@ -225,10 +225,10 @@ def _config_for(model: str | None, config: Settable | None, effort: str | None) 
             raise SettingsError("effort and config: a Config sets every tunable, so drop effort")
         values: Mapping[str, Any] = config.to_dict() if model else {}
         base = config
+    elif isinstance(config, str | os.PathLike):
+        values, base = read_toml(os.fspath(config)), Config()
     else:
-        is_path = isinstance(config, str | os.PathLike)
-        values = read_toml(os.fspath(config)) if is_path else config or {}
-        base = Config()
+        values, base = config or {}, Config()
     given = [*preset(effort, "effort")]
     given += [Override(name, value, "config") for name, value in flat(values)]
     if model is None:
