@@ -293,7 +293,7 @@ def test_a_model_of_another_encoder_is_refused(run, model, tmp_path):
     config = json.loads((other / "config.json").read_text())
     config["encoder"]["digest"] = "0" * 64
     (other / "config.json").write_text(json.dumps(config))
-    refused(run("--model", other, log_rows=log()), "fitted on encoder", "000000000000")
+    refused(run("--model", other, log_rows=log()), "fitted with encoder", "000000000000")
 
 
 def test_a_folder_that_is_no_model_is_refused(run, tmp_path, write_rows):
@@ -314,7 +314,9 @@ def test_contradictory_labels_are_settled_by_count(write_rows, tmp_path, caplog)
     assert labels.count("balance") == 7 and labels.count("parcel") == 5
     assert "tracking" not in model.intents
     (told,) = [m for m in caplog.messages if m.startswith("--labeled")]
-    assert told.startswith("--labeled: 2 labels are of") and told.endswith("left of 'tracking'")
+    assert told.startswith("--labeled: 2 labels are dropped") and told.endswith(
+        "left of 'tracking'"
+    )
     (fitted,) = [m for m in caplog.messages if m.startswith("fit: ")]
     assert "2 labels overruled" in fitted and "18 fitted on labeled" in fitted
 

@@ -1,4 +1,4 @@
-"""Dataflow, as far as it goes off-cloud: settings, translation, and the Flex Template."""
+"""Dataflow without a cloud: settings, translation and the Flex Template."""
 
 import argparse
 import importlib.util
@@ -66,14 +66,14 @@ def start(log, tmp_path, capsys):
         ({"temp_location": "tmp"}, ["--temp-location", "gs://BUCKET/FOLDER"]),
     ],
 )
-def test_settings_that_cannot_be(start, changed, words):
+def test_invalid_settings_are_refused(start, changed, words):
     code, lines = start(**changed)
     assert code == 2 and len(lines) == 1
     assert all(word in lines[0] for word in words), lines
 
 
 @with_gcp
-def test_paths_that_only_the_driver_can_reach(start, log):
+def test_local_paths_are_refused(start, log):
     code, lines = start()
     assert code == 2 and str(log) in lines[0] and "gs://BUCKET/FOLDER" in lines[0]
 
@@ -81,13 +81,13 @@ def test_paths_that_only_the_driver_can_reach(start, log):
 @pytest.mark.parametrize(
     "bucket", ["a", "ab", "-abc", "abc-", "1.2.3.4", "goog-x", "a" * 64, "A1b"]
 )
-def test_buckets_that_cannot_be(bucket):
+def test_invalid_bucket_names_are_refused(bucket):
     with pytest.raises(SettingsError, match="cannot be the name of a bucket"):
         check_bucket("--output", f"gs://{bucket}/x")
 
 
 @pytest.mark.parametrize("bucket", ["abc", "my-bucket", "my_bucket.example.com", "1a2"])
-def test_buckets_that_can_be(bucket):
+def test_valid_bucket_names_are_accepted(bucket):
     check_bucket("--output", f"gs://{bucket}/x")
 
 
@@ -123,7 +123,7 @@ def test_a_dry_run_of_another_engine_is_refused(log, tmp_path, capsys):
     assert "--dry-run is for --runner dataflow" in capsys.readouterr().err
 
 
-def test_the_template_and_the_command_line_agree():
+def test_the_template_has_the_flags_of_the_command_line():
     written = json.loads((ROOT / "dataflow" / "metadata.json").read_text())
     assert written == template.metadata(), (
         "python -m advin.runners.template > dataflow/metadata.json"
@@ -137,13 +137,13 @@ def test_the_template_and_the_command_line_agree():
     assert flags - names == {"help", "runner", "dry_run", "set"} | other_engines | of_each_launch
 
 
-def test_a_template_passes_its_parameters_with_underscores():
+def test_flags_may_be_spelled_with_underscores():
     flags, rest = parse(["discover", "--input=a", "--output=b", "--text_column=t", "--job_name=j"])
     assert isinstance(flags, argparse.Namespace)
     assert flags.text_column == "t" and rest == ["--job_name=j"]
 
 
-def test_the_template_s_job_drives_a_whole_run(log, run_pipeline, tmp_path):
+def test_the_job_of_the_template_makes_a_whole_run(log, run_pipeline, tmp_path):
     arguments = ["--runner=direct", f"--input={log}", f"--output={tmp_path / 'out'}"]
     run_pipeline(lambda pipeline: template.build(pipeline, arguments))
     assert dict(map(tuple, read_run(str(tmp_path / "out")).funnel))["rows read"] == 60

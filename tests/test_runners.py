@@ -1,4 +1,4 @@
-"""What engines share: servers that are stopped, pools that keep workers apart, one-line errors."""
+"""Code that engines share: servers, worker pools and one-line errors."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ def test_a_server_that_ends_at_once_says_why():
         pass
 
 
-def test_a_server_that_does_not_listen():
+def test_a_server_that_does_not_listen_is_refused():
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
     with (
         pytest.raises(SettingsError, match=r"does not listen on port .* wrote nothing"),
@@ -69,8 +69,8 @@ def test_servers_end_with_the_process_that_started_them(number):
     wait_until(lambda: not answers("localhost", port))
 
 
-def test_a_pool_keeps_apart_workers_of_one_id():
-    """TaskManagers number their workers alike; stopping one's must leave the other's alone."""
+def test_a_pool_separates_workers_of_one_id():
+    """TaskManagers use the same numbers for their workers; each may stop only its own."""
     port = free_port()
     request = beam_fn_api_pb2.StartWorkerRequest(worker_id="1-1")
     request.control_endpoint.url = f"localhost:{free_port()}"
@@ -89,7 +89,7 @@ def test_a_pool_keeps_apart_workers_of_one_id():
     wait_until(lambda: not Path(f"/proc/{kept}").exists())
 
 
-def test_a_pool_starts_a_worker_again_that_died():
+def test_a_pool_restarts_a_dead_worker():
     port = free_port()
     request = beam_fn_api_pb2.StartWorkerRequest(worker_id="1-1")
     request.control_endpoint.url = f"localhost:{free_port()}"
@@ -101,7 +101,7 @@ def test_a_pool_starts_a_worker_again_that_died():
         wait_until(lambda: workers(pool.pid) not in ([], [killed]))
 
 
-def test_a_pool_stops():
+def test_a_pool_stops_listening():
     with worker_pool() as address:
         host, port = address.split(":")
         assert answers(host, int(port))
@@ -124,17 +124,17 @@ def test_a_pool_stops():
         ),
     ],
 )
-def test_the_cause_of_an_engine_s_long_message(message, line):
+def test_the_cause_is_one_line_of_a_long_message(message, line):
     assert cause(message) == line
 
 
-def test_versions_tell_the_code_apart():
+def test_versions_hold_a_digest_of_the_code():
     found = versions()
     assert len(found["code"]) == 16 and found == versions()
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
 
 
-def test_paths_that_mean_the_same_everywhere(monkeypatch, tmp_path):
+def test_absolute_paths_do_not_depend_on_the_process(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert absolute("log.csv") == str(tmp_path / "log.csv")
     assert absolute("gs://bucket/log.csv") == "gs://bucket/log.csv"

@@ -44,7 +44,7 @@ def pool():
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):
-    """ADVIN_MODEL names a model of the sample, which saves the minutes that fitting one takes."""
+    """The model in ADVIN_MODEL, or else one that is fitted to the sample in some minutes."""
     if "ADVIN_MODEL" in os.environ:
         return Path(os.environ["ADVIN_MODEL"])
     folder = tmp_path_factory.mktemp("model") / "fitted"

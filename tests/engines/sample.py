@@ -1,4 +1,4 @@
-"""The sample as the engine tests run it, in a process of its own, and what it leaves behind."""
+"""Runs of the sample in processes of their own, and the tables that they write."""
 
 import hashlib
 import subprocess
@@ -23,7 +23,7 @@ class Outcome:
 
     @property
     def error(self) -> str:
-        """The one line that begins with our name."""
+        """The only line that begins with advin."""
         (line,) = (x for x in self.lines if x.startswith("advin: "))
         return line
 
@@ -42,14 +42,14 @@ def hash_of(folder: Path) -> str:
 
 
 def command(model: Path, output: Path | str, *flags) -> list[str]:
-    """Return the command line that looks through the sample."""
+    """Return the command line that discovers intents in the sample."""
     arguments = ["discover", "--input", EXAMPLES / "log.jsonl", "--model", model]
     arguments += ["--output", output, *flags]
     return [sys.executable, "-m", "advin", *map(str, arguments)]
 
 
 def fit_command(model: Path, *flags) -> list[str]:
-    """Return the command line that learns a model from the sample, fast: any will do."""
+    """Return the command line that fits a model to the sample, with --effort fast."""
     arguments = ["fit", "--input", EXAMPLES / "log.jsonl", "--labeled", EXAMPLES / "known.csv"]
     arguments += ["--ood", EXAMPLES / "ood.txt", "--effort", "fast", "--model", model, *flags]
     return [sys.executable, "-m", "advin", *map(str, arguments)]

@@ -1,7 +1,7 @@
 """Workers and TaskManagers are killed at random times: the tables come out the same.
 
 On a cluster with a restart strategy the run goes on by itself; on one without it the command fails,
-and the same command goes on at the stage that failed. ADVIN_KILLS says how many of each victim on
+and the same command continues at the stage that failed. ADVIN_KILLS says how many of each victim on
 each cluster; one, in the embedding stage, unless told otherwise.
 """
 
@@ -112,14 +112,14 @@ def test_a_kill(victim, number, cluster, pool, arguments_for, reference, tmp_pat
 
 
 def end_of(lines: list[str]) -> str:
-    """Tell how a run ended: by itself, or with what line."""
+    """Return how a run ended: by itself, or with an error line."""
     errors = [line for line in lines if line.startswith("advin: ")]
-    return f"failed and was started again: {errors[-1]}" if errors else "went on by itself"
+    return f"failed and was started again: {errors[-1]}" if errors else "continued by itself"
 
 
 @contextlib.contextmanager
 def no_half_written_table(output: Path) -> Iterator[None]:
-    """Look at all visible files all the time; a table is there only when all stages are done."""
+    """Check all visible files continuously: a table appears only when all stages are done."""
     ended, problems = threading.Event(), set()
 
     def look() -> None:
@@ -148,7 +148,7 @@ def no_half_written_table(output: Path) -> Iterator[None]:
 
 
 def visible_files(folder: Path) -> set[Path]:
-    """Return the Parquet files that a user may see; none while folders move under our eyes."""
+    """Return the Parquet files that a user may see; none while folders are being moved."""
     try:
         return set(folder.rglob("[!.]*.parquet"))
     except FileNotFoundError:
@@ -156,13 +156,13 @@ def visible_files(folder: Path) -> set[Path]:
 
 
 def rows_of(output: Path) -> int:
-    """Rows that the tables account for."""
+    """Return the number of rows that the tables account for."""
     counts = pq.read_table(output / "assignments", columns=["count"])["count"]
     return sum(counts.to_pylist()) + pq.read_table(output / "rejects").num_rows
 
 
 def busiest_worker(pool: int, seconds: float = 0) -> int:
-    """Return the worker of a pool that has calculated most, once it has for some seconds."""
+    """Return the worker with the most processor time, once it has used some seconds."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         calculated, worker = max(((seconds_of(w), w) for w in workers(pool)), default=(-1, 0))
@@ -173,7 +173,7 @@ def busiest_worker(pool: int, seconds: float = 0) -> int:
 
 
 def seconds_of(process: int) -> float:
-    """Return how long a process has calculated, or -1 if it has ended."""
+    """Return the processor time of a process in seconds, or -1 if it has ended."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""gs:// paths for everything that a run reads and writes, against an emulator of Cloud Storage."""
+"""A run whose paths are all on Cloud Storage, against an emulator."""
 
 import pytest
 from sample import EXAMPLES, TABLES, hash_of
@@ -10,7 +10,7 @@ auth = pytest.importorskip("apache_beam.internal.gcp.auth", reason="the extra gc
 storage = pytest.importorskip("google.cloud.storage", reason="the extra gcp is missing")
 server = pytest.importorskip("gcp_storage_emulator.server", reason="the extra engines is missing")
 
-# The first test: what brings the programs and fits the model does not count.
+# The limit leaves out the fixtures, which download programs and fit the model.
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300, func_only=True)]
 BUCKET = "advin-test"
 
@@ -19,7 +19,7 @@ BUCKET = "advin-test"
 def bucket(monkeypatch):
     port = free_port()
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://localhost:{port}")
-    # Beam would look for credentials for half a minute; an emulator wants none.
+    # Beam would look for credentials for half a minute; an emulator needs none.
     monkeypatch.setattr(auth, "get_service_credentials", lambda options: None)
     emulator = server.create_server("localhost", port, in_memory=True, default_bucket=BUCKET)
     emulator.start()
@@ -27,7 +27,7 @@ def bucket(monkeypatch):
     emulator.stop()
 
 
-def test_a_run_from_and_to_a_bucket(bucket, model, reference, tmp_path):
+def test_a_run_on_cloud_storage_gives_the_same_tables(bucket, model, reference, tmp_path):
     bucket.blob("in/log.jsonl").upload_from_filename(EXAMPLES / "log.jsonl")
     for path in model.iterdir():
         bucket.blob(f"model/{path.name}").upload_from_filename(path)
@@ -40,6 +40,6 @@ def test_a_run_from_and_to_a_bucket(bucket, model, reference, tmp_path):
         path = tmp_path / blob.name
         path.parent.mkdir(parents=True, exist_ok=True)
         blob.download_to_filename(path)
-    # Rejects name the file they come from.
+    # Rejects name their input file.
     for table in set(TABLES) - {"rejects"}:
         assert hash_of(tmp_path / "run" / table) == reference[table]

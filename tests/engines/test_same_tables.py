@@ -32,11 +32,11 @@ def check(discover, reference, rows):
     return run
 
 
-def test_portable(check):
+def test_the_portable_engine_gives_the_same_tables(check):
     check("portable", "--runner", "portable")
 
 
-def test_prism(check, monkeypatch):
+def test_prism_gives_the_same_tables(check, monkeypatch):
     binary = programs.prism()
     if binary is None:
         pytest.skip("PRISM WAS NOT TESTED: no prism on PATH, and no Go to build it")
@@ -44,18 +44,18 @@ def test_prism(check, monkeypatch):
     check("prism", "--runner", "prism")
 
 
-def test_flink_in_one_process(check):
+def test_flink_in_one_process_gives_the_same_tables(check):
     check("flink [local]", "--runner", "flink")
 
 
 @pytest.mark.parametrize("parallelism", [1, 4])
-def test_flink_cluster(check, cluster, pool, parallelism):
+def test_a_flink_cluster_gives_the_same_tables(check, cluster, pool, parallelism):
     flags = ["--runner", "flink", "--flink-master", cluster.master, "--worker-pool", pool]
     check(f"flink cluster, {parallelism}", *flags, "--parallelism", str(parallelism))
 
 
-def test_linkage_in_rounds(discover, cluster, pool):
-    # So few that one worker may link that several have to begin.
+def test_rounds_of_linkage_give_the_same_tables(discover, cluster, pool):
+    # A limit this low forces rounds of linkage on several workers.
     rounds = ["--max-linked", "1500"]
     flags = ["--runner", "flink", "--flink-master", cluster.master, "--worker-pool", pool]
     direct = discover("--runner", "direct", *rounds)
@@ -66,7 +66,7 @@ def test_linkage_in_rounds(discover, cluster, pool):
     print(f"\nin rounds on the Flink cluster: {there.seconds:.0f} s, {there.tables}")
 
 
-def test_a_model_fitted_on_a_flink_cluster(cluster, pool, model, tmp_path):
+def test_a_flink_cluster_fits_the_same_model(cluster, pool, model, tmp_path):
     flags = ["--runner", "flink", "--flink-master", cluster.master, "--worker-pool", pool]
     outcome = run(fit_command(tmp_path, *flags, "--parallelism", "2"), tmp_path, dict(os.environ))
     assert outcome.code == 0, outcome.lines
