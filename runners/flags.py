@@ -9,8 +9,8 @@ from advin.pipelines.errors import one_line
 from advin.version import __version__
 
 ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
-_OTHER_FLAGS = "Flags that are not listed here go to Apache Beam."
-_ORDER = "Later ones win: --effort, then --config, then --set, then the shorthands below."
+_OTHER_FLAGS = "Other flags are passed to Apache Beam."
+_ORDER = "Later values override earlier ones: --effort, --config, --set, then the flags below."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,7 +24,7 @@ class _Parser(argparse.ArgumentParser):
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Return our flags and the flags that go to Beam.
 
-    Our flags may be spelled with underscores, as Beam's flags and a Flex Template's parameters are.
+    Our flags may contain underscores, like Beam's flags and the parameters of a Flex Template.
     """
     parser = command_line()
     ours = {
@@ -80,8 +80,8 @@ def _add_discover(commands: "argparse._SubParsersAction[_Parser]") -> None:
     discover = commands.add_parser(
         "discover",
         help="find novel intents and domains in a log",
-        description="Find novel intents and domains in a log. With --labeled, or without --model, "
-        "a model is fitted first.",
+        description="Find novel intents and domains in a log. A model is fitted first if --labeled "
+        "is given or --model is not.",
         epilog=_OTHER_FLAGS,
         allow_abbrev=False,
     )
@@ -90,13 +90,13 @@ def _add_discover(commands: "argparse._SubParsersAction[_Parser]") -> None:
     discover.add_argument(
         "--model",
         metavar="DIR",
-        help="folder of a fitted model to use; with --labeled, the folder to write the new model "
-        "to (default: model in the output folder)",
+        help="folder of a fitted model; with --labeled, the folder for the new model (default: "
+        "the folder `model` in the output folder)",
     )
     discover.add_argument(
         "--dry-run",
         action="store_true",
-        help="with --runner dataflow: check and translate all stages, but submit nothing",
+        help="check and translate all stages, but submit nothing (only with --runner dataflow)",
     )
     _add_config_flags(discover)
     _add_engines(discover)
@@ -106,8 +106,7 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     fit = commands.add_parser(
         "fit",
         help="fit a model to a log and labeled utterances",
-        description="Fit a model, which `advin discover --model DIR` applies to any number of "
-        "logs.",
+        description="Fit a model. `advin discover --model DIR` applies it to any number of logs.",
         epilog=_OTHER_FLAGS,
         allow_abbrev=False,
     )
@@ -127,7 +126,7 @@ def _add_evaluate(commands: "argparse._SubParsersAction[_Parser]") -> None:
     )
     evaluate.add_argument("--run", required=True, metavar="DIR", help="folder of a finished run")
     evaluate.add_argument(
-        "--truth", required=True, metavar="FILES", help="texts with their true intent and domain"
+        "--truth", required=True, metavar="FILES", help="texts with their true intents and domains"
     )
     evaluate.add_argument(
         "--json", metavar="FILE", help="also write the metrics to this file, as flat JSON"
@@ -147,7 +146,7 @@ def _add_config(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "--format",
         choices=("table", "markdown", "toml"),
         default="table",
-        help="toml writes a file that --config reads (%(default)s)",
+        help="format of the list; --config reads the toml format (%(default)s)",
     )
 
 
@@ -155,26 +154,26 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     files = "a file, folder or glob of Parquet, JSONL, CSV, TSV or text"
     parser.add_argument("--input", required=True, metavar="FILES", help=f"the log: {files}")
     parser.add_argument("--labeled", metavar="FILES", help="labeled utterances of known intents")
-    parser.add_argument("--ood", metavar="FILES", help="out-of-domain texts: they have no intent")
+    parser.add_argument("--ood", metavar="FILES", help="out-of-domain texts, which have no intent")
     _add_columns(parser)
     parser.add_argument(
         "--encoder",
         metavar="NAME",
-        help="a SentenceTransformer: hub id or folder (all-MiniLM-L6-v2)",
+        help="hub id or folder of a SentenceTransformer (all-MiniLM-L6-v2)",
     )
     parser.add_argument(
         "--encoder-threads",
         type=int,
         default=2,
         metavar="N",
-        help="processor threads of each worker's encoder; another number changes the last bits of "
-        "the vectors (%(default)s)",
+        help="threads of the encoder on each worker; the number affects the last bits of the "
+        "vectors (%(default)s)",
     )
     parser.add_argument(
         "--encoder-precision",
         choices=("fp32", "bf16"),
-        help="number format of the encoder (default: that of the given model, else bf16 if this "
-        "processor supports it)",
+        help="number format of the encoder (default: the format of the model; for a new model, "
+        "bf16 if this processor supports it)",
     )
 
 
@@ -185,32 +184,32 @@ def _add_config_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--effort",
         choices=("full", "fast"),
-        help="preset: fast takes two thirds of the time of a fit, for a little quality (full)",
+        help="preset; fast takes two thirds of the fit time and loses a little quality (full)",
     )
-    group.add_argument("--config", metavar="FILE", help="tunables to change, as TOML")
+    group.add_argument("--config", metavar="FILE", help="TOML file of tunables to change")
     group.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="change one tunable, such as metric.steps=200; may be repeated",
+        help="change one tunable, such as metric.steps=200; can be repeated",
     )
     group.add_argument("--seed", metavar="N", help="seed of all random numbers (0)")
     group.add_argument(
         "--clustering",
         metavar="METHOD",
-        help="intents.clustering: linkage, or density for HDBSCAN (linkage)",
+        help="sets intents.clustering: linkage, or density for HDBSCAN (linkage)",
     )
     group.add_argument(
         "--loss",
         metavar="LOSS",
-        help="metric.loss: contrastive, or margin for the loss of ADVIN (contrastive)",
+        help="sets metric.loss: contrastive, or margin, the loss of ADVIN (contrastive)",
     )
     group.add_argument(
         "--max-linked",
         metavar="N",
-        help="linkage.max_clusters: clusters linked on one worker; larger logs are pre-merged by "
-        "many (100000)",
+        help="sets linkage.max_clusters: most clusters linked on one worker; many workers "
+        "pre-merge a larger log (100000)",
     )
 
 
@@ -235,14 +234,15 @@ def _add_engines(parser: argparse.ArgumentParser) -> None:
         "--flink-job-server",
         default=os.environ.get("ADVIN_FLINK_JOB_SERVER"),
         metavar="PATH",
-        help="Beam's job server: a jar or a folder of jars (ADVIN_FLINK_JOB_SERVER, or download)",
+        help="Beam's job server: a jar or a folder of jars (default: ADVIN_FLINK_JOB_SERVER, or a "
+        "download)",
     )
     flink.add_argument(
         "--parallelism",
         type=int,
         metavar="N",
-        help="parallel tasks (default: all slots of the cluster, or all processors of this "
-        "machine)",
+        help="number of parallel tasks (default: all slots of the cluster, or all processors "
+        "of this machine)",
     )
 
     dataflow = parser.add_argument_group("with --runner dataflow")
@@ -253,7 +253,7 @@ def _add_engines(parser: argparse.ArgumentParser) -> None:
     )
     dataflow.add_argument("--image", metavar="IMAGE", help="container image of the workers")
     dataflow.add_argument(
-        "--gpu", metavar="TYPE", help="accelerator of the workers that encode, such as nvidia-l4"
+        "--gpu", metavar="TYPE", help="accelerator for the workers that encode, such as nvidia-l4"
     )
 
 
