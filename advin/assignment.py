@@ -212,10 +212,7 @@ def manifest_of(folder: str) -> "RunManifest":
 
 
 def forget_folders() -> None:
-    """Forget what was read from models and runs, as a new run may replace them."""
-    from advin.pipelines.models import load_model
-
-    load_model.cache_clear()
+    """Forget the intents read from runs, because a new run may replace them."""
     _intents.cache_clear()
 
 
