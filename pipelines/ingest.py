@@ -1,8 +1,8 @@
 """Stage ingest: read rows of any format, and write distinct utterances and rejects.
 
 Rows are read, checked, normalized and counted. Utterances are written in shards, which are ranges
-of ids. The number of shards follows from the number of distinct utterances alone. So the texts that
-are encoded together depend neither on how the input is split nor on the engine.
+of ids. The number of shards depends on the number of distinct utterances only. So which texts are
+encoded together depends neither on the number of input files nor on the engine.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ Counted = tuple[int, str]
 
 
 class _ReadPiece(beam.DoFn):
-    """Turn a piece of a file into rows."""
+    """Reads the rows of a piece of a file."""
 
     def __init__(self, columns: Columns):
         self._columns = columns
@@ -46,7 +46,7 @@ class _ReadPiece(beam.DoFn):
 
 
 class _CheckRow(beam.DoFn):
-    """Turn a row into (key, (1, text)), or into a reject with a reason."""
+    """Turns a row into (key, (1, text)), or into a reject with a reason."""
 
     def __init__(self, labeled: bool, config: TextConfig):
         self._labeled, self._config = labeled, config
@@ -71,7 +71,7 @@ def _reject(row: Row, reason: str) -> tuple[str, int, str, str]:
 
 
 class _CountUtterances(beam.CombineFn):
-    """Add counts. Keep the spelling that sorts last, because capital letters sort first."""
+    """Adds counts and keeps the spelling that sorts last, because capital letters sort first."""
 
     def __init__(self) -> None:
         """Nothing is stored; Beam's own constructor has no types."""
@@ -95,12 +95,12 @@ class Ingest(beam.PTransform):
     """Read input files, and write shards of distinct utterances and of rejects.
 
     Attributes:
-        files: the input.
-        columns: names of its columns.
-        schema: of the utterances: `schemas.tables.INGEST` or `INGEST_LABELED`.
+        files: input files.
+        columns: names of their columns.
+        schema: schema of the utterances: `schemas.tables.INGEST` or `INGEST_LABELED`.
         utterances: folder of the utterances.
         rejects: folder of the rejects.
-        config: which texts count as utterances.
+        config: rules for texts that are rejected.
     """
 
     files: list[InputFile]
@@ -108,7 +108,7 @@ class Ingest(beam.PTransform):
     schema: pa.Schema
     utterances: str
     rejects: str
-    config: TextConfig = TextConfig()
+    config: TextConfig
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Read, count and write; return the names of the files."""
@@ -122,11 +122,16 @@ class ReadUtterances(beam.PTransform):
     """Read input files; return distinct utterances and rejects.
 
     Utterances are (key, (count, text)); rejects are (source, position, reason, payload).
+
+    Attributes:
+        files: input files.
+        columns: names of their columns.
+        config: rules for texts that are rejected.
     """
 
     files: list[InputFile]
     columns: Columns
-    config: TextConfig = TextConfig()
+    config: TextConfig
 
     def expand(self, pipeline: beam.Pipeline) -> Any:
         """Read, check and count."""
@@ -153,13 +158,18 @@ class ReadUtterances(beam.PTransform):
 
 @dataclasses.dataclass
 class WriteUtterances(beam.PTransform):
-    """Write distinct utterances to shards, sorted by id; each label of a text has its own row."""
+    """Write distinct utterances to shards, sorted by id. A text has one row for each of its labels.
+
+    Attributes:
+        folder: folder of the files.
+        schema: `schemas.tables.INGEST` or `INGEST_LABELED`.
+    """
 
     folder: str
     schema: pa.Schema
 
     def expand(self, utterances: beam.PCollection) -> beam.PCollection:
-        """Arrange utterances as rows of the schema and write them."""
+        """Turn utterances into rows of the schema and write them."""
         labeled = "intent" in self.schema.names
         return (
             utterances
@@ -181,12 +191,16 @@ def _count_utterances(table: pa.Table) -> None:
 
 @dataclasses.dataclass
 class WriteRejects(beam.PTransform):
-    """Write rejects to shards of the table rejects."""
+    """Write rejects to shards of the table rejects.
+
+    Attributes:
+        folder: folder of the files.
+    """
 
     folder: str
 
     def expand(self, rejects: beam.PCollection) -> beam.PCollection:
-        """Key each reject by a hash of its origin, and write."""
+        """Key each reject by a hash of its file and position, and write it."""
         return (
             rejects
             | "Row"

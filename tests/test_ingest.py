@@ -1,4 +1,4 @@
-"""pipelines/ingest.py and pipelines/shards.py: counts add up, and order and cut do not matter."""
+"""Stage ingest and shards: counts add up, and order and number of the input files do not matter."""
 
 import random
 from collections import Counter
@@ -6,13 +6,18 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
 
+from advin.discovery.config import Config, TextConfig
 from advin.pipelines import shards
 from advin.pipelines.counters import IngestCounters
+from advin.pipelines.entry import Paths, Run
 from advin.pipelines.ingest import Ingest
 from advin.pipelines.inputs import Columns, find_input
+from advin.pipelines.settings import Prepared, Settings, Source
 from advin.pipelines.shards import WriteShards, read_first_rows, shards_for
-from advin.pipelines.stages import Part
+from advin.pipelines.spine import STAGES
+from advin.pipelines.stages import Part, Workspace
 from advin.schemas import tables
 from advin.schemas.ids import utterance_id
 from advin.schemas.manifest import StageManifest
@@ -21,7 +26,7 @@ WORDS = "lost my card please block it where is parcel thanks now the".split()
 
 
 def a_log(rows: int, seed: int = 0) -> list[dict]:
-    """A log with repeats, other spellings, and bad rows."""
+    """Return a log with repeated texts, texts in capital letters and unusable rows."""
     choose = random.Random(seed)
     texts = [" ".join(choose.choices(WORDS, k=choose.randint(1, 4))) for _ in range(rows)]
     texts = [t.upper() if choose.random() < 0.1 else t for t in texts]
@@ -31,9 +36,8 @@ def a_log(rows: int, seed: int = 0) -> list[dict]:
 
 def ingest(run_pipeline, source, target, columns=Columns(), schema=tables.INGEST):
     files = find_input(str(source), columns, "--input")
-
     folders = (str(target / "data"), str(target / "rejects"))
-    result = run_pipeline(lambda p: p | Ingest(files, columns, schema, *folders))
+    result = run_pipeline(lambda p: p | Ingest(files, columns, schema, *folders, TextConfig()))
     counters = IngestCounters.of_result(result)
     return counters, read(target / "data"), read(target / "rejects")
 
@@ -68,7 +72,7 @@ def test_counts_add_up(write_rows, run_pipeline, tmp_path, small_shards):
     assert len(list((tmp_path / "out" / "data").iterdir())) > 1
 
 
-def test_ids_are_those_of_the_text_and_sorted_over_all_shards(
+def test_ids_are_hashes_of_the_texts_and_sorted_across_shards(
     write_rows, run_pipeline, tmp_path, small_shards
 ):
     path = write_rows("log.jsonl", a_log(1000))
@@ -79,7 +83,7 @@ def test_ids_are_those_of_the_text_and_sorted_over_all_shards(
 
 
 @pytest.mark.parametrize("files", [1, 3, 7])
-def test_order_cut_and_format_change_nothing(
+def test_order_files_and_format_of_the_input_do_not_change_the_shards(
     write_rows, run_pipeline, tmp_path, files, small_shards
 ):
     rows = a_log(1500)
@@ -94,7 +98,7 @@ def test_order_cut_and_format_change_nothing(
     assert {p.name: p.read_bytes() for p in (tmp_path / "parts" / "data").iterdir()} == expected
 
 
-def test_labels_come_along_and_rows_without_one_are_rejected(write_rows, run_pipeline, tmp_path):
+def test_labels_are_kept_and_rows_without_a_label_are_rejected(write_rows, run_pipeline, tmp_path):
     rows = [
         {"text": "Lost card", "intent": "lost", "domain": "bank"},
         {"text": "lost  card", "intent": "lost", "domain": "bank"},
@@ -111,7 +115,27 @@ def test_labels_come_along_and_rows_without_one_are_rejected(write_rows, run_pip
     assert rejects["reason"].to_pylist() == ["no_intent"]
 
 
-def test_nothing_at_all_gives_one_empty_file(run_pipeline, tmp_path):
+@pytest.mark.parametrize("role", ["", "_labeled", "_ood"])
+def test_every_input_is_checked_by_the_configuration_of_the_run(role, tmp_path):
+    config = Config().with_values({"text.max_characters": 10})
+    sources = {name: Source("", [], Columns()) for name in ("log", "labeled", "ood")}
+    prepared = Prepared(Settings("log"), config, sources, None, None)
+    run = Run(Workspace(str(tmp_path), PipelineOptions([]), ""), prepared, None)
+    entry = next(entry for entry in STAGES if entry.name == f"ingest{role}")
+    assert entry.build(Paths(run, entry)).config == TextConfig(max_characters=10)
+
+
+def test_texts_longer_than_the_configured_length_are_rejected(write_rows, run_pipeline, tmp_path):
+    path = write_rows("log.txt", [{"text": "x" * 10}, {"text": "x" * 11}])
+    files = find_input(str(path), Columns(), "--input")
+    folders = (str(tmp_path / "data"), str(tmp_path / "rejects"))
+    config = TextConfig(max_characters=10)
+    run_pipeline(lambda p: p | Ingest(files, Columns(), tables.INGEST, *folders, config))
+    assert read(tmp_path / "data")["text"].to_pylist() == ["x" * 10]
+    assert read(tmp_path / "rejects")["payload"].to_pylist() == ["x" * 11]
+
+
+def test_an_empty_collection_gives_one_empty_file(run_pipeline, tmp_path):
     run_pipeline(lambda p: p | _empty() | WriteShards(str(tmp_path), tables.REJECTS))
     (path,) = tmp_path.glob("*.parquet")
     assert pq.read_table(path).schema.equals(tables.REJECTS, check_metadata=True)
@@ -123,9 +147,7 @@ def _empty():
     return beam.Create([], reshuffle=False)
 
 
-def test_the_first_rows_are_those_with_the_lowest_ids(
-    write_rows, run_pipeline, tmp_path, small_shards
-):
+def test_the_first_rows_have_the_lowest_ids(write_rows, run_pipeline, tmp_path, small_shards):
     path = write_rows("log.txt", [{"text": f"utterance {i}"} for i in range(500)])
     _, utterances, _ = ingest(run_pipeline, path, tmp_path / "out")
     assert shards_for(500) == 8
