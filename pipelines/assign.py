@@ -1,4 +1,4 @@
-"""Stage assign: give each utterance the intent of the nearest centroid that takes it."""
+"""Stage assign: assign each utterance to the nearest centroid whose radius contains it."""
 
 import dataclasses
 import functools

@@ -1,7 +1,7 @@
-"""How record batches cross from worker to worker.
+"""A coder that sends record batches between workers.
 
-Beam's fallback coder pickles a batch, and a pickled Arrow slice drags its whole parent buffer
-along. Importing this module registers an Arrow IPC coder instead.
+Beam's default coder pickles a batch. A pickled Arrow slice contains the whole buffer it was cut
+from. Importing this module registers a coder that uses Arrow IPC instead.
 """
 
 import pyarrow as pa
@@ -14,19 +14,19 @@ class RecordBatchCoder(coders.Coder):
     """Encodes a `pa.RecordBatch` as an Arrow IPC stream."""
 
     def encode(self, value: pa.RecordBatch) -> bytes:
-        """Serialize one batch, without what it is a slice of."""
+        """Encode one batch. Of a slice only its own rows are encoded."""
         return to_ipc(value)
 
     def decode(self, encoded: bytes) -> pa.RecordBatch:
-        """Read one batch back."""
+        """Decode one batch."""
         return from_ipc(encoded)
 
     def is_deterministic(self) -> bool:
-        """Batches are values, never keys."""
+        """Return False: batches are used as values, never as keys."""
         return False
 
     def estimate_size(self, value: pa.RecordBatch) -> int:
-        """Bytes of the batch's own rows."""
+        """Return the bytes of the batch's own rows."""
         return value.nbytes
 
 

@@ -17,7 +17,7 @@ from apache_beam.runners.runner import PipelineResult
 
 
 class CounterError(RuntimeError):
-    """The counters of a stage are not those that this version of the stage has."""
+    """A stage's stored counters do not match this version of the stage."""
 
 
 @dataclass(frozen=True, slots=True)

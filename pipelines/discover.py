@@ -42,7 +42,7 @@ def discover(settings: Settings, output: str, options: PipelineOptions) -> RunMa
     workspace = Workspace.claim(output, claim, options)
     finished = read_run(output)
     if finished is not None:
-        _log.info("this run had finished before: %s", output)
+        _log.info("this run has already finished: %s", output)
         return finished
     run = Run(workspace, prepared, _model(prepared, output))
     run_stages(run)
@@ -53,7 +53,7 @@ def translate(settings: Settings, output: str, options: PipelineOptions) -> list
     """Translate the pipelines of all stages without running them; return the stages' names.
 
     Args:
-        settings: of the run; inputs are looked at.
+        settings: of the run; its inputs are checked.
         output: folder that the run would use; nothing is written there.
         options: of the engine, with `dry_run` set.
 
@@ -81,7 +81,7 @@ def fit(settings: Settings, model: str, options: PipelineOptions) -> None:
     prepared = prepare(settings)
     workspace = Workspace.claim(model, prepared.claim(), options)
     if model_exists(model):
-        _log.info("this model had been fitted before: %s", model)
+        _log.info("this model has already been fitted: %s", model)
         return
     run_stages(Run(workspace, prepared, ModelFolder(model, prepared.config)), last="fit")
     storage.delete(storage.join(model, "stages"))

@@ -1,8 +1,8 @@
 """Stage embed: encode each shard of utterances as unit vectors.
 
-Encoding takes most of a run's time, and each distinct text is encoded once. The texts of a batch
-change the last bits of each other's vectors. So batches follow from the content alone: texts of a
-shard are sorted by (length, id) and cut into batches of fixed size.
+Encoding takes most of a run's time, so each distinct text is encoded only once. The other texts of
+a batch affect the last bits of a vector. So batches depend on the texts alone: the texts of a shard
+are sorted by (length, id) and split into batches of a fixed size.
 """
 
 import dataclasses
@@ -27,13 +27,14 @@ from advin.pipelines.stages import Part
 from advin.schemas.batches import vectors_to_arrow
 from advin.schemas.tables import embed_schema
 
+# Time between two log lines of a worker.
 _LOG_SECONDS = 15
 _log = logging.getLogger("advin.embed")
 
 
 @dataclasses.dataclass(frozen=True)
 class EncoderSettings:
-    """Settings of the encoder; each of them affects the bytes of a vector.
+    """Settings of the encoder. Each of them affects the bytes of the vectors.
 
     Attributes:
         encoder: hub id or folder.
@@ -46,7 +47,7 @@ class EncoderSettings:
     precision: str
 
     def load(self) -> Encoder:
-        """Load the encoder, once a process."""
+        """Load the encoder, once in a process."""
         return load_encoder(self.encoder, self.threads, self.precision)
 
 
@@ -54,11 +55,11 @@ def encode_batch(batch: pa.RecordBatch, encoder: Encoder) -> pa.RecordBatch:
     """Encode the texts of a batch.
 
     Args:
-        batch: with the columns ``utterance_id`` and ``text``.
+        batch: utterances, with the columns ``utterance_id`` and ``text``.
         encoder: the loaded encoder.
 
     Returns:
-        a batch as `schemas.tables.embed_schema`, in the same order.
+        a batch with the schema `schemas.tables.embed_schema`, in the order of the input.
     """
     texts = batch.column("text").to_pylist()
     ids = batch.column("utterance_id").to_pylist()
@@ -74,7 +75,7 @@ def encode_batch(batch: pa.RecordBatch, encoder: Encoder) -> pa.RecordBatch:
 
 
 class _Progress:
-    """Logs a worker's progress in its shard: numbers only, never texts."""
+    """Logs how far a worker is in its shard. Log lines hold numbers only, never texts."""
 
     def __init__(self, total: int):
         self._total, self._done = total, 0
@@ -98,7 +99,7 @@ class EncoderHandler(
 
     def __init__(self, settings: EncoderSettings):
         """Keep the settings; the worker loads the encoder."""
-        # An element is a whole shard, which is batched later: do not wait for a second one.
+        # An element is a whole shard, which `encode_batch` splits: Beam need not collect several.
         super().__init__(min_batch_size=1, max_batch_size=1)
         self._settings = settings
 
@@ -124,7 +125,7 @@ class EncoderHandler(
         return sum(texts.nbytes for _, texts in batch)
 
     def get_metrics_namespace(self) -> str:
-        """Return the namespace of RunInference's own metrics."""
+        """Return the namespace of the metrics of Beam's RunInference."""
         return "encoder"
 
 
@@ -132,13 +133,14 @@ class EncoderHandler(
 class Embed(beam.PTransform):
     """Encode shards of utterances and return the names of the new files.
 
-    Shards that an interrupted attempt has finished are not encoded again.
+    Shards that an interrupted attempt has written are not encoded again.
 
     Attributes:
         source: utterances.
         target: folder of the vectors.
-        settings: of the encoder.
-        accelerator: type of the workers' GPU, for engines that know such hints; None for no GPU.
+        settings: settings of the encoder.
+        accelerator: type of the workers' GPU, for engines that support this resource hint; None for
+            no GPU.
     """
 
     source: Part

@@ -14,7 +14,7 @@ from advin.pipelines.stages import Part, Workspace
 
 @dataclass(frozen=True)
 class Run:
-    """A run under way.
+    """A run in progress.
 
     Attributes:
         workspace: its folder.
@@ -29,7 +29,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Paths:
-    """The folders of one stage. Only those that its entry declares can be had.
+    """The folders of one stage. Other folders than its entry declares are a KeyError.
 
     Attributes:
         run: the run.

@@ -1,25 +1,25 @@
-"""The errors that a user is told about in one line."""
+"""Errors that are shown to the user as one line."""
 
 import re
 
 _CAUSE = re.compile(r"^(?!java\.|org\.|Caused by)[\w.]*(?:Error|Exception)\b.*$", re.MULTILINE)
 _JAVA_CAUSE = re.compile(r"^Caused by: (?:[\w.$]+: )*(.*)$", re.MULTILINE)
-# What Flink's client and Java put before what has happened.
+# Prefixes that Flink's client and Java put before the cause of an error.
 _BEFORE = re.compile(r"^Pipeline \S+ failed in state \w+: |\b(?:java|org|io)\.[\w.$]+: ")
 _HUNG_UP = "client cancelled"
 _MAX_CHARACTERS = 300
 
 
 class Error(Exception):
-    """Base of the errors that users are meant to see."""
+    """Base of the errors that are shown to the user."""
 
 
 class SettingsError(Error, ValueError):
-    """A setting or a file is wrong. The message is one clear line; exit code 2."""
+    """A setting or an input is wrong. The command line prints the message and exits with code 2."""
 
 
 class StageError(Error, RuntimeError):
-    """A stage failed on its engine. The same command resumes the run; exit code 1."""
+    """A stage failed on its engine; exit code 1. The same command resumes the run at the stage."""
 
 
 def one_line(message: object) -> str:
@@ -34,7 +34,7 @@ def one_line(message: object) -> str:
 
 
 def cause(error: BaseException | str) -> str:
-    """Return the one line of an engine's long message that tells most.
+    """Return the most informative line of an engine's error message.
 
     >>> cause(RuntimeError("java.lang.X: Traceback:\\nOSError: disk full\\n  at java.y"))
     'OSError: disk full'

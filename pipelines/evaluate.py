@@ -1,4 +1,4 @@
-"""Compare a finished run with the truth, by every measure of `discovery.evaluation`."""
+"""Evaluate a finished run against true labels, by the measures of `discovery.evaluation`."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -26,33 +26,41 @@ _COLUMNS = [
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The metrics by name, and what became of each novel intent of the truth."""
+    """The result of an evaluation.
+
+    Attributes:
+        metrics: value of each metric, by name.
+        recovery: for each novel intent of the truth, the intent of the run that matches it best.
+    """
 
     metrics: dict[str, float]
     recovery: list[Recovery]
 
 
 def evaluate(run: str, truth: str, columns: Columns) -> Evaluation:
-    """Evaluate the utterances of a run that the truth tells about, weighted by their counts.
+    """Evaluate the utterances of a run that have a true label, weighted by their counts.
 
     Args:
         run: folder of a finished run.
-        truth: files with texts and their true intent (empty: none) and domain.
-        columns: their names.
+        truth: file, folder or glob with the true intent and domain of each text. An empty intent
+            marks a text without an intent.
+        columns: names of the columns of these files.
 
     Raises:
-        SettingsError: if the run has not finished, or the truth tells about none of its texts.
+        SettingsError: if the run has not finished, or no text of the run has a true label.
     """
     manifest = read_run(run)
     if manifest is None:
-        raise SettingsError(f"--run: no finished run in {run}: `advin discover --output {run}` …")
+        raise SettingsError(
+            f"--run: no finished run in {run}: run `advin discover --output {run}` first"
+        )
     true_labels = _read_truth(truth, columns)
     assignments = read_table(run, manifest, "assignments", _COLUMNS).to_pylist()
     rows = [row for row in assignments if row["utterance_id"] in true_labels]
     if not rows:
         raise SettingsError(
-            f"--truth: {truth} tells about none of the {len(assignments)} distinct texts of the "
-            "run: is it the truth of this log?"
+            f"--truth: {truth} has {len(true_labels)} texts, but none of the {len(assignments)} "
+            "distinct texts of the run: give the true labels of the log of this run"
         )
     intents = read_table(run, manifest, "intents", ["intent_id", "name", "is_novel"]).to_pylist()
     known = {i["intent_id"]: i["name"] for i in intents if not i["is_novel"]}

@@ -1,7 +1,7 @@
-"""What the user points at: find the files, tell their formats, and check their columns at once.
+"""Input files: find them, determine their formats and check their columns.
 
-Everything here runs before a job starts and raises `SettingsError`; what is wrong with single rows
-is found later, in `readers`, and becomes a reject.
+All checks here run before a job starts and raise `SettingsError`. Errors in single rows are found
+later, by `pipelines.readers`, and become rejects.
 """
 
 import bz2
@@ -32,13 +32,19 @@ FORMATS = {
 }
 COMPRESSIONS: dict[str, Callable[[BinaryIO], Any]] = {".gz": gzip.open, ".bz2": bz2.open}
 DELIMITERS = {"csv": ",", "tsv": "\t"}
-# Rows looked at to tell whether a JSONL file has a column at all.
+# Rows of a JSONL file that are read to find its columns.
 _PROBED_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Names of the columns to read; None for those that this input does not need."""
+    """Names of the columns to read.
+
+    Attributes:
+        text: column of the texts.
+        intent: column of the intents; None for an input without labels.
+        domain: column of the domains; None for an input without domains.
+    """
 
     text: str = "text"
     intent: str | None = None
@@ -46,18 +52,25 @@ class Columns:
 
     @property
     def required(self) -> list[str]:
-        """Columns that have to be there; the domain may be missing."""
+        """Columns that every file must have; the domain column is optional."""
         return [c for c in (self.text, self.intent) if c is not None]
 
     @property
     def all(self) -> list[str]:
-        """All columns, required ones first."""
+        """All columns, with the required ones first."""
         return self.required + ([self.domain] if self.domain is not None else [])
 
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """One file to read."""
+    """One input file.
+
+    Attributes:
+        path: path on any Beam file system.
+        format: a value of `FORMATS`.
+        size: bytes.
+        modified: time of the last change, in seconds since 1970; 0 if the file system has none.
+    """
 
     path: str
     format: str
@@ -66,25 +79,25 @@ class InputFile:
 
 
 def find_input(pattern: str, columns: Columns, flag: str) -> list[InputFile]:
-    """Find the files behind a path, folder or glob, and check them.
+    """Find the files that match a path, folder or glob, and check them.
 
     Args:
-        pattern: a file, a folder, or a glob, on any Beam file system.
-        columns: the columns to be read.
-        flag: the setting that named the pattern, for messages.
+        pattern: a file, folder or glob on any Beam file system.
+        columns: the columns to read.
+        flag: the command-line flag that the pattern was given to, for messages.
 
     Returns:
-        The files, sorted by path; empty ones are left out.
+        the files that are not empty, sorted by path.
 
     Raises:
-        SettingsError: no such file; nothing matches; an unknown format; nothing but empty files;
-            a column that is missing or does not hold text.
+        SettingsError: if no file matches, all files are empty, a format is unknown, or a column is
+            missing or does not hold text.
     """
     try:
         files = [_describe(m) for m in _match(pattern, flag)]
         full = [f for f in files if f.size]
         if not full:
-            raise SettingsError(f"{flag}: {pattern} is empty: there is nothing to read")
+            raise SettingsError(f"{flag}: {pattern} is empty: give a file with at least one row")
         for file in full:
             _check_columns(file, columns, flag)
     except SettingsError as error:
@@ -93,13 +106,13 @@ def find_input(pattern: str, columns: Columns, flag: str) -> list[InputFile]:
 
 
 def input_fingerprint(files: list[InputFile]) -> list[dict]:
-    """Return what tells these input files from others: path, size and time of last change."""
+    """Return the path, format, size and modification time of each file, as JSON values."""
     return [asdict(f) for f in files]
 
 
 @contextlib.contextmanager
 def open_stream(path: str) -> Iterator[BinaryIO]:
-    """Open a file for reading bytes, decompressed if its name says that it is compressed."""
+    """Open a file for reading bytes. A file whose name ends in .gz or .bz2 is decompressed."""
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as raw:
         decompress = COMPRESSIONS.get(compression_of(path))
         if decompress is None:
@@ -110,7 +123,7 @@ def open_stream(path: str) -> Iterator[BinaryIO]:
 
 
 def compression_of(path: str) -> str:
-    """Return the ending of a compressed file's name, or an empty string."""
+    """Return ".gz" or ".bz2" if the name of a file ends so, else an empty string."""
     return next((suffix for suffix in COMPRESSIONS if path.endswith(suffix)), "")
 
 
@@ -121,12 +134,14 @@ def _match(pattern: str, flag: str) -> list[FileMetadata]:
         if not is_glob:
             inside = FileSystems.match([FileSystems.join(pattern, "*")])[0].metadata_list
             found = inside or found
-    except Exception as error:  # each file system raises its own
-        raise SettingsError(f"cannot look for {pattern}: {_first_line(error)}") from error
+    except Exception as error:  # each file system raises its own errors
+        raise SettingsError(f"cannot list {pattern}: {_first_line(error)}") from error
     found = [m for m in found if not FileSystems.split(m.path)[1].startswith((".", "_"))]
     if not found:
         raise SettingsError(
-            f"the pattern {pattern} matches no file" if is_glob else f"no such file: {pattern}"
+            f"the pattern {pattern} matches no file"
+            if is_glob
+            else f"no such file or folder: {pattern}"
         )
     return sorted(found, key=lambda m: m.path)
 
@@ -137,8 +152,9 @@ def _describe(metadata: FileMetadata) -> InputFile:
     suffix = "." + stem.rpartition(".")[2].lower()
     if suffix not in FORMATS or (suffix == ".parquet" and stem != name):
         raise SettingsError(
-            f"{metadata.path}: cannot tell the format from the name; known endings are "
-            f"{', '.join(FORMATS)}, and {', '.join(COMPRESSIONS)} behind all but .parquet"
+            f"{metadata.path}: the file name has no known ending; use one of "
+            f"{', '.join(FORMATS)}, and for compressed files other than Parquet add "
+            f"{' or '.join(COMPRESSIONS)}"
         )
     return InputFile(
         metadata.path,
@@ -153,32 +169,32 @@ def _check_columns(file: InputFile, columns: Columns, flag: str) -> None:
         found = _columns_of(file)
     except (OSError, pa.ArrowInvalid, ValueError, EOFError) as error:
         raise SettingsError(
-            f"{file.path} is not readable as {file.format}: {_first_line(error)}"
+            f"cannot read {file.path} as {file.format}: {_first_line(error)}"
         ) from error
     if found is None:
         if columns.intent is not None:
             raise SettingsError(
-                f"{file.path} is plain text, which has no column {columns.intent!r}; "
-                "labeled utterances need Parquet, JSONL, CSV or TSV"
+                f"{file.path} is plain text and has no column {columns.intent!r}: "
+                "give labeled utterances as Parquet, JSONL, CSV or TSV"
             )
         return
     missing = [c for c in columns.required if c not in found]
     if missing:
         there = ", ".join(sorted(found)) or "none"
         raise SettingsError(
-            f"{file.path} has no column {missing[0]!r}; it has: {there}. "
-            "Name yours with --text-column, --intent-column, --domain-column"
+            f"{file.path} has no column {missing[0]!r}; its columns are: {there}. "
+            "Name the columns with --text-column, --intent-column and --domain-column"
         )
     for column in columns.all:
         if found.get(column, "text") != "text":
             raise SettingsError(
                 f"{file.path}: column {column!r} holds {found[column]}, not text; "
-                "name the right one with --text-column, --intent-column, --domain-column"
+                "name the columns with --text-column, --intent-column and --domain-column"
             )
 
 
 def _columns_of(file: InputFile) -> dict[str, str] | None:
-    """Return each column's kind ('text' or the name of another type); None for plain text."""
+    """Return the type of each column: "text" or the name of another type. None for plain text."""
     if file.format == "text":
         return None
     with open_stream(file.path) as stream:
@@ -193,13 +209,13 @@ def _columns_of(file: InputFile) -> dict[str, str] | None:
 
 
 def _json_columns(lines: Iterator[str]) -> dict[str, str]:
-    """Merge the columns of some rows; text if any row holds text there."""
+    """Return the type of each column in some rows: "text" if at least one row holds text."""
     found: dict[str, str] = {}
     for line in lines:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
-            continue  # the row will be rejected when it is read
+            continue  # the reader rejects this row
         if not isinstance(row, dict):
             continue
         for name, value in row.items():

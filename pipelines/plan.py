@@ -1,4 +1,4 @@
-"""A dry run: the engine translates the pipelines of all stages and runs none of them."""
+"""A dry run: the engine translates the pipelines of all stages but does not run them."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -28,7 +28,7 @@ class Plan(Workspace):
         keep_partial: bool = False,
         scratch: str | None = None,
     ) -> None:
-        """Hand a stage's pipeline to the engine, whose options ask for a dry run."""
+        """Submit the pipeline of a stage; the options request a dry run."""
         pipeline = beam.Pipeline(options=named(self.options, name.replace("_", "-")))
         pipeline | transform
         pipeline.run()

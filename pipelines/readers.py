@@ -1,7 +1,6 @@
-"""Read rows from Parquet, JSONL, CSV/TSV and plain text, in pieces that workers can share.
+"""Read rows of Parquet, JSONL, CSV, TSV and plain text, in pieces that workers read in parallel.
 
-A row comes out as a `Row`, with its text as read; what cannot be read as a row comes out with a
-`problem` instead. Nothing is dropped.
+Each row of a file becomes one `Row`. A row that cannot be read has a `problem`. No row is dropped.
 """
 
 import csv
@@ -15,16 +14,26 @@ import pyarrow.parquet as pq
 
 from advin.pipelines.inputs import DELIMITERS, Columns, InputFile, compression_of, open_stream
 
-# Uncompressed JSONL and text are read in byte ranges of this size.
+# Size of the byte ranges of an uncompressed JSONL or text file.
 _RANGE_BYTES = 64 << 20
-# A line is read no further than this; the rest of it is skipped and the row is oversized.
+# Longest line. The reader skips the rest of a longer one, and the row has the problem "oversized".
 _LINE_BYTES = 1 << 20
+# Rows of a Parquet file that are read at once.
 _PARQUET_ROWS = 8192
 _BOM = b"\xef\xbb\xbf"
 
 
 class Row(NamedTuple):
-    """One row of an input; with a problem, the text is what could be read of it."""
+    """One row of an input.
+
+    Attributes:
+        source: path of the file.
+        position: number of the row in Parquet, CSV and TSV; byte offset of the line in other files.
+        text: the text as it stands in the file; for a row with a problem, the readable part of it.
+        intent: label; None without one.
+        domain: domain of the label; None without one.
+        problem: reason for which the row is rejected; None if it is readable.
+    """
 
     source: str
     position: int
@@ -35,7 +44,14 @@ class Row(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A part of a file: row groups of Parquet, a byte range of lines, or all of it."""
+    """A part of a file that is read by itself.
+
+    Attributes:
+        path: path of the file.
+        format: a value of `inputs.FORMATS`.
+        start: first row group of Parquet, or first byte of other formats.
+        stop: end of the range, exclusive.
+    """
 
     path: str
     format: str
@@ -44,7 +60,7 @@ class Piece(NamedTuple):
 
 
 def split_file(file: InputFile) -> Iterator[Piece]:
-    """Cut a file into pieces that can be read independently."""
+    """Split a file into pieces that can be read independently."""
     if file.format == "parquet":
         with open_stream(file.path) as stream:
             groups = pq.ParquetFile(stream).num_row_groups
@@ -58,7 +74,7 @@ def split_file(file: InputFile) -> Iterator[Piece]:
 
 
 def read_piece(piece: Piece, columns: Columns) -> Iterator[Row]:
-    """Read the rows of a piece, in order."""
+    """Read the rows of a piece, in their order in the file."""
     with open_stream(piece.path) as stream:
         if piece.format == "parquet":
             yield from _read_parquet(stream, piece, columns)
@@ -79,7 +95,7 @@ def _read_parquet(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[
     position = sum(file.metadata.row_group(g).num_rows for g in range(piece.start))
     groups = range(piece.start, piece.stop)
     for batch in file.iter_batches(_PARQUET_ROWS, row_groups=groups, columns=wanted):
-        # As bytes, since one undecodable value would spoil the conversion of the whole batch.
+        # As bytes: one invalid string would make the conversion of the whole batch fail.
         values = {c: _as_bytes(batch.column(c)).to_pylist() for c in wanted}
         absent = [None] * batch.num_rows
         lists = [values.get(c, absent) if c else absent for c in _names(columns)]
@@ -95,15 +111,15 @@ def _as_bytes(column: pa.Array) -> pa.Array:
 
 
 def _read_delimited(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
-    # Undecodable bytes become lone surrogates here and are rejected when the field is looked at.
+    # Invalid bytes become lone surrogates here; `_decoded` finds them and rejects the row.
     lines = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     csv.field_size_limit(1 << 30)
-    # Quotes are quotes in CSV; in TSV exports they are ordinary characters.
+    # Quotes delimit fields in CSV; in TSV they are ordinary characters.
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if piece.format == "csv" else csv.QUOTE_NONE
     reader = csv.reader(lines, delimiter=DELIMITERS[piece.format], quoting=quoting)
     header = next(reader, [])
     at = [header.index(c) if c in header else None for c in _names(columns)]
-    needed = max(i for i in at[:2] if i is not None)  # the domain may be missing
+    needed = max(i for i in at[:2] if i is not None)  # the domain column is optional
     position = 0
     while True:
         try:
@@ -130,11 +146,11 @@ def _read_delimited(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterato
 
 
 def _lines(stream: BinaryIO, piece: Piece) -> Iterator[tuple[int, bytes, bool]]:
-    """Yield (byte offset, line, whole) for each line that begins in the piece's range."""
+    """Yield (byte offset, line, True if it is complete) of each line that begins in the piece."""
     compressed = bool(compression_of(piece.path))
     position = piece.start
     if position:
-        # The line that this range begins inside of belongs to the range before.
+        # A line that began before this range belongs to the previous range.
         stream.seek(position - 1)
         position += _skip_line(stream) - 1
     while compressed or position < piece.stop:
@@ -152,7 +168,7 @@ def _lines(stream: BinaryIO, piece: Piece) -> Iterator[tuple[int, bytes, bool]]:
 
 
 def _skip_line(stream: BinaryIO) -> int:
-    """Read to the end of the line; return the bytes passed over."""
+    """Skip the rest of a line, and return the number of bytes skipped."""
     skipped = 0
     while part := stream.readline(_LINE_BYTES):
         skipped += len(part)
@@ -182,7 +198,7 @@ def _parse_json(path: str, position: int, line: bytes, columns: Columns) -> Row:
     if not all(v is None or isinstance(v, str) for v in fields):
         return Row(path, position, _escaped(line), problem="not_text")
     text, intent, domain = fields
-    # JSON can spell lone surrogates, which are no text.
+    # JSON can contain escaped lone surrogates, which UTF-8 cannot encode.
     if any(v is not None and not _encodable(v) for v in fields):
         return Row(path, position, _escaped(line), problem="invalid_utf8")
     return Row(path, position, text, intent, domain, None if text is not None else "null")
@@ -191,7 +207,7 @@ def _parse_json(path: str, position: int, line: bytes, columns: Columns) -> Row:
 def _decoded(
     path: str, position: int, text: bytes | None, intent: bytes | None, domain: bytes | None
 ) -> Row:
-    """Make a row of undecoded fields."""
+    """Decode the fields of a row."""
     if text is None:
         return Row(path, position, None, problem="null")
     try:

@@ -1,4 +1,4 @@
-"""The settings of a run, and what follows from them before the first stage starts."""
+"""The settings of a run: find inputs, model and encoder before the first stage starts."""
 
 import dataclasses
 from typing import Any

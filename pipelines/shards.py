@@ -1,8 +1,8 @@
-"""Shards: the files between stages.
+"""Shards: the files that one stage writes and the next one reads.
 
-A shard is a range of hashed ids, and the number of shards follows from the number of rows alone.
-Files with the same number hold the same utterances, sorted by id. So stages after ingest need no
-shuffle: a worker reads the files of one shard and writes the next one.
+A shard holds the rows of one range of hashed ids. The number of shards depends on the number of
+rows only. Shards of different stages with the same number hold the same utterances, sorted by id.
+So the stages after ingest need no shuffle: a worker reads a shard and writes the one of its stage.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from advin.pipelines import storage
 from advin.pipelines.stages import Part
 from advin.schemas.ids import shard_of
 
-# A shard has at most this many rows on average and at least half: some MB of vectors.
+# Largest average number of rows of a shard; its vectors take some MB.
 SHARD_ROWS = 16_384
 
 L = TypeVar("L")
@@ -27,8 +27,8 @@ class Shard(NamedTuple):
     """One shard of a stage.
 
     Attributes:
-        number: from 0.
-        shards: number of shards in all.
+        number: number of the shard, from 0.
+        shards: total number of shards.
     """
 
     number: int
@@ -53,13 +53,13 @@ def shards_for(rows: int) -> int:
 class WriteShards(beam.PTransform):
     """Write rows to one Parquet file for each shard, and return the names of the files.
 
-    Elements are (hash, row): a hash of 32 hex digits, and a tuple in the order of the schema. Rows
-    are sorted. An empty collection gives one empty file.
+    An element is (hash, row): a hash of 32 hex digits, and a tuple with the values of the schema's
+    fields. The rows of a file are sorted. An empty collection gives one empty file.
 
     Attributes:
         folder: folder of the files.
         schema: schema of the files.
-        on_write: called with each table that is written.
+        on_write: called with each table after it is written.
     """
 
     folder: str
@@ -74,7 +74,7 @@ class WriteShards(beam.PTransform):
         keyed = rows | "ToShard" >> beam.Map(
             lambda pair, n: (shard_of(pair[0], n), pair[1]), pvalue.AsSingleton(shards)
         ).with_output_types(tuple[int, Any])
-        # Empty shards get a file too.
+        # A marker for each shard makes an empty shard get a file too.
         markers = shards | "EachShard" >> beam.FlatMap(
             lambda n: [(i, None) for i in range(n)]
         ).with_output_types(tuple[int, Any])
@@ -99,12 +99,12 @@ class WriteShards(beam.PTransform):
 
 @dataclasses.dataclass
 class ListShards(beam.PTransform):
-    """Return the shards of a part of a finished stage, spread over the workers."""
+    """Return the shards of a part of a finished stage, distributed over the workers."""
 
     part: Part
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
-        """Count the files on a worker, so that the stage need not exist yet."""
+        """List the files on a worker, because the stage may not exist when the graph is built."""
         return (
             pipeline
             | "Part" >> beam.Create([self.part], reshuffle=False)
@@ -118,9 +118,9 @@ class MapShards(beam.PTransform, Generic[L]):
     """Compute one file for each shard, without a shuffle, and return the names of the files.
 
     Attributes:
-        source: a part of a stage; its shards are mapped.
+        source: part of a stage whose shards are read.
         target: folder of the new files.
-        load: returns the data that all shards need; called once a worker.
+        load: returns the data that all shards need; called once on each worker.
         function: returns the rows of one shard, given the shard and the loaded data.
     """
 
@@ -167,7 +167,7 @@ def write_shard(folder: str, shard: Shard, batch: pa.RecordBatch) -> None:
 
 
 def read_first_rows(part: Part, rows: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Read the first rows of a part, in order: ids are hashes, so they are a random sample."""
+    """Read the rows of a part with the lowest ids. Ids are hashes, so this is a random sample."""
     for shard in shards_of(part):
         if rows <= 0:
             return

@@ -1,4 +1,4 @@
-"""Files on any Beam file system: Parquet shards that appear whole or not at all, and JSON."""
+"""Read and write files on any Beam file system. Files that are written appear complete or never."""
 
 import io
 import os
@@ -12,17 +12,17 @@ _ROW_GROUP_ROWS = 65_536
 
 
 def join(*parts: str) -> str:
-    """Join path parts on whatever file system the first one is."""
+    """Join path parts by the rules of the first part's file system."""
     return FileSystems.join(*parts)
 
 
 def absolute(path: str) -> str:
-    """Return a path that means the same in every process of a job, wherever that was started."""
+    """Return a path that does not depend on the working directory of a process."""
     return path if FileSystems.get_scheme(path) else os.path.abspath(path)
 
 
 def exists(path: str) -> bool:
-    """Tell whether a file is there."""
+    """Return True if a file or folder exists."""
     return FileSystems.exists(path)
 
 
@@ -32,10 +32,10 @@ def shard_name(shard: int, shards: int) -> str:
 
 
 def write_parquet(path: str, table: pa.Table) -> int:
-    """Write a table so that it appears under its name only when whole; return its bytes.
+    """Write a table to a file that appears only when it is complete; return its size in bytes.
 
-    The same table gives the same bytes: a shard that is written twice, by a retry or by a job
-    that was started again, replaces itself.
+    Equal tables give equal bytes. So a shard that a retry or a resumed run writes again replaces
+    an identical file.
     """
     vectors = [f.name for f in table.schema if _holds_halves(f.type)]
     buffer = io.BytesIO()
@@ -58,7 +58,7 @@ def read_parquet(path: str, columns: list[str] | None = None) -> pa.Table:
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a small text file so that it appears whole or not at all."""
+    """Write a small text file that appears only when it is complete."""
     _write_whole(path, text.encode())
 
 
@@ -69,18 +69,18 @@ def read_text(path: str) -> str:
 
 
 def write_bytes(path: str, data: bytes) -> None:
-    """Write bytes so that they appear whole or not at all."""
+    """Write a file that appears only when it is complete."""
     _write_whole(path, data)
 
 
 def read_bytes(path: str) -> bytes:
-    """Read a whole file."""
+    """Read a file."""
     with FileSystems.open(path) as file:
         return file.read()
 
 
 def delete(path: str) -> None:
-    """Delete a file or folder if it is there."""
+    """Delete a file or folder if it exists."""
     if FileSystems.exists(path):
         FileSystems.delete([path])
 
@@ -96,8 +96,8 @@ def _write_whole(path: str, data: bytes | memoryview) -> None:
     folder, name = FileSystems.split(path)
     if folder and not FileSystems.exists(folder):
         _make_folder(folder)
-    # Object stores show an object when it is closed; elsewhere a rename does it. Names that begin
-    # with a dot are passed over by Arrow, should one be left behind.
+    # An object store shows an object once it is closed. Local files need a rename. Arrow ignores
+    # names that begin with a dot, so an abandoned temporary file does no harm.
     local = FileSystems.get_scheme(path) is None
     target = FileSystems.join(folder, f".{name}.{uuid.uuid4().hex}") if local else path
     with FileSystems.create(target) as file:
@@ -110,7 +110,7 @@ def _make_folder(folder: str) -> None:
     try:
         FileSystems.mkdirs(folder)
     except OSError:
-        # Another worker was faster.
+        # Another worker may have made the folder first.
         if not FileSystems.exists(folder):
             raise
 

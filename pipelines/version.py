@@ -1,7 +1,8 @@
-"""Which versions of our code and of the libraries that decide the bytes a process runs with.
+"""Versions of Python, of this project's code and of the libraries that affect the tables.
 
-Loads nothing heavy: workers tell their versions before a job is sent to them. They are those of the
-time when this module was loaded: a worker pool that has outlived an upgrade runs the old code.
+Workers report their versions before a job is submitted, so this module imports only the standard
+library. Versions are read once, on import. So a worker pool that was started before an upgrade
+reports the old code that it still runs.
 """
 
 import hashlib
@@ -24,7 +25,7 @@ _PARTS = ("discovery", "pipelines", "runners", "schemas")
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python, of our code and of the libraries, by name."""
+    """Return the version of each component, by name: "python", "code" and the libraries."""
     return dict(_LOADED)
 
 
@@ -39,7 +40,7 @@ def _find() -> dict[str, str]:
 
 
 def code_digest() -> str:
-    """Return 16 hex digits of our source files: two trees of one release may still differ."""
+    """Return a digest of the source files, 16 hex digits: checkouts of one release may differ."""
     root = Path(__file__).parent.parent
     digest = hashlib.blake2b(digest_size=8)
     for path in sorted(p for part in _PARTS for p in (root / part).rglob("*.py")):

@@ -1,4 +1,4 @@
-"""pipelines/readers.py: every row comes out, readable or with its problem."""
+"""Readers: each row of a file is returned, with its text or with a problem."""
 
 import gzip
 
@@ -26,7 +26,7 @@ def problems(path, columns=Columns()):
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.jsonl", "a.csv", "a.tsv"])
-def test_rows_come_out_with_their_labels(write_rows, name):
+def test_rows_are_read_with_their_labels(write_rows, name):
     rows = [
         {"text": 'Wo ist, "bitte", mein Paket?', "intent": "track", "domain": "shop"},
         {"text": "日本語", "intent": "other", "domain": "shop"},
@@ -39,17 +39,17 @@ def test_rows_come_out_with_their_labels(write_rows, name):
     ]
 
 
-def test_quotes_in_tsv_are_ordinary(tmp_path):
+def test_quotes_in_tsv_are_ordinary_characters(tmp_path):
     (tmp_path / "a.tsv").write_text('text\tn\n"hi there\t1\n12" pizza\t2\n')
     assert [r.text for r in read(tmp_path / "a.tsv")] == ['"hi there', '12" pizza']
 
 
-def test_csv_fields_may_hold_line_breaks(tmp_path):
+def test_csv_fields_may_contain_line_breaks(tmp_path):
     (tmp_path / "a.csv").write_text('n,text\n1,"two\nlines"\n2,one\n')
     assert [r.text for r in read(tmp_path / "a.csv")] == ["two\nlines", "one"]
 
 
-def test_invalid_utf8_is_a_problem_of_its_row_only(tmp_path):
+def test_invalid_utf8_affects_only_its_own_row(tmp_path):
     bad, good = b"caf\xe9", b"caf\xc3\xa9"
     (tmp_path / "a.txt").write_bytes(bad + b"\n" + good + b"\n")
     (tmp_path / "a.csv").write_bytes(b"text\n" + bad + b"\n" + good + b"\n")
@@ -65,7 +65,7 @@ def test_invalid_utf8_is_a_problem_of_its_row_only(tmp_path):
         assert [r.problem for r in rest] == (["invalid_utf8"] if name == "a.jsonl" else [])
 
 
-def test_problems_of_jsonl(tmp_path):
+def test_unusable_jsonl_lines_have_a_problem(tmp_path):
     lines = ['{"text": "ok"}', "{broken", '["a list"]', '{"other": 1}', '{"text": 5}', "",
              '{"text": null}', "[" * 100_000]  # fmt: skip
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
@@ -74,20 +74,20 @@ def test_problems_of_jsonl(tmp_path):
     ]  # fmt: skip
 
 
-def test_nulls_and_short_rows(tmp_path):
+def test_null_texts_and_short_rows_have_a_problem(tmp_path):
     pq.write_table(pa.table({"text": ["a", None]}), tmp_path / "a.parquet")
     assert problems(tmp_path / "a.parquet") == [(0, None), (1, "null")]
     (tmp_path / "a.csv").write_text("n,text\n1,a\n2\n\n3,b\n")
     assert problems(tmp_path / "a.csv") == [(0, None), (1, "malformed"), (2, None), (3, None)]
 
 
-def test_a_byte_order_mark_is_not_text(tmp_path):
+def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfhello\r\n")
     (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbftext\r\nhello\r\n")
     assert [r.text for r in read(tmp_path)] == ["hello", "hello"]
 
 
-def test_a_line_of_many_megabytes_is_cut(tmp_path, monkeypatch):
+def test_a_line_beyond_the_limit_is_cut(tmp_path, monkeypatch):
     monkeypatch.setattr(readers, "_LINE_BYTES", 1000)
     (tmp_path / "a.txt").write_bytes(b"before\n" + b"x" * 12_345 + b"\nafter\n")
     assert problems(tmp_path / "a.txt") == [(0, None), (7, "oversized"), (12_353, None)]
@@ -104,7 +104,7 @@ def test_byte_ranges_read_every_line_once(tmp_path, monkeypatch, size):
     assert all(data[r.position :].startswith(r.text.encode()) for r in rows)
 
 
-def test_row_groups_are_pieces_with_the_positions_of_the_file(tmp_path):
+def test_row_groups_are_pieces_with_row_numbers_of_the_file(tmp_path):
     pq.write_table(
         pa.table({"text": [str(i) for i in range(25)]}), tmp_path / "a.parquet", row_group_size=10
     )
@@ -116,7 +116,7 @@ def test_row_groups_are_pieces_with_the_positions_of_the_file(tmp_path):
     ]
 
 
-def test_compressed_files_are_read_whole(tmp_path):
+def test_a_compressed_file_is_one_piece(tmp_path):
     with gzip.open(tmp_path / "a.txt.gz", "wt") as file:
         file.write("one\ntwo\n" * 1000)
     path = str(tmp_path / "a.txt.gz")

@@ -1,6 +1,6 @@
-"""The sample, end to end: what it must find, and that it always finds the same.
+"""The sample from end to end: the planted intents are found, and equal runs give equal tables.
 
-The model is fitted once, on the whole sample; runs that must give the same tables use it again.
+The model is fitted once on the whole sample. Runs that must give equal tables share it.
 """
 
 import json
@@ -46,13 +46,13 @@ def evaluation(sample):
 
 @pytest.fixture(scope="module")
 def part_of_the_log():
-    """Some hundred rows, bad ones among them, so that a run takes seconds."""
+    """A few hundred rows of the log, some of them unusable: a run on them takes seconds."""
     return (EXAMPLES / "log.jsonl").read_text().splitlines()[::12]
 
 
 @pytest.fixture(scope="module")
 def run_of_part(sample, part_of_the_log, tmp_path_factory):
-    """Tables of part of the log, as one file, in process."""
+    """Tables of an in-process run on a part of the log in one file."""
     folder = tmp_path_factory.mktemp("part")
     (folder / "log.jsonl").write_text("\n".join(part_of_the_log))
     return tables_of(folder / "log.jsonl", sample, folder / "run")
@@ -72,7 +72,7 @@ def read(folder, table):
     return pq.read_table(folder / table).to_pylist()
 
 
-def test_every_planted_novel_intent_comes_out(evaluation):
+def test_every_planted_novel_intent_is_found(evaluation):
     assert len(evaluation.recovery) == 11
     for row in evaluation.recovery:
         assert row.recall >= 0.85 and row.purity >= 0.85, row
@@ -88,7 +88,7 @@ def test_known_intents_and_junk_are_not_reported_as_novel(evaluation, sample):
 
 
 def test_out_of_domain_text_is_incoherent_and_known_intents_are_not(sample):
-    """Chat as clusters, and each known intent as if it had no label."""
+    """Known intents are tested as if they had no label, out-of-domain texts as four clusters."""
     model = load_model(str(sample / "model"))
     labels = model.anchor_labels
     groups = [np.flatnonzero(labels == intent) for intent in range(len(model.intents))]
@@ -106,7 +106,7 @@ def test_out_of_domain_text_is_incoherent_and_known_intents_are_not(sample):
 
 
 def test_planted_domains_are_separated(sample):
-    """No domain holds intents of two planted domains."""
+    """No domain contains intents of two planted domains."""
     truth = {i["text"].casefold(): i for i in csv_rows(EXAMPLES / "truth.csv")}
     planted: dict[str, set] = {}
     domain_of = {i["intent_id"]: i["domain_id"] for i in read(sample, "intents") if i["is_novel"]}
@@ -128,7 +128,7 @@ def csv_rows(path):
         return list(csv.DictReader(file))
 
 
-def test_names_come_from_the_utterances(sample):
+def test_names_consist_of_words_of_the_utterances(sample):
     texts = " ".join(a["text"].casefold() for a in read(sample, "assignments"))
     for intent in read(sample, "intents"):
         if intent["is_novel"]:
@@ -136,7 +136,7 @@ def test_names_come_from_the_utterances(sample):
             assert intent["keywords"] and len(intent["exemplars"]) == 5
 
 
-def test_the_fit_reads_each_text_beside_its_vector_and_label(sample, encoder):
+def test_the_fit_reads_each_text_with_its_vector_and_label(sample, encoder):
     def embedded(name):
         stages = (sample / "stages" / stage for stage in (f"ingest{name}", f"embed{name}"))
         return Embedded(*(Part(str(stage)) for stage in stages))
@@ -171,12 +171,12 @@ def test_counts_add_up(sample):
     of_an_intent = [a["intent_id"] is not None for a in read(sample, "assignments")]
     assert funnel["assigned to an intent"] == of_an_intent.count(True)
     assert funnel["in no intent"] == of_an_intent.count(False)
-    # A centroid may be nearest to nothing.
+    # A centroid may have no utterances.
     found = Stage(str(sample / "stages" / "cluster")).counters(ClusterCounters).novel_intents
     assert funnel["novel intents"] + funnel["dropped as no intent"] <= found
 
 
-def test_tables_have_their_schemas_and_refer_to_each_other(sample):
+def test_tables_have_their_schemas_and_valid_references(sample):
     for name, schema in TABLES.items():
         for path in (sample / name).iterdir():
             assert pq.read_schema(path).equals(schema, check_metadata=True), name
@@ -197,7 +197,9 @@ def test_metrics_are_flat_json(sample, tmp_path):
 
 
 @pytest.mark.parametrize("files", [3, 7])
-def test_shuffled_rows_in_several_files(files, sample, part_of_the_log, run_of_part, tmp_path):
+def test_shuffled_rows_in_several_files_give_equal_tables(
+    files, sample, part_of_the_log, run_of_part, tmp_path
+):
     rows = list(part_of_the_log)
     random.Random(files).shuffle(rows)
     (tmp_path / "log").mkdir()
@@ -206,13 +208,15 @@ def test_shuffled_rows_in_several_files(files, sample, part_of_the_log, run_of_p
     assert tables_of(tmp_path / "log", sample, tmp_path / "run") == run_of_part
 
 
-def test_workers_in_other_processes(sample, part_of_the_log, run_of_part, tmp_path):
+def test_workers_in_other_processes_give_equal_tables(
+    sample, part_of_the_log, run_of_part, tmp_path
+):
     (tmp_path / "log.jsonl").write_text("\n".join(part_of_the_log))
     tables = tables_of(tmp_path / "log.jsonl", sample, tmp_path / "run", "--runner", "portable")
     assert tables == run_of_part
 
 
-def test_a_run_that_is_killed_in_every_stage_ends_the_same(
+def test_a_run_killed_in_every_stage_gives_equal_tables(
     sample, part_of_the_log, run_of_part, tmp_path
 ):
     (tmp_path / "log.jsonl").write_text("\n".join(part_of_the_log))
@@ -223,7 +227,7 @@ def test_a_run_that_is_killed_in_every_stage_ends_the_same(
     for stage in STAGES:
         process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
         for line in process.stderr:
-            # Each stage says that it begins; killing it then leaves it unfinished.
+            # The driver logs the start of each stage. A kill at that time leaves it unfinished.
             if line.startswith(f"{stage} …"):
                 time.sleep(0.02)
                 os.kill(process.pid, signal.SIGKILL)
