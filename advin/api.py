@@ -157,7 +157,7 @@ def _session(quiet: bool) -> Iterator[None]:
     logging.getLogger().addFilter(is_of_interest)
     with interruptible(signal.SIGINT) as received:
         try:
-            with progress(quiet):
+            with progress(quiet), _not_interactive():
                 forget_folders()
                 yield
         except StageError as error:
@@ -171,6 +171,22 @@ def _session(quiet: bool) -> Iterator[None]:
             logging.getLogger().removeFilter(is_of_interest)
             if received:
                 logging.disable(logging.NOTSET)
+
+
+@contextlib.contextmanager
+def _not_interactive() -> Iterator[None]:
+    """Keep Beam from treating our pipelines as cells of a notebook, which needs pandas 2."""
+    from apache_beam import pipeline
+    from apache_beam.utils import interactive_utils
+
+    before = interactive_utils.is_in_ipython
+    for module in (pipeline, interactive_utils):
+        module.is_in_ipython = lambda: False
+    try:
+        yield
+    finally:
+        for module in (pipeline, interactive_utils):
+            module.is_in_ipython = before
 
 
 @contextlib.contextmanager
