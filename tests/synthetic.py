@@ -38,15 +38,11 @@ def draw_intents(
     seed: Seed = 0,
     spread: float = 0.7,
     dimension: int = DIMENSION,
-    interleaved: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return unit vectors (intents · rows, dimension) float16 around random centers, and labels.
-
-    The rows of an intent lie together, or every intent has a turn if they are interleaved.
-    """
+    """Return unit vectors (intents · rows, dimension) float16 around random centers, and labels."""
     rng = np.random.default_rng(seed)
     centers = rng.normal(size=(intents, dimension))
-    labels = (np.tile if interleaved else np.repeat)(np.arange(intents), rows)
+    labels = np.repeat(np.arange(intents), rows)
     return around(centers, labels, spread, rng).astype(np.float16), labels
 
 
@@ -77,11 +73,11 @@ def draw_domains(domains: int, each: int, spread: float = 0.5, seed: Seed = 0) -
     return centers + spread * rng.normal(size=centers.shape)
 
 
-def axis_intent(axis: int, rows: int, dimension: int = 16, seed: int = 0) -> np.ndarray:
-    """Return unit vectors (rows, dimension) float32 close to an axis."""
-    x = np.random.default_rng(seed + 100 * axis).normal(size=(rows, dimension)) * 0.08
+def axis_intent(axis: int, rows: int, dimension: int, seed: Seed) -> np.ndarray:
+    """Return unit vectors (rows, dimension) close to an axis."""
+    x = np.random.default_rng(seed).normal(size=(rows, dimension)) * 0.08
     x[:, axis] += 1
-    return unit(x).astype(np.float32)
+    return unit(x)
 
 
 def dense_groups(

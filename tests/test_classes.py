@@ -1,5 +1,5 @@
 import numpy as np
-from drawn_intents import draw
+from synthetic import draw_intents
 
 from advin.discovery.compute.classes import (
     class_centroids,
@@ -17,7 +17,7 @@ def test_a_sample_is_even_over_classes():
 
 
 def test_means_and_centroids_match_their_definitions_and_are_zero_without_rows():
-    x, labels = draw(4, 7)
+    x, labels = draw_intents(4, 7)
     means, centroids = (f(x, labels, 5) for f in (class_means, class_centroids))
     for c in range(4):
         mean = x[labels == c].astype(np.float64).mean(axis=0)
@@ -27,7 +27,7 @@ def test_means_and_centroids_match_their_definitions_and_are_zero_without_rows()
 
 
 def test_the_nearest_centroid_has_the_smallest_angle_and_is_named_by_its_label():
-    x, labels = draw(4, 7)
+    x, labels = draw_intents(4, 7)
     queries, names = x[::2] + 0.01, np.array([9, 3, 5, 1])[labels]
     found, distances = nearest_centroids(queries, x, names)
     cosine = queries @ class_centroids(x, labels, 4).T

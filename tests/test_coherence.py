@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from drawn_intents import draw
+from synthetic import draw_intents
 
 from advin.discovery.config import CoherenceConfig
 from advin.discovery.intents.coherence import coherence, incoherent_intents, min_coherence
@@ -15,7 +15,7 @@ FAR, NEAR = 5.0, 0.5
 @pytest.fixture
 def intents():
     """Samples of eight intents, forty utterances each."""
-    x, labels = draw(8, 40)
+    x, labels = draw_intents(8, 40)
     return [x[labels == intent] for intent in range(8)]
 
 
@@ -39,7 +39,7 @@ def is_junk(samples, novel, zscore, least):
 
 def unrelated(rows=40, seed=1):
     """Utterances that have nothing in common."""
-    return draw(rows, 1, seed, spread=0.0)[0]
+    return draw_intents(rows, 1, seed, spread=0.0)[0]
 
 
 def leftovers(intents):

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from synthetic import axis_intent
 
 from advin.discovery.compute.precision import FP32
 from advin.discovery.config import Config
@@ -28,9 +29,7 @@ TOPICS = ("parcel", "invoice", "password", "heating", "weather")
 
 def topic_vectors(topic: int, n: int, seed: int) -> np.ndarray:
     """Unit vectors close to an axis."""
-    x = np.random.default_rng(10 * seed + topic).normal(size=(n, DIMENSION)) * 0.08
-    x[:, topic] += 1
-    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float16)
+    return axis_intent(topic, n, DIMENSION, 10 * seed + topic).astype(np.float16)
 
 
 def small_log(n: int = 20) -> Log:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from small_heads import configured, train_head
+from synthetic import around
 
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.compute.parallel import run_parallel
@@ -39,8 +40,7 @@ def intents(known=12, novel=6, per_intent=30, spread=0.7, seed=0):
     random = np.random.default_rng(seed)
     truth = np.tile(np.arange(known + novel), per_intent)
     centers = random.normal(size=(known + novel, 24))
-    vectors = centers[truth] + spread * random.normal(size=(len(truth), 24))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = around(centers, truth, spread, random)
     labeled = (truth < known) & (random.random(len(truth)) < 1 / 3)
     return vectors.astype(np.float32), truth, np.where(labeled, truth, -1)
 
@@ -247,8 +247,7 @@ def test_novel_intents_beside_known_ones_are_not_merged_with_them():
     random = np.random.default_rng(1)
     centers = np.repeat(random.normal(size=(5, 24)), 5, axis=0) + random.normal(size=(25, 24))
     truth = np.tile(np.arange(25), 30)
-    vectors = centers[truth] + 0.6 * random.normal(size=(len(truth), 24))
-    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    vectors = around(centers, truth, 0.6, random).astype(np.float32)
     labeled = (truth % 5 == 0) & (np.arange(len(truth)) // 25 % 3 == 0)
     rows = TrainingRows(vectors, np.where(labeled, truth // 5, UNLABELED))
     config = configured(FAST, neighbors=20)

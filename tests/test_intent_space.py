@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from small_heads import configured, train_head
+from synthetic import around
 
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import SUSPECTED_NOVEL, UNLABELED
@@ -24,8 +25,7 @@ def beside():
     centers = random.normal(size=(KNOWN, DIMENSION))
     centers = np.concatenate([centers, centers + 1.4 * random.normal(size=centers.shape)])
     truth = np.concatenate([np.repeat(np.arange(KNOWN), 60), np.repeat(np.arange(KNOWN, 16), 15)])
-    vectors = centers[truth] + 0.5 * random.normal(size=(len(truth), DIMENSION))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = around(centers, truth, 0.5, random)
     labels = np.where((truth < KNOWN) & (np.arange(len(truth)) % 60 < 45), truth, UNLABELED)
     return vectors.astype(np.float32), truth, labels
 

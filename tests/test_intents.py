@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from synthetic import axis_intent
 
 from advin.discovery.config import IntentsConfig
 from advin.discovery.intents import decision
@@ -24,9 +25,7 @@ DIMENSION = 16
 
 def bunch(direction: int, size: int, seed: int = 0) -> np.ndarray:
     """Unit vectors close to an axis."""
-    x = np.random.default_rng(seed + 100 * direction).normal(size=(size, DIMENSION)) * 0.08
-    x[:, direction] += 1
-    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    return axis_intent(direction, size, DIMENSION, seed + 100 * direction).astype(np.float32)
 
 
 def intents_of(points: Points) -> Intents:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from sklearn.metrics import adjusted_rand_score
+from synthetic import draw_clusters
 
 from advin.discovery.clustering.clusters import Clusters
 from advin.discovery.clustering.linkage import average_linkage
@@ -39,20 +40,7 @@ def workers(number: int, kind: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def log() -> Clusters:
-    rng = np.random.default_rng(0)
-    ids = np.array([rng.bytes(16).hex() for _ in range(ROWS)], "S32")
-    return Clusters.joined(
-        [
-            Clusters(
-                ids=ids,
-                means=draw_mixture(ROWS).vectors,
-                weights=rng.integers(1, 5, ROWS),
-                sizes=np.ones(ROWS, np.int64),
-                novelty=rng.normal(size=ROWS),
-                n_unflagged=rng.integers(0, 2, ROWS),
-            )
-        ]
-    )
+    return Clusters.joined([draw_clusters(draw_mixture(ROWS).vectors, 4, seed=0)])
 
 
 def test_a_repeated_text_has_a_damped_weight():

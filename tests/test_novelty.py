@@ -2,8 +2,8 @@ import time
 
 import numpy as np
 import pytest
-from drawn_intents import draw
 from sklearn.metrics import roc_auc_score
+from synthetic import draw_intents
 
 from advin.discovery.config import NoveltyConfig
 from advin.discovery.novelty.calibration import calibrate, fit_novelty
@@ -18,7 +18,7 @@ CONFIG = NoveltyConfig()
 @pytest.fixture(scope="module")
 def known_and_unknown():
     """Twelve intents, of which the last three are unknown; half of the rows are held out."""
-    x, labels = draw(12, 60)
+    x, labels = draw_intents(12, 60)
     fit = (labels < 9) & (np.arange(len(x)) % 2 == 0)
     held = np.arange(len(x)) % 2 == 1
     return x[fit], labels[fit], x[held], labels[held]
@@ -67,7 +67,7 @@ def test_each_score_alone_separates_unknown_from_known_intents(name, known_and_u
 
 
 def test_out_of_domain_text_helps_to_flag_similar_text():
-    x, labels = draw(6, 40)
+    x, labels = draw_intents(6, 40)
     # Out-of-domain text so close to a known intent that it looks like it.
     middle = x[labels == 0] + x[labels == 1] * np.float16(0.45)
     middle = (middle / np.linalg.norm(middle, axis=1, keepdims=True)).astype(np.float16)
@@ -86,8 +86,8 @@ def test_a_stored_model_gives_the_same_scores(model, known_and_unknown):
 
 
 def test_a_stored_model_keeps_the_open_classifier():
-    x, labels = draw(4, 12)
-    model = fit_novelty(x, labels, 4, CONFIG, draw(3, 10, seed=1)[0])
+    x, labels = draw_intents(4, 12)
+    model = fit_novelty(x, labels, 4, CONFIG, draw_intents(3, 10, seed=1)[0])
     arrays = model.to_arrays()
     assert all(isinstance(a, np.ndarray) for a in arrays.values())
     restored = NoveltyModel.from_arrays(arrays)
@@ -104,8 +104,8 @@ def test_the_same_rows_and_seed_give_the_same_bytes(known_and_unknown, model):
     ("intents", "rows"), [(1, 1), (1, 2), (1, 30), (2, 1), (2, 9), (3, 1), (40, 1)]
 )
 def test_few_labels_give_finite_scores_that_are_lower_for_labeled_rows(intents, rows):
-    x, labels = draw(intents, rows, spread=0.3)
-    far = draw(5, 4, seed=9)[0]
+    x, labels = draw_intents(intents, rows, spread=0.3)
+    far = draw_intents(5, 4, seed=9)[0]
     model = fit_novelty(x, labels, intents, CONFIG)
     for vectors in (x, far, x[:0]):
         found = model.score(vectors)
@@ -116,13 +116,13 @@ def test_few_labels_give_finite_scores_that_are_lower_for_labeled_rows(intents, 
 
 
 def test_equal_rows_give_finite_scores():
-    x = np.tile(draw(1, 1)[0], (20, 1))
+    x = np.tile(draw_intents(1, 1)[0], (20, 1))
     found = fit_novelty(x, np.arange(20) % 2, 2, CONFIG).score(x)
     assert np.isfinite(found.score).all()
 
 
 def test_a_thousand_intents_are_fitted_in_a_minute():
-    x, labels = draw(1000, 4, spread=0.2)
+    x, labels = draw_intents(1000, 4, spread=0.2)
     started = time.process_time()
     found = fit_novelty(x, labels, 1000, CONFIG).score(x)
     assert time.process_time() - started < 60
@@ -130,7 +130,7 @@ def test_a_thousand_intents_are_fitted_in_a_minute():
 
 
 def test_the_known_space_separates_intents_better():
-    x, labels = draw(8, 40, spread=0.9)
+    x, labels = draw_intents(8, 40, spread=0.9)
     space = train_known_space(x, labels, CONFIG.space, seed=0)
 
     def separation(z):
@@ -142,13 +142,13 @@ def test_the_known_space_separates_intents_better():
 
 
 def test_a_single_intent_leaves_the_space_unchanged():
-    x, labels = draw(1, 10)
+    x, labels = draw_intents(1, 10)
     z = train_known_space(x, labels, CONFIG.space, seed=0).transform(x)
     assert np.allclose(z, x.astype(np.float32), atol=2e-3)
 
 
 def test_wrong_labels_and_score_names_are_refused(held):
-    x, labels = draw(3, 4)
+    x, labels = draw_intents(3, 4)
     with pytest.raises(ValueError, match="cover 3 of 4 intents, up to 2: give each intent"):
         fit_novelty(x, labels, 4, CONFIG)
     with pytest.raises(ValueError, match=r"no such novelty scores: \['entropy'\]; choose from"):

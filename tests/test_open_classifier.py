@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from synthetic import around
 
 from advin.discovery.config import OpenSetConfig
 from advin.discovery.novelty.open_classifier import OpenClassifier
@@ -9,9 +10,8 @@ CONFIG = OpenSetConfig()
 
 
 def draw(centers, rows, seed):
-    rng = np.random.default_rng(seed)
-    x = np.repeat(centers, rows, axis=0) + 0.6 * rng.normal(size=(len(centers) * rows, 16))
-    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float16)
+    labels = np.repeat(np.arange(len(centers)), rows)
+    return around(centers, labels, 0.6, seed).astype(np.float16)
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from drawn_intents import draw
 from small_heads import configured, train_head
+from synthetic import draw_intents
 
 from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.compute.precision import BF16
@@ -88,7 +88,7 @@ def test_an_interrupt_does_not_wait_for_running_tasks(processors):
 
 
 def test_results_do_not_depend_on_the_number_of_processors(processors):
-    vectors, truth = draw(8, 12)
+    vectors, truth = draw_intents(8, 12)
     labels = np.where((truth < 6) & (np.arange(len(truth)) % 2 == 0), truth, UNLABELED)
     given = labels >= 0
     config = configured(hidden=64, steps=40)
@@ -108,7 +108,7 @@ def test_results_do_not_depend_on_the_number_of_processors(processors):
 def test_heads_trained_in_parallel_in_bfloat16_equal_a_head_trained_alone(processors, monkeypatch):
     """Torch's cache of cast weights is shared by all threads."""
     monkeypatch.setattr("advin.discovery.metric.training.best_precision", lambda: BF16)
-    vectors, truth = draw(8, 30)
+    vectors, truth = draw_intents(8, 30)
     labels = np.where(truth < 4, truth, UNLABELED)
     config = configured(hidden=64, steps=60, batch=64, labeled_batch=64, labeled_weight=1)
 

@@ -2,7 +2,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from drawn_intents import draw
+from synthetic import draw_intents
 
 from advin.discovery.config import NoveltyConfig, ScoreWeights
 from advin.discovery.novelty.mahalanobis import ClassMoments, RelativeMahalanobis
@@ -12,7 +12,7 @@ CONFIG = NoveltyConfig()
 
 
 def test_sums_of_parts_are_exact_in_any_order():
-    x, labels = draw(5, 40)
+    x, labels = draw_intents(5, 40)
     whole = ClassMoments.of(x, labels, 5)
     parts = [ClassMoments.of(x[i::7], labels[i::7], 5) for i in range(7)]
     forth, back = parts[0], parts[-1]
@@ -26,7 +26,7 @@ def test_sums_of_parts_are_exact_in_any_order():
 
 
 def test_relative_mahalanobis_matches_its_definition():
-    x, labels = draw(4, 50, dimension=6)
+    x, labels = draw_intents(4, 50, dimension=6)
     found = RelativeMahalanobis.fit(ClassMoments.of(x, labels, 4), 1e-9).distances(x[:9])
     x = x.astype(np.float64)
     means = np.stack([x[labels == c].mean(axis=0) for c in range(4)])
@@ -49,8 +49,8 @@ def distance_ratio(x, labels, row):
 
 
 def test_the_distance_ratio_matches_its_definition():
-    x, labels = draw(5, 12)
-    held = draw(5, 40)[0]
+    x, labels = draw_intents(5, 12)
+    held = draw_intents(5, 40)[0]
     ratio = Scorers.fit(x, labels, CONFIG).score(held)[0]["ratio"]
     assert ratio == pytest.approx([distance_ratio(x, labels, row) for row in held], rel=1e-3)
     between = (x[labels == 0][:1] + x[labels == 1][:1]).astype(np.float32)
@@ -61,7 +61,7 @@ def test_the_distance_ratio_matches_its_definition():
 
 def test_the_distance_ratio_is_an_upper_bound_if_no_rival_is_among_the_neighbors():
     # An intent has more utterances than neighbors are searched.
-    x, labels = draw(3, 150, spread=0.3)
+    x, labels = draw_intents(3, 150, spread=0.3)
     found = Scorers.fit(x, labels, CONFIG).score(x)[0]["ratio"]
     true = np.array([distance_ratio(x, labels, row) for row in x])
     assert (found >= true - 1e-3).all() and (found > 1.5 * true).any()

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from small_heads import configured, train_head
+from synthetic import around
 
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.config import grid
@@ -20,8 +21,7 @@ def unlabeled(intents, per_intent, spread=0.9, alike=0.0, seed=0):
     truth = random.permutation(np.repeat(np.arange(intents), per_intent))
     centers = random.normal(size=(intents, 24))
     centers += alike * random.normal(size=(-(-intents // 5), 24))[np.arange(intents) // 5]
-    vectors = centers[truth] + spread * random.normal(size=(len(truth), 24))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = around(centers, truth, spread, random)
     return TrainingRows(vectors.astype(np.float32), np.full(len(truth), UNLABELED)), truth
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from small_heads import configured, train_head
+from synthetic import draw_noisy_intents
 
 from advin.discovery.metric import losses, neighbors
 from advin.discovery.metric.head import MetricHead
@@ -15,19 +16,6 @@ from advin.discovery.metric.rows import TrainingRows
 from advin.discovery.metric.settings import labeled_weight
 
 FAST = configured(hidden=128, steps=100, refresh=20, batch=256)
-
-
-def mixture(intents=12, per_intent=40, dimension=32, spread=0.5, seed=0):
-    """Unit vectors around random centers; half of the dimensions are strong noise."""
-    random = np.random.default_rng(seed)
-    truth = np.tile(np.arange(intents), per_intent)
-    half = dimension // 2
-    centers = random.normal(size=(intents, half))
-    signal = centers[truth] + spread * random.normal(size=(len(truth), half))
-    nuisance = 2 * spread * random.normal(size=(len(truth), dimension - half))
-    vectors = np.concatenate([signal, nuisance], axis=1)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors.astype(np.float32), truth
 
 
 def some_labels(truth, known, each):
@@ -50,7 +38,7 @@ def precision(vectors, truth):
 
 @pytest.mark.parametrize("loss", ["contrastive", "margin"])
 def test_training_separates_intents_without_labels_from_each_other(loss):
-    vectors, truth = mixture()
+    vectors, truth = draw_noisy_intents()
     rows = TrainingRows(vectors, some_labels(truth, known=8, each=8))
     head = train_head(rows, configured(FAST, loss=loss))
     novel = truth >= 8
@@ -59,13 +47,13 @@ def test_training_separates_intents_without_labels_from_each_other(loss):
 
 
 def test_training_without_any_labels_separates_intents():
-    vectors, truth = mixture()
+    vectors, truth = draw_noisy_intents()
     head = train_head(TrainingRows(vectors, np.full(len(truth), -1)), FAST)
     assert precision(head.transform(vectors), truth) > precision(vectors, truth) + 0.1
 
 
 def test_rows_with_the_same_words_are_pulled_together():
-    vectors, truth = mixture(spread=0.8)
+    vectors, truth = draw_noisy_intents(spread=0.8)
     nothing = np.full(len(truth), -1)
     words = np.random.default_rng(1).normal(size=(truth.max() + 1, 8))[truth].astype(np.float32)
     words /= np.linalg.norm(words, axis=1, keepdims=True)
@@ -77,7 +65,7 @@ def test_rows_with_the_same_words_are_pulled_together():
 
 
 def test_empty_lexical_vectors_change_nothing():
-    vectors, truth = mixture()
+    vectors, truth = draw_noisy_intents()
     heads = [
         train_head(TrainingRows(vectors, truth, lexical), configured(FAST, steps=20))
         for lexical in (None, np.zeros((len(truth), 0), np.float32), np.zeros((len(truth), 5)))
@@ -87,7 +75,7 @@ def test_empty_lexical_vectors_change_nothing():
 
 
 def test_the_head_ignores_features_that_views_vary():
-    vectors, truth = mixture(spread=0.8)
+    vectors, truth = draw_noisy_intents(spread=0.8)
     nothing = np.full(len(truth), -1)
     # Views of an utterance differ in a quarter of the dimensions, which are noise.
     views = np.repeat(vectors[None], 2, axis=0)
@@ -100,21 +88,21 @@ def test_the_head_ignores_features_that_views_vary():
 
 
 def test_selected_rows_keep_their_views():
-    vectors, truth = mixture()
+    vectors, truth = draw_noisy_intents()
     views = np.stack([vectors, -vectors])
     taken = TrainingRows(vectors, truth, views=views).take(np.array([3, 1]))
     assert taken.views is not None and (taken.views == views[:, [3, 1]]).all()
 
 
 def test_labels_prevail_over_neighbors():
-    vectors, truth = mixture(intents=4)
+    vectors, truth = draw_noisy_intents(intents=4)
     labels = truth // 2  # two centers each are one intent
     learned = train_head(TrainingRows(vectors, labels), FAST).transform(vectors)
     assert precision(learned, labels) > 0.95 > precision(vectors, labels) + 0.1
 
 
 def test_labeled_batches_count_only_if_random_batches_hold_few_labels():
-    vectors, truth = mixture()
+    vectors, truth = draw_noisy_intents()
 
     def trained(labels, labeled_batch):
         settings = configured(FAST, steps=5, labeled_batch=labeled_batch)
@@ -128,7 +116,7 @@ def test_labeled_batches_count_only_if_random_batches_hold_few_labels():
 
 
 def test_an_unlabeled_row_has_fewer_positives_if_most_rows_are_labeled(monkeypatch):
-    vectors, truth = mixture()
+    vectors, truth = draw_noisy_intents()
     unlabeled = np.arange(len(truth)) < 0.2 * len(truth)
     seen = []
 
@@ -157,7 +145,7 @@ def test_unlabeled_neighbors_fall_to_a_lower_bound_as_more_rows_are_labeled():
 
 
 def test_transform_returns_float32_unit_vectors_for_float16_input_too():
-    vectors, truth = mixture()
+    vectors, truth = draw_noisy_intents()
     head = train_head(TrainingRows(vectors, truth), FAST)
     for given in (vectors, vectors.astype(np.float16)):
         learned = head.transform(given)
@@ -167,7 +155,7 @@ def test_transform_returns_float32_unit_vectors_for_float16_input_too():
 
 
 def test_a_space_of_bounded_dimension_uses_features_beyond_the_bound():
-    signal, truth = mixture()
+    signal, truth = draw_noisy_intents()
     noise = 0.05 * np.random.default_rng(1).normal(size=(len(truth), FAST.metric.dimension))
     vectors = np.concatenate([noise, signal], axis=1).astype(np.float32)
     head = train_head(TrainingRows(vectors, truth), FAST)
@@ -178,7 +166,7 @@ def test_a_space_of_bounded_dimension_uses_features_beyond_the_bound():
 
 
 def test_the_seed_decides_the_bytes():
-    vectors, truth = mixture()
+    vectors, truth = draw_noisy_intents()
     labels = some_labels(truth, known=8, each=8)
     first, again, other = (
         train_head(TrainingRows(vectors, labels), configured(FAST, steps=20, seed=seed))
@@ -190,7 +178,7 @@ def test_the_seed_decides_the_bytes():
 
 
 def test_training_does_not_touch_the_global_random_state():
-    vectors, truth = mixture()
+    vectors, truth = draw_noisy_intents()
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
@@ -199,7 +187,7 @@ def test_training_does_not_touch_the_global_random_state():
 
 
 def test_a_stored_head_transforms_alike():
-    vectors, truth = mixture()
+    vectors, truth = draw_noisy_intents()
     head = train_head(TrainingRows(vectors, truth), FAST)
     restored = MetricHead.from_arrays(head.to_arrays())
     assert np.array_equal(restored.transform(vectors), head.transform(vectors))
@@ -207,13 +195,13 @@ def test_a_stored_head_transforms_alike():
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 3])
 def test_very_few_rows_can_be_trained_on(rows):
-    vectors, truth = mixture()
+    vectors, truth = draw_noisy_intents()
     head = train_head(TrainingRows(vectors[:rows], truth[:rows]), FAST)
     assert np.isfinite(head.transform(vectors)).all()
 
 
 def test_equal_rows_give_finite_vectors():
-    vectors = np.tile(mixture()[0][:1], (50, 1))
+    vectors = np.tile(draw_noisy_intents()[0][:1], (50, 1))
     labels = np.arange(50) % 3 - 1
     head = train_head(TrainingRows(vectors, labels), FAST)
     assert np.isfinite(head.transform(vectors)).all()
@@ -223,7 +211,7 @@ def test_equal_rows_give_finite_vectors():
 def test_neighbors_are_the_nearest_other_rows(processors, monkeypatch):
     monkeypatch.setattr("advin.discovery.compute.parallel.processors", lambda: processors)
     monkeypatch.setattr(neighbors, "BLOCK_ROWS", 50)
-    vectors, _ = mixture()
+    vectors, _ = draw_noisy_intents()
     similarity = vectors @ vectors.T
     np.fill_diagonal(similarity, -np.inf)
     found = nearest_neighbors(torch.from_numpy(vectors), 7).numpy()
@@ -234,7 +222,7 @@ def test_neighbors_are_the_nearest_other_rows(processors, monkeypatch):
 def test_the_neighbor_count_follows_the_size_of_intents_not_the_share_of_labels():
     sizes = {}
     for per_intent in (30, 120):
-        vectors, truth = mixture(per_intent=per_intent, spread=0.4)
+        vectors, truth = draw_noisy_intents(rows=per_intent, spread=0.4)
         sizes[per_intent] = default_neighbors(vectors, truth, FAST.neighbors)
         sparse = some_labels(truth, known=8, each=10)
         assert default_neighbors(vectors, sparse, FAST.neighbors) == pytest.approx(
@@ -276,7 +264,7 @@ def test_wrong_settings_are_refused():
 
 
 def test_vectors_of_another_encoder_are_refused():
-    vectors, truth = mixture()
+    vectors, truth = draw_noisy_intents()
     head = train_head(TrainingRows(vectors, truth), FAST)
     with pytest.raises(ValueError, match="16 dimensions, but the head was trained on 32"):
         head.transform(vectors[:, :16])
