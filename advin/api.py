@@ -180,12 +180,13 @@ def _not_interactive() -> Iterator[None]:
     from apache_beam.utils import interactive_utils
 
     before = interactive_utils.is_in_ipython
-    for module in (pipeline, interactive_utils):
+    modules: tuple[Any, ...] = (pipeline, interactive_utils)
+    for module in modules:
         module.is_in_ipython = lambda: False
     try:
         yield
     finally:
-        for module in (pipeline, interactive_utils):
+        for module in modules:
             module.is_in_ipython = before
 
 

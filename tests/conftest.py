@@ -1,10 +1,10 @@
 """Shared fixtures.
 
-write_rows      write rows as Parquet, JSONL, CSV, TSV or text: path
-run_pipeline    run what a function wires on the in-process engine
-sample          the run of the whole sample, with its model
-encoder         the real default encoder, loaded once
-usual           the same in float32
+write_rows      writes rows as Parquet, JSONL, CSV, TSV or text and returns the path
+run_pipeline    runs the pipeline that a function builds on the in-process engine
+sample          the folder of a run of the whole sample, with its model
+encoder         the default encoder with its real weights, loaded once
+encoder_fp32    the same in float32 on any processor
 """
 
 import csv
@@ -25,19 +25,19 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def pytest_configure():
-    """Heed SIGINT, which its tests send, where a shell that began this with `&` does not."""
+    """Restore SIGINT, which some tests send: a shell that starts a job with `&` ignores it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the longest file, so that processes that share the files end together."""
+    """Start with the longest file, so that parallel processes end at about the same time."""
     items.sort(key=lambda item: item.path.name != "test_sample.py")
 
 
 @pytest.fixture
 def write_rows(tmp_path):
-    """Write rows (dicts with the same keys) in the format that the file's name tells."""
+    """Write rows (dicts with the same keys) in the format of the file name's suffix."""
 
     def write(name: str, rows: list[dict]):
         path = tmp_path / name
@@ -62,7 +62,7 @@ def write_rows(tmp_path):
 
 @pytest.fixture
 def run_pipeline():
-    """Run what `build(pipeline)` wires, on the in-process engine."""
+    """Run the pipeline of `build(pipeline)` on the in-process engine and return its result."""
 
     def run(build):
         pipeline = beam.Pipeline("FnApiRunner")
@@ -86,11 +86,11 @@ def sample(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def encoder():
-    """The default encoder, with its real weights."""
+    """The default encoder with its real weights."""
     return load_encoder(None, 2)
 
 
 @pytest.fixture(scope="session")
-def usual():
-    """The same in float32, whatever the processor."""
+def encoder_fp32():
+    """The default encoder in float32 on any processor."""
     return load_encoder(None, 2, FP32)

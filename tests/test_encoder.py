@@ -36,11 +36,13 @@ def change_weights(folder: Path, change) -> None:
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
 
 
-def test_the_digest_does_not_depend_on_the_folder(usual, folder):
-    assert load_anew(folder).digest == usual.digest
+def test_the_digest_does_not_depend_on_the_folder(encoder_fp32, folder):
+    assert load_anew(folder).digest == encoder_fp32.digest
 
 
-def test_missing_weights_without_effect_do_not_change_the_digest_between_loads(usual, folder):
+def test_missing_weights_without_effect_do_not_change_the_digest_between_loads(
+    encoder_fp32, folder
+):
     def drop_pooler(weights):
         for name in [name for name in weights if name.startswith("pooler.")]:
             del weights[name]
@@ -49,15 +51,15 @@ def test_missing_weights_without_effect_do_not_change_the_digest_between_loads(u
     first, second = load_anew(folder), load_anew(folder)
     assert first.model is not second.model
     assert first.digest == second.digest
-    np.testing.assert_array_equal(first.encode(TEXTS), usual.encode(TEXTS))
+    np.testing.assert_array_equal(first.encode(TEXTS), encoder_fp32.encode(TEXTS))
 
 
-def test_changed_weights_change_the_digest(usual, folder):
+def test_changed_weights_change_the_digest(encoder_fp32, folder):
     def shift(weights):
         weights["encoder.layer.5.output.dense.bias"][0] += 1e-3
 
     change_weights(folder, shift)
-    assert load_anew(folder).digest != usual.digest
+    assert load_anew(folder).digest != encoder_fp32.digest
 
 
 FIRST_TOKEN = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}
@@ -69,12 +71,12 @@ PROMPT = {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
     [("1_Pooling/config.json", FIRST_TOKEN), ("config_sentence_transformers.json", PROMPT)],
     ids=["pooling", "prompt"],
 )
-def test_pooling_and_prompt_change_the_digest(usual, folder, file, changed):
+def test_pooling_and_prompt_change_the_digest(encoder_fp32, folder, file, changed):
     settings = json.loads((folder / file).read_text())
     (folder / file).write_text(json.dumps(settings | changed))
     other = load_anew(folder)
-    assert np.abs(usual.encode(TEXTS) - other.encode(TEXTS)).max() > 0.01
-    assert usual.digest != other.digest
+    assert np.abs(encoder_fp32.encode(TEXTS) - other.encode(TEXTS)).max() > 0.01
+    assert encoder_fp32.digest != other.digest
 
 
 def test_a_folder_without_an_encoder_raises_an_error_with_its_name(tmp_path):

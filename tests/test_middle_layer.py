@@ -33,18 +33,18 @@ def middle_of(text: str, bare: SentenceTransformer) -> np.ndarray:
     return mean / np.linalg.norm(mean)
 
 
-def test_a_vector_consists_of_sentence_vector_and_middle_layer(usual, bare):
-    vectors = usual.encode(TEXTS)
-    assert vectors.shape == (len(TEXTS), usual.dimension) == (len(TEXTS), 768)
-    sentence, middle = np.split(vectors, [usual.sentence_dimension], axis=1)
+def test_a_vector_consists_of_sentence_vector_and_middle_layer(encoder_fp32, bare):
+    vectors = encoder_fp32.encode(TEXTS)
+    assert vectors.shape == (len(TEXTS), encoder_fp32.dimension) == (len(TEXTS), 768)
+    sentence, middle = np.split(vectors, [encoder_fp32.sentence_dimension], axis=1)
     own = bare.encode(TEXTS, normalize_embeddings=True)
     np.testing.assert_allclose(sentence * 2**0.5, own, atol=1e-5)
     for row, text in zip(middle, TEXTS, strict=True):
         np.testing.assert_allclose(row * 2**0.5, middle_of(text, bare), atol=1e-5)
 
 
-def test_the_sentence_part_has_unit_norm_and_is_linear(usual, bare):
-    identity, vectors = EncoderIdentity.of(usual), usual.encode(TEXTS)
+def test_the_sentence_part_has_unit_norm_and_is_linear(encoder_fp32, bare):
+    identity, vectors = EncoderIdentity.of(encoder_fp32), encoder_fp32.encode(TEXTS)
     part = identity.sentence_part(vectors)
     np.testing.assert_allclose(part, bare.encode(TEXTS, normalize_embeddings=True), atol=1e-5)
     of_mean = identity.sentence_part(vectors.mean(axis=0, keepdims=True))

@@ -22,7 +22,7 @@ def data():
     return labels, *(draw(c, 40, s) for s in (1, 2) for c in (centers[:5], centers[5:]))
 
 
-def test_it_is_as_good_as_logistic_regression(data):
+def test_the_open_classifier_is_as_good_as_logistic_regression(data):
     labels, x, ood, test, test_ood = data
     both, truth = np.concatenate([test, test_ood]), np.repeat([0, 1], [len(test), len(test_ood)])
     y = np.concatenate([labels, np.full(len(ood), 5)])

@@ -59,7 +59,9 @@ def arguments_for(cluster, pool, model):
 
 @pytest.mark.parametrize("victim", ["worker", "TaskManager"])
 @pytest.mark.parametrize("number", range(KILLS))
-def test_a_kill(victim, number, cluster, pool, arguments_for, reference, tmp_path):
+def test_a_killed_run_gives_the_same_tables(
+    victim, number, cluster, pool, arguments_for, reference, tmp_path
+):
     chance = random.Random(f"{victim} {number} {cluster.restarts}")
     stage = "embed" if number == 0 else chance.choice(STAGES)
     # Encoding the sample is ten seconds of calculation; most other stages have less than one.
