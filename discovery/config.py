@@ -242,8 +242,8 @@ class IntentsConfig(Section):
         "auto", "fewest distinct utterances of a novel intent; auto: from min_size_share", low=1
     )
     min_size_share: float = tunable(1 / 3, "automatic min_size / size of a leftover cluster", low=0)
-    junk_odds: float = tunable(2.0, "least odds of out-of-domain text in a junk cluster", low=0)
-    known_share: float = fraction(0.3, "least share of an intent's labels in a known cluster")
+    junk_odds: float = tunable(2.0, "odds ratio of out-of-domain text in a junk cluster", low=0)
+    known_share: float = fraction(0.3, "share of an intent's labels that makes a cluster known")
     refinement_cuts: Numbers = tunable(
         (0.85, 0.7, 0.5, 0.35),
         "known clusters are re-cut at these shares of the distance",
