@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install -q -c constraints.txt
+# Processes that share processors sleep while they wait; torch reads this when it loads.
+export OMP_WAIT_POLICY ?= PASSIVE
+export TOKENIZERS_PARALLELISM ?= false
 # Two processes share the test files; each file stays whole.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 

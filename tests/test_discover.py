@@ -1,12 +1,11 @@
-"""The method on arrays: small logs, and the same tables as the Beam pipelines on the sample."""
+"""The method on arrays, on small logs; test_sample.py compares it with the pipelines."""
 
 import dataclasses
 import functools
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from run_tables import as_columns
 from synthetic import axis_intent
 
 from advin.discovery.compute.precision import FP32
@@ -18,9 +17,6 @@ from advin.discovery.metric.head import MetricHead
 from advin.discovery.model import Model
 from advin.discovery.novelty.calibration import fit_novelty
 from advin.discovery.selection.distance import DEFAULT, IntentDistance
-from advin.pipelines.models import load_model
-from advin.schemas import tables
-from advin.schemas.batches import vectors_from_arrow
 from advin.schemas.ids import known_id
 
 DIMENSION = 32
@@ -145,43 +141,3 @@ def test_columns_of_different_lengths_are_refused():
     log = small_log()
     with pytest.raises(ValueError, match=r"\[99, 100\]"):
         Log(log.ids, log.texts[:-1], log.counts, log.vectors)
-
-
-def as_columns(found) -> dict[str, list]:
-    """All columns of the three tables, as Python values in the types of the schemas."""
-    columns = {}
-    for table, schema in (("intents", tables.INTENTS), ("domains", tables.DOMAINS)):
-        for field in schema:
-            values = [getattr(row, field.name) for row in getattr(found, table)]
-            columns[table, field.name] = pa.array(values, field.type).to_pylist()
-    for field in tables.ASSIGNMENTS:
-        values = pa.array(getattr(found.assignments, field.name), field.type)
-        columns["assignments", field.name] = values.to_pylist()
-    return columns
-
-
-def published_columns(run) -> dict[str, list]:
-    return {
-        (name, column): values
-        for name in ("assignments", "intents", "domains")
-        for column, values in pq.read_table(run / name).to_pydict().items()
-    }
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_arrays_and_pipelines_give_equal_tables(sample):
-    ingest, embed = (
-        pq.read_table(sample / "stages" / name / "data") for name in ("ingest", "embed")
-    )
-    log = Log(
-        ids=np.array(ingest["utterance_id"].to_pylist(), "S32"),
-        texts=ingest["text"].to_pylist(),
-        counts=ingest["count"].to_numpy(),
-        vectors=vectors_from_arrow(embed["vector"]),
-    )
-    found = as_columns(discover(log, load_model(str(sample / "model"))))
-    published = published_columns(sample)
-    assert found.keys() == published.keys()
-    for name, values in found.items():
-        assert values == published[name], name

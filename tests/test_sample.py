@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from run_tables import read_tables
+from run_tables import as_columns, published_columns, read_tables
 from stage_names import STAGES
 
 from advin.discovery.config import SampleConfig
+from advin.discovery.discover import Log, discover
 from advin.discovery.intents.coherence import incoherent_intents, min_coherence
 from advin.discovery.labels import OUT_OF_DOMAIN
 from advin.pipelines.counters import ClusterCounters
@@ -29,6 +30,7 @@ from advin.pipelines.models import load_model
 from advin.pipelines.report import read_run
 from advin.pipelines.stages import Part, Stage
 from advin.runners.cli import main
+from advin.schemas.batches import vectors_from_arrow
 from advin.schemas.tables import TABLES
 
 ROOT = Path(__file__).parent.parent
@@ -238,3 +240,20 @@ def test_a_run_killed_in_every_stage_gives_equal_tables(
     assert tuple(killed) == STAGES
     assert main(arguments_for(tmp_path / "log.jsonl", sample, output)) == 0
     assert read_tables(output) == run_of_part
+
+
+def test_arrays_and_pipelines_give_equal_tables(sample):
+    ingest, embed = (
+        pq.read_table(sample / "stages" / name / "data") for name in ("ingest", "embed")
+    )
+    log = Log(
+        ids=np.array(ingest["utterance_id"].to_pylist(), "S32"),
+        texts=ingest["text"].to_pylist(),
+        counts=ingest["count"].to_numpy(),
+        vectors=vectors_from_arrow(embed["vector"]),
+    )
+    found = as_columns(discover(log, load_model(str(sample / "model"))))
+    published = published_columns(sample)
+    assert found.keys() == published.keys()
+    for name, values in found.items():
+        assert values == published[name], name
