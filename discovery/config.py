@@ -10,13 +10,11 @@ Numerical tolerances and block sizes are not tunables; they stay beside their co
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from advin.discovery.compute.tunables import ConfigError, Section, fraction, grid, tunable
+from advin.discovery.compute.tunables import ConfigError, Grid, Section, fraction, grid, tunable
 
 __all__ = ["Config", "ConfigError", "grid"]
 
 Auto = Literal["auto"]
-# First value, last value, step.
-Grid = tuple[float, float, float]
 Numbers = tuple[float, ...]
 
 
@@ -83,7 +81,7 @@ class KnownSpaceConfig(Section):
 
     hidden: int = tunable(512, "units of the hidden layer", low=1)
     dimension: int = tunable(384, "most dimensions of the space", low=1)
-    steps: int = tunable(200, "training steps", "batches", 1)
+    steps: int = tunable(200, "training steps", "batches", 3)
     batch: int = tunable(512, "rows per batch", "rows", 2)
     rows_per_intent: int = tunable(8, "rows per intent in a batch with many intents", "rows", 2)
     learning_rate: float = tunable(3e-3, "peak learning rate of AdamW", low=0)
@@ -112,7 +110,7 @@ class NoveltyConfig(Section):
     neighbor_share: float = fraction(0.25, "neighbors to average / median labels per intent")
     rivals: int = tunable(64, "neighbors to search for the second nearest intent", low=2)
     max_exemplars: int = tunable(10_000, "most labeled utterances to keep", "utterances", 1)
-    intent_folds: int = tunable(3, "groups of known intents; each is held out once", low=1)
+    intent_folds: int = tunable(3, "groups of known intents; each is held out once", low=2)
     row_parts: int = tunable(5, "groups of labeled rows; each fold holds out one", low=2)
     row_folds: int = tunable(2, "folds that hold out rows but no intent", low=1)
     few_rows: int = tunable(500, "up to this many rows, each row group is a fold", "rows", 0)

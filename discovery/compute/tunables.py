@@ -15,6 +15,8 @@ from typing import Any, Self
 
 import numpy as np
 
+# First value, last value, step.
+Grid = tuple[float, float, float]
 _S = typing.TypeVar("_S", bound="Section")
 
 
@@ -79,12 +81,17 @@ class Section:
         """Check all values.
 
         Raises:
-            ConfigError: if a value has the wrong type or lies outside its range.
+            ConfigError: if a value has the wrong type or lies outside its range, or if a minimum
+                ``min_x`` exceeds the maximum ``max_x``.
         """
         for field, kind in _fields(type(self)):
             value = getattr(self, field.name)
             if not _is_section(kind):
                 object.__setattr__(self, field.name, _checked(field, kind, value))
+        for field, _ in _fields(type(self)):
+            most = field.name.replace("min_", "max_", 1)
+            if field.name.startswith("min_") and hasattr(self, most):
+                _check_order(field.name, getattr(self, field.name), most, getattr(self, most))
 
     def tunables(self, prefix: str = "") -> Iterator[Tunable]:
         """Yield all tunables, those of nested sections too."""
@@ -127,7 +134,7 @@ class Section:
         return dataclasses.asdict(typing.cast(Any, self))
 
 
-def grid(bounds: tuple[float, float, float]) -> np.ndarray:
+def grid(bounds: Grid) -> np.ndarray:
     """Return the values from first to last by a step, rounded to two decimals."""
     first, last, step = bounds
     return np.round(np.arange(first, last + step / 10, step), 2)
@@ -234,7 +241,24 @@ def _checked(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
             allowed = _range_text(kind, low, high)
             raise ConfigError(f"{field.name} is {value!r}, but must be {allowed}")
     converted = tuple(number(item) for item in items)
+    if kind == Grid:
+        _check_grid(field.name, converted)
     return converted if is_tuple else converted[0]
+
+
+def _check_order(low_name: str, low: float, high_name: str, high: float) -> None:
+    if low > high:
+        raise ConfigError(f"{low_name} is {low!r}, but must be at most {high_name}, {high!r}")
+
+
+def _check_grid(name: str, bounds: Grid) -> None:
+    first, last, step = bounds
+    # The grid is rounded to two decimals.
+    if first > last or step < 0.01:
+        raise ConfigError(
+            f"{name} is {bounds!r}, but must be first, last and step: first at most last, step at "
+            "least 0.01"
+        )
 
 
 def _is_number(value: Any, number: type) -> bool:

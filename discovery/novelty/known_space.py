@@ -51,7 +51,8 @@ def _train(
         optimizer,
         config.learning_rate,
         total_steps=config.steps,
-        pct_start=config.warmup,
+        # The schedule divides by the steps of the warm-up less one.
+        pct_start=max(config.warmup, 2 / config.steps),
         cycle_momentum=False,
     )
     precision = best_precision()
