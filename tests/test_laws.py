@@ -150,6 +150,7 @@ FORMULAS = {
     ("model", "of", 0.16): "a normal score is below its mean by one standard deviation",
     ("model", "of", 0.84): "a normal score is above its mean by one standard deviation",
     ("stability", "_distance", 3): "a mean with both neighbors",
+    ("tunables", "_check_grid", 0.01): "grids are rounded to two decimals",
     ("tunables", "grid", 10): "includes the last value despite rounding",
     ("tunables", "_unknown", 0.4): "likeness of a name that an error suggests",
 }
