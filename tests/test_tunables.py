@@ -22,6 +22,12 @@ def test_values_that_contradict_each_other_are_refused(values, words):
         Config().with_values(values)
 
 
+def test_values_are_checked_after_all_of_them_are_set():
+    values = {"lexical.min_character_ngram": 5, "lexical.max_character_ngram": "6"}
+    lexical = Config().with_values(values).lexical
+    assert (lexical.min_character_ngram, lexical.max_character_ngram) == (5, 6)
+
+
 def test_bounds_may_be_equal():
     values = {"lexical.min_character_ngram": 4, "distance.grid": "0.3,0.3,0.01"}
     assert Config().with_values(values).distance.grid == (0.3, 0.3, 0.01)

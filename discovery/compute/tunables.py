@@ -32,7 +32,7 @@ class Tunable:
         name: dotted name, such as "metric.steps".
         value: the present value.
         default: the default value.
-        kind: "int", "float", "text", or a list of them; with "auto" where that is allowed.
+        kind: "a whole number", "a number", "numbers", "3 numbers" or "text", and "auto" if allowed.
         unit: unit of the value; "" for a pure number.
         range: allowed values, such as "at least 1" or "contrastive, margin".
         meaning: what it does, in one clause.
@@ -120,10 +120,7 @@ class Section:
         Raises:
             ConfigError: if there is no such name, or a value is wrong.
         """
-        changed = self
-        for name, value in values.items():
-            changed = _replaced(changed, name.split("."), name, value)
-        return changed
+        return _replaced(self, [(name.split("."), name, value) for name, value in values.items()])
 
     def with_mapping(self, mapping: Mapping[str, Any]) -> Self:
         """Return the section with the values of a nested mapping, as TOML gives it."""
@@ -149,21 +146,26 @@ def _is_section(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Section)
 
 
-def _replaced(section: _S, path: list[str], name: str, value: Any) -> _S:
+def _replaced(section: _S, changes: list[tuple[list[str], str, Any]]) -> _S:
+    """Apply changes, each a path below the section, the full name and a value, all at once."""
     kinds = {field.name: kind for field, kind in _fields(type(section))}
-    head, *rest = path
-    if head not in kinds or bool(rest) != _is_section(kinds[head]):
-        raise ConfigError(_unknown(section, path, name))
-    if rest:
-        value = _replaced(getattr(section, head), rest, name, value)
-    elif isinstance(value, str):
-        value = _parsed(kinds[head], value, name)
-    try:
-        return dataclasses.replace(typing.cast(Any, section), **{head: value})
-    except ConfigError as error:
+    own: dict[str, Any] = {}
+    nested: dict[str, list[tuple[list[str], str, Any]]] = {}
+    prefix = ""
+    for path, name, value in changes:
+        head, *rest = path
+        if head not in kinds or bool(rest) != _is_section(kinds[head]):
+            raise ConfigError(_unknown(section, path, name))
+        prefix = name.removesuffix(".".join(path))
         if rest:
-            raise
-        raise ConfigError(f"{name.removesuffix(head)}{error}") from None
+            nested.setdefault(head, []).append((rest, name, value))
+        else:
+            own[head] = _parsed(kinds[head], value, name) if isinstance(value, str) else value
+    own |= {head: _replaced(getattr(section, head), inner) for head, inner in nested.items()}
+    try:
+        return dataclasses.replace(typing.cast(Any, section), **own)
+    except ConfigError as error:
+        raise ConfigError(f"{prefix}{error}") from None
 
 
 def _unknown(section: Section, path: list[str], name: str) -> str:
