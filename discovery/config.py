@@ -202,7 +202,7 @@ class DistanceConfig(Section):
     )
     max_labeled_share: float = fraction(0.5, "largest share of labeled rows in a fold")
     smallest_intent: int = tunable(5, "smallest possible novel intent", "utterances", 1)
-    grid: Grid = tunable((0.05, 0.95, 0.01), "distances tried: first, last, step", "1 - cosine", 0)
+    grid: Grid = tunable((0.05, 0.95, 0.01), "distances: first, last, step", "1 - cosine", 0, 2)
     plateau: float = fraction(0.03, "distances with F1 this close to the best are equal")
     small_share: float = tunable(0.6, "size of a leftover cluster / neighbor count", low=0)
     coverage: float = fraction(0.99, "share of held-out utterances within the radius")
@@ -218,7 +218,7 @@ class StabilityConfig(Section):
     max_steps: int = tunable(100, "most training steps of a compared head", "batches", 1)
     max_hidden: int = tunable(512, "most hidden units of a compared head", low=1)
     cuts: Grid = tunable(
-        (0.40, 0.80, 0.04), "distances compared: first, last, step", "1 - cosine", 0
+        (0.40, 0.80, 0.04), "distances compared: first, last, step", "1 - cosine", 0, 2
     )
     cuts_for_neighbors: int = tunable(6, "smallest cuts used to choose the neighbor count", low=1)
     min_distance: float = tunable(
@@ -310,7 +310,7 @@ class DomainsConfig(Section):
     )
     draws: int = tunable(20, "draws of held-out domains", low=1)
     held_out_share: float = fraction(0.5, "share of domains held out in a draw")
-    grid: Grid = tunable((0.5, 1.6, 0.02), "distances tried: first, last, step", "1 - CSLS", 0)
+    grid: Grid = tunable((0.5, 1.6, 0.02), "distances tried: first, last, step", "1 - CSLS", 0, 5)
     min_neighbors: int = tunable(3, "fewest intents in a neighborhood", "intents", 1)
     max_neighbors: int = tunable(10, "most intents in a neighborhood", "intents", 1)
     neighbors_without_domains: int = tunable(

@@ -8,10 +8,15 @@ _JAVA_CAUSE = re.compile(r"^Caused by: (?:[\w.$]+: )*(.*)$", re.MULTILINE)
 _BEFORE = re.compile(r"^Pipeline \S+ failed in state \w+: |\b(?:java|org|io)\.[\w.$]+: ")
 _HUNG_UP = "client cancelled"
 _MAX_CHARACTERS = 300
+_CUT = " … "
 
 
 class Error(Exception):
-    """Base of the errors that are shown to the user."""
+    """Base of the errors that are shown to the user. The message is one printable line."""
+
+    def __init__(self, message: object = "") -> None:
+        """Shorten the message, and escape what a terminal would interpret."""
+        super().__init__(one_line(message))
 
 
 class SettingsError(Error, ValueError):
@@ -23,14 +28,18 @@ class StageError(Error, RuntimeError):
 
 
 def one_line(message: object) -> str:
-    """Return a message as one printable line of at most 300 characters.
+    """Return a message as one printable line of at most 300 characters, cut in the middle.
 
     >>> one_line("a\\tb\\nc")
     'a b c'
     """
     words = " ".join(str(message).split())
     text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
-    return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 2] + " …"
+    if len(text) <= _MAX_CHARACTERS:
+        return text
+    # A long value stands in the middle: what is wrong with it follows at the end.
+    end = _MAX_CHARACTERS // 2
+    return text[: _MAX_CHARACTERS - end - len(_CUT)] + _CUT + text[-end:]
 
 
 def cause(error: BaseException | str) -> str:

@@ -34,13 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             pass
         except SettingsError as error:
-            print(f"advin: {one_line(error)}", file=sys.stderr)
+            print(one_line(f"advin: {error}"), file=sys.stderr)
             return 2
         except StageError as error:
             # In process, Beam reports an interrupt as a failure of the stage.
             if not received:
                 traceback.print_exception(error.__cause__)
-                print(f"advin: {one_line(error)}", file=sys.stderr)
+                print(one_line(f"advin: {error}"), file=sys.stderr)
                 return 1
     name = received[0].name if received else "an interrupt"
     print(

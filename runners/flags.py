@@ -18,7 +18,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with code 2."""
-        self.exit(2, f"advin: {one_line(f'{message}; see `{self.prog} --help`')}\n")
+        self.exit(2, one_line(f"advin: {message}; see `{self.prog} --help`") + "\n")
 
 
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:

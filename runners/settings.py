@@ -10,6 +10,7 @@ from typing import Any
 from advin.discovery.config import DISCOVER_SECTIONS, PRESETS, Config, ConfigError
 from advin.pipelines.errors import SettingsError
 
+_MAX_DEPTH = 10
 SHORTHANDS = {
     "seed": "seed",
     "clustering": "intents.clustering",
@@ -60,9 +61,12 @@ def preset(effort: str | None, source: str) -> list[Override]:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted names and values of nested mappings, whose keys may be dotted names too."""
+    """Yield dotted names and values of nested mappings, whose keys may be dotted names too.
+
+    A mapping that is nested deeper than any section is yielded as a value: no tunable has its name.
+    """
     for key, value in values.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and prefix.count(".") < _MAX_DEPTH:
             yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

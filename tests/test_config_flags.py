@@ -189,6 +189,31 @@ def test_messages_are_one_printable_line():
     assert one_line("a\tb\nc") == "a b c"
     assert one_line("\x1b[31m\udcff") == "\\x1b[31m\\udcff"
     assert len(one_line("x" * 1000)) == 300
+    assert one_line("x" * 1000 + ", but must be a number").endswith("xx, but must be a number")
+    assert str(SettingsError("a\n\x1b[31m")) == "a \\x1b[31m"
+
+
+@pytest.mark.parametrize("value", ["9" * 400, "9" * 5000, "x" * 100_000, "\x1b[31m\n"])
+def test_a_value_of_any_length_gives_one_short_line_with_the_reason(value, capsys):
+    assert main(["config", "--set", f"metric.steps={value}"]) == 2
+    message = capsys.readouterr().err.removesuffix("\n")
+    assert message.isprintable()
+    assert len(message) <= 300
+    assert message.endswith("must be a whole number")
+
+
+def test_deeply_nested_toml_gives_one_line(toml, capsys):
+    assert main(["config", "--config", toml(".".join("a" * 3000) + " = 1\n")]) == 2
+    assert "there is no tunable" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["distance.grid", "stability.cuts", "domains.grid"])
+@pytest.mark.parametrize("bounds", ["0.1,0.9,0", "0.9,0.1,0.1", "0.1,0.9,0.001"])
+def test_a_grid_without_distinct_values_is_refused(name, bounds):
+    with pytest.raises(SettingsError, match="first at most last"):
+        config_of("--set", f"{name}={bounds}")
+    with pytest.raises(SettingsError, match="must be 0 to"):
+        config_of("--set", f"{name}=0,1e300,0.01")
 
 
 def test_json_holds_every_tunable():

@@ -7,6 +7,7 @@ and from text (``metric.steps=200``); a wrong name or value gives one clear line
 import dataclasses
 import difflib
 import math
+import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -265,7 +266,9 @@ def _check_grid(name: str, bounds: Grid) -> None:
 
 def _is_number(value: Any, number: type) -> bool:
     allowed = int if number is int else (int, float)
-    return isinstance(value, allowed) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, allowed) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.maxsize if isinstance(value, int) else math.isfinite(value)
 
 
 def _kind_name(kind: Any) -> str:
