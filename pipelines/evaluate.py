@@ -90,7 +90,8 @@ def _read_truth(pattern: str, columns: Columns) -> dict[str, tuple[str | None, s
         for piece in split_file(file):
             for row in read_piece(piece, columns):
                 if row.problem is None and (text := clean(row.text or "")):
-                    label = (row.intent or None, row.domain or None)
+                    # Cleaned as the labels of a run are, which they are compared with.
+                    label = (clean(row.intent or "") or None, clean(row.domain or "") or None)
                     found.setdefault(utterance_id(normalize(text)), Counter())[label] += 1
     return {
         identity: min(labels, key=lambda label: (-labels[label], str(label)))

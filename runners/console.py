@@ -4,6 +4,7 @@ import sys
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 _WIDTH = 110
 _NUMBERS = ("count", "rows", "distinct", "value", "recall", "purity", "seconds", "MB written")
@@ -15,9 +16,14 @@ def console(width_in_pipe: int = _WIDTH) -> Console:
     return Console(file=sys.stdout, width=width, highlight=False)
 
 
+def plain(text: str) -> Text:
+    """Return a text without markup, in which what is not printable is escaped."""
+    return Text("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+
+
 def new_table(title: str, *columns: str) -> Table:
     """Return an empty table; columns of numbers, but for the first one, are right-aligned."""
-    table = Table(title=title or None, title_justify="left", title_style="bold")
+    table = Table(title=plain(title) if title else None, title_justify="left", title_style="bold")
     for i, column in enumerate(columns):
         table.add_column(column, justify="right" if i and column in _NUMBERS else "left")
     return table

@@ -7,7 +7,7 @@ from advin.pipelines.evaluate import Evaluation
 from advin.pipelines.models import load_model
 from advin.pipelines.report import read_table
 from advin.pipelines.stages import readable
-from advin.runners.console import console, new_table
+from advin.runners.console import console, new_table, plain
 from advin.schemas.manifest import RunManifest
 
 _NOVEL_SHOWN = 15
@@ -61,14 +61,14 @@ def print_run(folder: str, manifest: RunManifest) -> None:
         stages.add_row(name, seconds, megabytes, Text(readable(stage["counters"])))
     out.print(stages)
     seconds = sum(s["seconds"] for s in manifest.stages.values())
-    out.print(Text(f"{seconds:.0f} s in all. Tables: {folder}/<table>/*.parquet"))
+    out.print(plain(f"{seconds:.0f} s in all. Tables: {folder}/<table>/*.parquet"))
 
 
 def print_model(folder: str) -> None:
     """Print what a fit has learned."""
     model = load_model(folder)
     table = new_table(f"The model in {folder}", "", "")
-    table.add_row("encoder", Text(f"{model.encoder.name} ({model.encoder.digest[:12]})"))
+    table.add_row("encoder", plain(f"{model.encoder.name} ({model.encoder.digest[:12]})"))
     table.add_row("known intents", f"{len(model.intents):,}")
     table.add_row("known domains", f"{len({d for d in model.domains if d}):,}")
     for name, value in (

@@ -12,6 +12,9 @@ from sklearn import metrics
 from advin.discovery.evaluation import measures as ev
 from advin.discovery.evaluation.meanings import MEANINGS
 from advin.discovery.evaluation.measures import Found, Truth, evaluate_discovery
+from advin.pipelines.evaluate import _read_truth
+from advin.pipelines.inputs import Columns
+from advin.runners.console import console, new_table
 
 LABELS = st.sampled_from([None, "a", "b", "c", "d"])
 ROWS = st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=30)
@@ -229,3 +232,18 @@ def test_every_measure_of_a_run_has_a_meaning_in_one_sentence():
     assert MEANINGS.keys() - names == {"distinct_texts"}
     for name, meaning in MEANINGS.items():
         assert len(meaning.split()) >= 2 and "{" not in meaning and not meaning.endswith("."), name
+
+
+def test_true_labels_are_cleaned_as_the_labels_of_a_run_are(tmp_path):
+    path = tmp_path / "truth.jsonl"
+    row = {"text": "a card", "intent": " lost\u200b  \x1b[31mcard ", "domain": "bank\n"}
+    path.write_text(json.dumps(row) + "\n")
+    labels = _read_truth(str(path), Columns("text", "intent", "domain"))
+    assert list(labels.values()) == [("lost [31mcard", "bank")]
+
+
+def test_the_title_of_a_table_is_neither_markup_nor_control_characters(capsys):
+    console().print(new_table("in [bold]x\x1b[31m", "a column that is wider than its title"))
+    printed = capsys.readouterr().out
+    assert "in [bold]x\\x1b[31m" in printed
+    assert "\x1b" not in printed
