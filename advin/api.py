@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from advin.assignment import THREADS, forget_folders
 from advin.discovery.config import Config
-from advin.frames import COLUMNS, stage_input, unstage_inputs
+from advin.frames import COLUMNS, stage_input, to_path, unstage_inputs
 from advin.models import Model
 from advin.pipelines.errors import SettingsError, StageError
 from advin.progress import progress
@@ -96,7 +96,8 @@ def discover(  # noqa: PLR0913, all but the first are keywords
         raise SettingsError("model and labeled: give a fitted model or labels to fit one, not both")
     if model is not None and ood is not None:
         raise SettingsError("ood acts when a model is fitted, but model is used as it is: drop one")
-    used = model.folder if isinstance(model, Model) else model and os.fspath(model)
+    used = model.folder if isinstance(model, Model) else model
+    used = None if used is None else to_path(used, "model")
     with _session(quiet), _folder(output, "run") as (folder, keep):
         from advin.pipelines import storage
         from advin.pipelines.discover import discover as run
@@ -199,7 +200,7 @@ def _folder(output: "Path | None", kind: str) -> Iterator[tuple[str, object]]:
         return
     from advin.pipelines import storage
 
-    folder = storage.absolute(os.fspath(output))
+    folder = storage.absolute(to_path(output, "output"))
     try:
         yield folder, None
     except BaseException:
@@ -223,16 +224,30 @@ def _inputs(
     """Return the path of each input that is given."""
     from advin.pipelines import storage
 
-    unknown = sorted({*(columns or {})} - {*COLUMNS})
-    if unknown:
-        raise SettingsError(f"columns has the key {unknown[0]!r}; choose from {', '.join(COLUMNS)}")
-    names = COLUMNS | dict(columns or {})
+    names = _column_names(columns)
+    if log is None:
+        raise SettingsError("log is None: give a path, a table or a list of texts")
     given = {"log": log, "labeled": labeled, "ood": ood}
     return {
         role: storage.absolute(stage_input(data, role, folder, names))
         for role, data in given.items()
         if data is not None
     }
+
+
+def _column_names(columns: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the name of each column, those that the caller leaves out too."""
+    if not isinstance(columns or {}, Mapping):
+        raise SettingsError(f"columns is of type {type(columns).__name__}, but must be a mapping")
+    names = COLUMNS | dict(columns or {})
+    for key, name in names.items():
+        if key not in COLUMNS:
+            raise SettingsError(f"columns has the key {key!r}; choose from {', '.join(COLUMNS)}")
+        if not isinstance(name, str):
+            raise SettingsError(f"columns: the name of {key} is {name!r}, but must be text")
+    if len({*names.values()}) < len(names):
+        raise SettingsError(f"columns: two of {', '.join(names.values())} are equal")
+    return names
 
 
 def _config_for(model: str | None, config: Settable | None, effort: str | None) -> Config:
@@ -243,7 +258,12 @@ def _config_for(model: str | None, config: Settable | None, effort: str | None) 
         values: Mapping[str, Any] = config.to_dict() if model else {}
         base = config
     elif isinstance(config, str | os.PathLike):
-        values, base = read_toml(os.fspath(config)), Config()
+        values, base = read_toml(to_path(config, "config")), Config()
+    elif not isinstance(config or {}, Mapping):
+        raise SettingsError(
+            f"config is of type {type(config).__name__}: give a Config, a mapping, or the path of "
+            "a TOML file"
+        )
     else:
         values, base = config or {}, Config()
     given = [*preset(effort, "effort")]
@@ -263,6 +283,8 @@ def _settings(
     from advin.pipelines.discover import Settings
     from advin.pipelines.inputs import Columns
 
+    if not isinstance(encoder, str | None):
+        raise SettingsError(f"encoder is of type {type(encoder).__name__}, but must be text")
     return Settings(
         input=inputs["log"],
         labeled=inputs.get("labeled"),

@@ -48,16 +48,31 @@ def stage_input(data: Any, role: str, folder: str, columns: Mapping[str, str]) -
         SettingsError: if the data cannot be used.
     """
     if isinstance(data, str | os.PathLike):
-        return os.fspath(data)
+        return to_path(data, role)
     from advin.pipelines import storage
 
     content = _parquet(to_columns(data, role, columns), columns)
     name = f"{role}-{hashlib.blake2b(content, digest_size=8).hexdigest()}.parquet"
     path = storage.join(folder, _FOLDER, name)
     if not storage.exists(path):
-        storage.write_bytes(path, content)
+        try:
+            storage.write_bytes(path, content)
+        except OSError as error:
+            raise SettingsError(f"cannot write into the folder {folder}: {error}") from error
         if is_local(path):
             os.utime(path, (0, 0))
+    return path
+
+
+def to_path(data: Any, role: str) -> str:
+    """Return a path as text.
+
+    Raises:
+        SettingsError: if it is not a path, or is empty or has a null character.
+    """
+    path = os.fspath(data) if isinstance(data, str | os.PathLike) else None
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise SettingsError(f"{role} is {data!r} of type {type(data).__name__}, but must be a path")
     return path
 
 
@@ -90,6 +105,8 @@ def to_columns(data: Any, role: str, columns: Mapping[str, str]) -> dict[str, li
         SettingsError: if a column is missing, a value is not text, or there is no row.
     """
     names = ["text", "intent", "domain"] if role == "labeled" else ["text"]
+    if hasattr(data, "collect_schema") and hasattr(data, "collect"):
+        data = data.collect()  # A lazy frame of Polars.
     there = _columns_of(data)
     if there is not None:
         found = _of_frame(data, there, role, {name: columns[name] for name in names})
@@ -113,6 +130,8 @@ def to_texts(data: Any) -> list[str | None]:
     """
     if isinstance(data, str):
         raise SettingsError("texts is one text: give a list of texts")
+    if _columns_of(data) is not None:
+        raise SettingsError("texts is a table: give one of its columns")
     return [_text(value, f"texts: item {i}") for i, value in enumerate(to_list(data, "texts"))]
 
 
@@ -156,9 +175,10 @@ def _of_frame(
 def _of_labels(data: Any) -> dict[str, list[Any]]:
     if isinstance(data, Mapping):
         for intent, texts in data.items():
-            if isinstance(texts, str):
+            if isinstance(texts, str) or not isinstance(texts, Iterable):
+                what = "one text" if isinstance(texts, str) else f"of type {type(texts).__name__}"
                 raise SettingsError(
-                    f"labeled: the texts of intent {intent!r} are one text: give a list of texts"
+                    f"labeled: the texts of intent {intent!r} are {what}: give a list of texts"
                 )
         rows = [(text, intent) for intent, texts in data.items() for text in texts]
     else:

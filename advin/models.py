@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 from advin.assignment import KNOWN_COLUMNS, KnownIntents
-from advin.frames import to_texts
+from advin.frames import to_path, to_texts
+from advin.pipelines.errors import SettingsError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +36,7 @@ class Model:
         """
         from advin.pipelines import storage
 
-        model = cls(storage.absolute(os.fspath(folder)))
+        model = cls(storage.absolute(to_path(folder, "folder")))
         _ = model.fitted
         return model
 
@@ -43,7 +44,10 @@ class Model:
         """Copy the model's files into a folder, which is made if it does not exist."""
         from advin.pipelines.models import save_model
 
-        save_model(os.fspath(folder), self.fitted)
+        try:
+            save_model(to_path(folder, "folder"), self.fitted)
+        except OSError as error:
+            raise SettingsError(f"cannot write into the folder {folder}: {error}") from error
 
     @property
     def fitted(self) -> "FittedModel":

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from advin.assignment import INTENT_COLUMNS, RunIntents, manifest_of
-from advin.frames import to_texts
+from advin.frames import to_path, to_texts
 from advin.models import Model, as_table
 from advin.pipelines.errors import SettingsError
 from advin.schemas.manifest import RunManifest
@@ -32,7 +32,7 @@ def read_run(folder: str | os.PathLike[str]) -> "Run":
     """
     from advin.pipelines import storage
 
-    path = storage.absolute(os.fspath(folder))
+    path = storage.absolute(to_path(folder, "folder"))
     return Run(path, manifest_of(path))
 
 

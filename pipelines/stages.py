@@ -123,7 +123,10 @@ class Workspace:
             )
         else:
             text = json.dumps({"fingerprint": mark, "settings": settings}, indent=2, default=str)
-            storage.write_text(path, text + "\n")
+            try:
+                storage.write_text(path, text + "\n")
+            except OSError as error:
+                raise SettingsError(f"cannot write into the folder {folder}: {error}") from error
         return cls(folder, options, mark)
 
     @property

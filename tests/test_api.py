@@ -82,6 +82,17 @@ def test_a_numpy_array_and_a_generator_are_texts():
     assert to_texts(text for text in "ab") == ["a", "b"]
 
 
+def test_a_lazy_frame_is_read():
+    lazy = pl.LazyFrame({"text": ["a"], "other": [1]})
+    assert to_columns(lazy, "log", COLUMNS) == {"text": ["a"]}
+
+
+def test_a_table_is_not_taken_for_a_list_of_texts():
+    for table in (pd.DataFrame({"text": ["a"]}), pl.DataFrame({"text": ["a"]})):
+        with pytest.raises(advin.SettingsError, match="one of its columns"):
+            to_texts(table)
+
+
 def test_labels_come_from_tuples_mappings_and_tables():
     expected = {"text": ["a", "b"], "intent": ["x", "y"]}
     rows = {"text": ["a", "b"], "intent": ["x", "y"]}
@@ -110,6 +121,8 @@ def test_columns_may_have_other_names():
         (["a", "b"], "labeled", ["item 0 is 'a'", "(text, intent)"]),
         ([("a", "x", "d", "e")], "labeled", ["item 0"]),
         (pa.table({"text": ["a"]}), "labeled", ["no column 'intent'"]),
+        ({"x": None}, "labeled", ["'x'", "NoneType"]),
+        (["a", {"b": "c" * 1000}], "log", ["text 1 is", "of type dict"]),
     ],
 )
 def test_unusable_data_are_refused_with_one_line(data, role, words):
@@ -249,13 +262,27 @@ def test_fit_returns_a_model(tmp_path):
         ({"model": "no-such-folder"}, ["no model in"]),
         ({"model": "folder", "ood": ["x"]}, ["ood"]),
         ({"encoder": "./no-such-encoder"}, ["no such encoder folder"]),
+        ({"encoder": 5}, ["encoder", "int"]),
+        ({"log": None}, ["log is None"]),
+        ({"log": ""}, ["log is ''", "a path"]),
+        ({"log": "a\0b.csv"}, ["log is", "a path"]),
+        ({"log": "\x1b[31m.csv"}, ["log: ", "\\x1b[31m"]),
+        ({"config": 5}, ["config", "int", "a mapping"]),
+        ({"config": {"metric.steps": 10**400}}, ["config", "metric.steps", "whole number"]),
+        ({"columns": 5}, ["columns", "int"]),
+        ({"columns": {"text": 5}}, ["text is 5"]),
+        ({"columns": {"text": "intent"}}, ["equal"]),
+        ({"model": 5}, ["model is 5", "a path"]),
+        ({"output": 5}, ["output is 5", "a path"]),
+        ({"output": __file__}, ["cannot write into the folder"]),
     ],
 )
 def test_wrong_arguments_are_refused_with_one_line(arguments, words, tmp_path):
     with pytest.raises(advin.SettingsError) as caught:
         advin.discover(**{"log": LOG, "output": tmp_path / "run", "quiet": True} | arguments)
     message = str(caught.value)
-    assert "\n" not in message
+    assert message.isprintable()
+    assert len(message) <= 300
     assert "--" not in message
     assert all(word in message for word in words)
     assert isinstance(caught.value, ValueError)
@@ -267,6 +294,13 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
         advin.read_run(tmp_path)
     with pytest.raises(advin.SettingsError, match="no model"):
         advin.Model.load(tmp_path)
+
+
+@pytest.mark.parametrize("folder", [5, "", "a\0b"])
+def test_anything_but_a_path_of_a_folder_is_refused(folder):
+    for read in (advin.read_run, advin.Model.load):
+        with pytest.raises(advin.SettingsError, match="must be a path"):
+            read(folder)
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
