@@ -10,7 +10,10 @@ from advin.version import __version__
 
 ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
 _OTHER_FLAGS = "Other flags are passed to Apache Beam."
-_ORDER = "Later values override earlier ones: --effort, --config, --set, then the flags below."
+_ORDER = (
+    "Values apply in this order, and the last one wins: --effort, --config, --set, then --seed, "
+    "--clustering, --loss and --max-linked."
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -80,8 +83,8 @@ def _add_discover(commands: "argparse._SubParsersAction[_Parser]") -> None:
     discover = commands.add_parser(
         "discover",
         help="find novel intents and domains in a log",
-        description="Find novel intents and domains in a log. A model is fitted first if --labeled "
-        "is given or --model is not.",
+        description="Find novel intents and domains in a log. Without --model, or with --labeled, "
+        "a model is fitted first.",
         epilog=_OTHER_FLAGS,
         allow_abbrev=False,
     )
@@ -90,13 +93,14 @@ def _add_discover(commands: "argparse._SubParsersAction[_Parser]") -> None:
     discover.add_argument(
         "--model",
         metavar="DIR",
-        help="folder of a fitted model; with --labeled, the folder for the new model (default: "
-        "the folder `model` in the output folder)",
+        help="folder of a fitted model to use. With --labeled: folder to write the new model to "
+        "(default: `model` in the output folder)",
     )
     discover.add_argument(
         "--dry-run",
         action="store_true",
-        help="check and translate all stages, but submit nothing (only with --runner dataflow)",
+        help="check the settings and inputs, and translate each stage to a Beam graph, but submit "
+        "nothing (only with --runner dataflow)",
     )
     _add_config_flags(discover)
     _add_engines(discover)
@@ -146,7 +150,8 @@ def _add_config(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "--format",
         choices=("table", "markdown", "toml"),
         default="table",
-        help="format of the list; --config reads the toml format (%(default)s)",
+        help="format of the list; a list in the format toml is a valid file for --config "
+        "(%(default)s)",
     )
 
 
@@ -173,7 +178,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         "--encoder-precision",
         choices=("fp32", "bf16"),
         help="number format of the encoder (default: the format of the model; for a new model, "
-        "bf16 if this processor supports it)",
+        "bf16 if this processor supports it, else fp32)",
     )
 
 
@@ -203,13 +208,14 @@ def _add_config_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--loss",
         metavar="LOSS",
-        help="sets metric.loss: contrastive, or margin, the loss of ADVIN (contrastive)",
+        help="sets metric.loss: contrastive, or margin for the loss of the ADVIN paper "
+        "(contrastive)",
     )
     group.add_argument(
         "--max-linked",
         metavar="N",
-        help="sets linkage.max_clusters: most clusters linked on one worker; many workers "
-        "pre-merge a larger log (100000)",
+        help="sets linkage.max_clusters: the largest number of clusters that one worker links. "
+        "Many workers first merge the clusters of a larger log (100000)",
     )
 
 
