@@ -74,7 +74,10 @@ def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
         allow_abbrev=False,
     )
     demo.add_argument(
-        "--output", default="advin-demo", metavar="DIR", help="folder of the run (%(default)s)"
+        "--output",
+        default="advin-demo",
+        metavar="DIR",
+        help="folder of the run (default: %(default)s)",
     )
     _add_config_flags(demo)
 
@@ -93,8 +96,8 @@ def _add_discover(commands: "argparse._SubParsersAction[_Parser]") -> None:
     discover.add_argument(
         "--model",
         metavar="DIR",
-        help="folder of a fitted model to use. With --labeled: folder to write the new model to "
-        "(default: `model` in the output folder)",
+        help="folder of a fitted model to use; with --labeled, folder for the new model. Without "
+        "--model, the new model is written to `model` in the output folder",
     )
     discover.add_argument(
         "--dry-run",
@@ -109,7 +112,7 @@ def _add_discover(commands: "argparse._SubParsersAction[_Parser]") -> None:
 def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     fit = commands.add_parser(
         "fit",
-        help="fit a model to a log and labeled utterances",
+        help="fit a model to a log and, if given, to labeled utterances",
         description="Fit a model. `advin discover --model DIR` applies it to any number of logs.",
         epilog=_OTHER_FLAGS,
         allow_abbrev=False,
@@ -150,8 +153,7 @@ def _add_config(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "--format",
         choices=("table", "markdown", "toml"),
         default="table",
-        help="format of the list; a list in the format toml is a valid file for --config "
-        "(%(default)s)",
+        help="format of the list; --config takes the output of toml (default: %(default)s)",
     )
 
 
@@ -164,7 +166,8 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoder",
         metavar="NAME",
-        help="hub id or folder of a SentenceTransformer (all-MiniLM-L6-v2)",
+        help="hub id or folder of a SentenceTransformer (default: the encoder of the model; for a "
+        "new model, all-MiniLM-L6-v2)",
     )
     parser.add_argument(
         "--encoder-threads",
@@ -172,7 +175,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         default=2,
         metavar="N",
         help="threads of the encoder on each worker; the number affects the last bits of the "
-        "vectors (%(default)s)",
+        "vectors (default: %(default)s)",
     )
     parser.add_argument(
         "--encoder-precision",
@@ -189,7 +192,8 @@ def _add_config_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--effort",
         choices=("full", "fast"),
-        help="preset; fast takes two thirds of the fit time and loses a little quality (full)",
+        help="preset; with fast, the fit takes a third to two thirds of the time and loses a "
+        "little quality (default: full)",
     )
     group.add_argument("--config", metavar="FILE", help="TOML file of tunables to change")
     group.add_argument(
@@ -199,42 +203,43 @@ def _add_config_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="change one tunable, such as metric.steps=200; can be repeated",
     )
-    group.add_argument("--seed", metavar="N", help="seed of all random numbers (0)")
+    group.add_argument("--seed", metavar="N", help="seed of all random numbers (default: 0)")
     group.add_argument(
         "--clustering",
         metavar="METHOD",
-        help="sets intents.clustering: linkage, or density for HDBSCAN (linkage)",
+        help="sets intents.clustering: linkage, or density for HDBSCAN (default: linkage)",
     )
     group.add_argument(
         "--loss",
         metavar="LOSS",
         help="sets metric.loss: contrastive, or margin for the loss of the ADVIN paper "
-        "(contrastive)",
+        "(default: contrastive)",
     )
     group.add_argument(
         "--max-linked",
         metavar="N",
         help="sets linkage.max_clusters: the largest number of clusters that one worker links. "
-        "Many workers first merge the clusters of a larger log (100000)",
+        "Many workers first merge the clusters of a larger log (default: 100000)",
     )
 
 
 def _add_engines(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--runner", choices=ENGINES, default="direct", help="the engine (%(default)s)"
+        "--runner", choices=ENGINES, default="direct", help="the engine (default: %(default)s)"
     )
     flink = parser.add_argument_group("with --runner flink")
     flink.add_argument(
         "--flink-master",
         default="[local]",
         metavar="HOST:PORT",
-        help="REST endpoint of a cluster, or [local] for this machine (%(default)s)",
+        help="REST endpoint of a cluster, or [local] for this machine (default: %(default)s)",
     )
     flink.add_argument(
         "--worker-pool",
         default="localhost:50000",
         metavar="HOST:PORT",
-        help="address at which each TaskManager finds its pool of Beam workers (%(default)s)",
+        help="address at which each TaskManager finds its pool of Beam workers "
+        "(default: %(default)s)",
     )
     flink.add_argument(
         "--flink-job-server",
@@ -269,5 +274,5 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
             f"--{column}-column",
             default=column,
             metavar="NAME",
-            help=f"name of the {column} column (%(default)s)",
+            help=f"name of the {column} column (default: %(default)s)",
         )
