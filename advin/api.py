@@ -281,7 +281,7 @@ def _settings(
     model: str | None,
 ) -> "Settings":
     from advin.pipelines.discover import Settings
-    from advin.pipelines.inputs import Columns
+    from advin.pipelines.reading.columns import Columns
 
     if not isinstance(encoder, str | None):
         raise SettingsError(f"encoder is of type {type(encoder).__name__}, but must be text")

@@ -8,8 +8,9 @@ import numpy as np
 from advin.discovery.encoding.text import clean, normalize
 from advin.discovery.evaluation.measures import Found, Recovery, Truth, evaluate_discovery, recovery
 from advin.pipelines.errors import SettingsError
-from advin.pipelines.inputs import Columns, find_input
-from advin.pipelines.readers import read_piece, split_file
+from advin.pipelines.reading.columns import Columns
+from advin.pipelines.reading.inputs import find_input
+from advin.pipelines.reading.read import read_piece, split_file
 from advin.pipelines.report import read_run, read_table
 from advin.schemas.ids import utterance_id
 

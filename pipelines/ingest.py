@@ -17,8 +17,10 @@ from apache_beam import pvalue
 from advin.discovery.config import TextConfig
 from advin.discovery.encoding import text as texts
 from advin.pipelines.counters import IngestCounters
-from advin.pipelines.inputs import Columns, InputFile
-from advin.pipelines.readers import Piece, Row, read_piece, split_file
+from advin.pipelines.reading.columns import Columns
+from advin.pipelines.reading.files import InputFile
+from advin.pipelines.reading.read import read_piece, split_file
+from advin.pipelines.reading.rows import Piece, Row
 from advin.pipelines.shards import WriteShards
 from advin.schemas import tables
 from advin.schemas.ids import utterance_id

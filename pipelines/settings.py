@@ -10,8 +10,10 @@ from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.model import Model, ModelError
 from advin.pipelines.embed import EncoderSettings
 from advin.pipelines.errors import SettingsError
-from advin.pipelines.inputs import Columns, InputFile, find_input, input_fingerprint
 from advin.pipelines.models import load_model, model_fingerprint
+from advin.pipelines.reading.columns import Columns
+from advin.pipelines.reading.files import InputFile
+from advin.pipelines.reading.inputs import find_input, input_fingerprint
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from advin.discovery.config import Config
 from advin.pipelines import storage
 from advin.pipelines.errors import SettingsError
-from advin.pipelines.inputs import Columns
+from advin.pipelines.reading.columns import Columns
 from advin.runners.dataflow import dataflow
 from advin.runners.direct import direct
 from advin.runners.flags import parse

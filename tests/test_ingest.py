@@ -13,7 +13,8 @@ from advin.pipelines import shards
 from advin.pipelines.counters import IngestCounters
 from advin.pipelines.entry import Paths, Run
 from advin.pipelines.ingest import Ingest
-from advin.pipelines.inputs import Columns, find_input
+from advin.pipelines.reading.columns import Columns
+from advin.pipelines.reading.inputs import find_input
 from advin.pipelines.settings import Prepared, Settings, Source
 from advin.pipelines.shards import WriteShards, read_first_rows, shards_for
 from advin.pipelines.spine import STAGES

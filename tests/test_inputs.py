@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from advin.pipelines.errors import SettingsError
-from advin.pipelines.inputs import Columns, find_input
+from advin.pipelines.reading.columns import Columns
+from advin.pipelines.reading.inputs import find_input
 
 LABELS = Columns("text", "intent", "domain")
 

@@ -13,7 +13,7 @@ from advin.discovery.evaluation import measures as ev
 from advin.discovery.evaluation.meanings import MEANINGS
 from advin.discovery.evaluation.measures import Found, Truth, evaluate_discovery
 from advin.pipelines.evaluate import _read_truth
-from advin.pipelines.inputs import Columns
+from advin.pipelines.reading.columns import Columns
 from advin.runners.console import console, new_table
 
 LABELS = st.sampled_from([None, "a", "b", "c", "d"])

@@ -6,9 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from advin.pipelines import readers
-from advin.pipelines.inputs import Columns, InputFile, find_input
-from advin.pipelines.readers import Piece, read_piece, split_file
+from advin.pipelines.reading import lines as reading_lines
+from advin.pipelines.reading.columns import Columns
+from advin.pipelines.reading.files import InputFile
+from advin.pipelines.reading.inputs import find_input
+from advin.pipelines.reading.read import read_piece, split_file
+from advin.pipelines.reading.rows import Piece
 
 LABELS = Columns("text", "intent", "domain")
 
@@ -88,14 +91,14 @@ def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path):
 
 
 def test_a_line_beyond_the_limit_is_cut(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "_LINE_BYTES", 1000)
+    monkeypatch.setattr(reading_lines, "_LINE_BYTES", 1000)
     (tmp_path / "a.txt").write_bytes(b"before\n" + b"x" * 12_345 + b"\nafter\n")
     assert problems(tmp_path / "a.txt") == [(0, None), (7, "oversized"), (12_353, None)]
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 7, 64])
 def test_byte_ranges_read_every_line_once(tmp_path, monkeypatch, size):
-    monkeypatch.setattr(readers, "_RANGE_BYTES", size)
+    monkeypatch.setattr(reading_lines, "_RANGE_BYTES", size)
     lines = ["", "a", "bb", "", "", "a longer line", "x" * 20, "last without an end"]
     (tmp_path / "a.txt").write_text("\n".join(lines))
     rows = read(tmp_path / "a.txt")

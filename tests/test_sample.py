@@ -25,8 +25,8 @@ from advin.discovery.labels import OUT_OF_DOMAIN
 from advin.pipelines.counters import ClusterCounters
 from advin.pipelines.evaluate import evaluate
 from advin.pipelines.fit import Embedded, FitInputs, read_training_data
-from advin.pipelines.inputs import Columns
 from advin.pipelines.models import load_model
+from advin.pipelines.reading.columns import Columns
 from advin.pipelines.report import read_run
 from advin.pipelines.stages import Part, Stage
 from advin.runners.cli import main

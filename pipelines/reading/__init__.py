@@ -1,0 +1,1 @@
+"""Input files: find and check them, and read their rows. One module for each format."""

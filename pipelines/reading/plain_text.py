@@ -1,0 +1,9 @@
+"""Read plain text: each line is an utterance."""
+
+from advin.pipelines.reading.columns import Columns
+from advin.pipelines.reading.rows import Row, decoded
+
+
+def parse_line(path: str, position: int, line: bytes, columns: Columns) -> Row:
+    """Return the row of a line."""
+    return decoded(path, position, line, None, None)
