@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from advin.discovery.config import TextConfig
+from advin.discovery.config import Config
 from advin.pipelines.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ class TextEncoder:
             raise SettingsError(str(error)) from error
 
     def encode(
-        self, texts: Sequence[str | None], config: TextConfig
+        self, texts: Sequence[str | None], config: Config
     ) -> "tuple[np.ndarray, np.ndarray]":
         """Encode the usable ones among some texts, each distinct one once.
 
         Args:
             texts: (n,) texts; None, empty and oversized ones are not usable.
-            config: which texts are oversized.
+            config: how texts are prepared, and which are oversized.
 
         Returns:
             (m,) int64 positions of the usable texts, and their (m, d) float16 unit vectors.
@@ -63,23 +63,24 @@ class TextEncoder:
         import numpy as np
         import pyarrow as pa
 
-        from advin.discovery.encoding.text import clean, defect, normalize
+        from advin.discovery.text.cleaning import defect, normalize
+        from advin.discovery.text.preparation import prepare
         from advin.pipelines.embed import encode_batch
         from advin.schemas.batches import vectors_from_arrow
         from advin.schemas.ids import utterance_id
 
-        cleaned = [clean(text or "") for text in texts]
-        rows = [i for i, text in enumerate(cleaned) if defect(text, config) is None]
+        prepared = [prepare(text or "", config.masking).text for text in texts]
+        rows = [i for i, text in enumerate(prepared) if defect(text, config.text) is None]
         first: dict[str, int] = {}
         for i in rows:
-            first.setdefault(cleaned[i], len(first))
+            first.setdefault(prepared[i], len(first))
         encoder = self.load()
         if not first:
             return np.zeros(0, np.int64), np.zeros((0, encoder.dimension), np.float16)
         ids = [utterance_id(normalize(text)) for text in first]
         batch = pa.RecordBatch.from_pydict({"utterance_id": ids, "text": list(first)})
         vectors = vectors_from_arrow(encode_batch(batch, encoder).column("vector"))
-        return np.array(rows, np.int64), vectors[[first[cleaned[i]] for i in rows]]
+        return np.array(rows, np.int64), vectors[[first[prepared[i]] for i in rows]]
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class KnownIntents:
 
         All are None for a text that is not usable, and for a model without known intents.
         """
-        rows, vectors = self.encoder.encode(texts, self.model.config.text)
+        rows, vectors = self.encoder.encode(texts, self.model.config)
         return self.score(len(texts), rows, vectors)
 
     def score(self, n: int, rows: "np.ndarray", vectors: "np.ndarray") -> list[dict[str, Any]]:
@@ -174,7 +175,7 @@ class RunIntents:
         """
         from advin.discovery.intents.assignment import assign
 
-        rows, vectors = self.known.encoder.encode(texts, self.known.model.config.text)
+        rows, vectors = self.known.encoder.encode(texts, self.known.model.config)
         results: list[dict[str, Any]] = [dict.fromkeys(INTENT_COLUMNS) for _ in texts]
         if not len(rows):
             return results

@@ -23,7 +23,7 @@ import apache_beam as beam
 import numpy as np
 
 from advin.assignment import KnownIntents, RunIntents, TextEncoder
-from advin.discovery.config import TextConfig
+from advin.discovery.config import Config
 from advin.models import Model
 from advin.pipelines import storage
 from advin.results import Run
@@ -121,7 +121,7 @@ class _Embed(beam.DoFn):
         self._encoder.load()
 
     def process(self, texts: list[str]) -> Iterator[tuple[str, np.ndarray | None]]:
-        rows, vectors = self._encoder.encode(texts, TextConfig())
+        rows, vectors = self._encoder.encode(texts, Config())
         found = dict(zip(rows.tolist(), vectors, strict=True))
         for i, text in enumerate(texts):
             yield text, found.get(i)

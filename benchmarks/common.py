@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 from advin.discovery.compute.precision import BF16, FP32, best_precision
 from advin.discovery.encoding.encoder import Encoder, batches_by_length, load_encoder
 from advin.discovery.encoding.identity import EncoderIdentity
-from advin.discovery.encoding.text import normalize
 from advin.discovery.fit import EmbeddedTexts
+from advin.discovery.text.cleaning import normalize
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _OUT_OF_DOMAIN = Path(__file__).resolve().parents[1] / "examples" / "ood.txt"

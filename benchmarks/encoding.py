@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from advin.discovery.compute.precision import BF16, FP32
 from advin.discovery.encoding.encoder import load_encoder
-from advin.discovery.encoding.text import normalize
+from advin.discovery.text.cleaning import normalize
 from advin.pipelines import storage
 from advin.pipelines.embed import Embed, EncoderSettings
 from advin.pipelines.shards import Shard, WriteShards, read_shard, shards_for

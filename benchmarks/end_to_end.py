@@ -31,7 +31,6 @@ from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.config import Config, SampleConfig
 from advin.discovery.discover import Log, discover
 from advin.discovery.encoding.identity import EncoderIdentity
-from advin.discovery.encoding.text import normalize
 from advin.discovery.evaluation.measures import Found, Truth, evaluate_discovery, recovery
 from advin.discovery.fit import EmbeddedTexts, TrainingData, fit_model, needs_views
 from advin.discovery.intents.points import (
@@ -41,6 +40,7 @@ from advin.discovery.intents.points import (
     utterance_clusters,
 )
 from advin.discovery.model import Model
+from advin.discovery.text.cleaning import normalize
 from advin.schemas.ids import utterance_id
 from benchmarks.common import (
     DATA,

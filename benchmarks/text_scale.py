@@ -17,7 +17,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from advin.discovery.compute.precision import FP32
 from advin.discovery.encoding.encoder import load_encoder
-from advin.discovery.encoding.text import normalize
+from advin.discovery.text.cleaning import normalize
 from benchmarks.common import Results
 from benchmarks.processes import measured
 

@@ -11,18 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from advin.discovery.compute.tunables import ConfigError, Grid, Section, fraction, grid, tunable
+from advin.discovery.text.config import MaskingConfig, TextConfig
 
 __all__ = ["Config", "ConfigError", "grid"]
 
 Auto = Literal["auto"]
 Numbers = tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TextConfig(Section):
-    """Which texts are accepted as utterances."""
-
-    max_characters: int = tunable(2000, "longest accepted text", "characters", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +356,7 @@ class Config(Section):
 
     seed: int = tunable(0, "seed of all random numbers", low=0)
     text: TextConfig = field(default_factory=TextConfig)
+    masking: MaskingConfig = field(default_factory=MaskingConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
     lexical: LexicalConfig = field(default_factory=LexicalConfig)
     views: ViewsConfig = field(default_factory=ViewsConfig)

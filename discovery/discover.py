@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from advin.discovery.encoding.text import normalize
 from advin.discovery.intents.assignment import Intents, assign, novel_verdicts, without_dropped
 from advin.discovery.intents.decision import discover_intents
 from advin.discovery.intents.points import anchor_clusters, points_of, utterance_clusters
@@ -26,6 +25,7 @@ from advin.discovery.taxonomy import (
     describe_intents,
     junk_intents,
 )
+from advin.discovery.text.cleaning import normalize
 from advin.schemas.ids import utterance_id
 
 

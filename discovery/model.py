@@ -14,10 +14,11 @@ from advin.discovery.intents.decision import IntentRules, intent_rules
 from advin.discovery.metric.head import MetricHead
 from advin.discovery.novelty.model import NoveltyModel
 from advin.discovery.selection.distance import IntentDistance
+from advin.discovery.text.config import MASKING_VERSION
 
 CONFIG = "config.json"
 TENSORS = "model.safetensors"
-_VERSION = 6
+_VERSION = 7
 # Fields of the learned distance that are no arrays.
 _DISTANCE_VALUES = ("value", "radius", "small", "origin")
 
@@ -70,6 +71,7 @@ class Model:
         """Return the files of a model folder, by name."""
         config = {
             "version": _VERSION,
+            "masking_version": MASKING_VERSION,
             "encoder": asdict(self.encoder),
             "config": self.config.to_dict(),
             "intents": self.intents,
@@ -107,6 +109,11 @@ class Model:
                 raise ModelError(
                     f"the model has version {config['version']}, but this program reads version "
                     f"{_VERSION}: fit it again"
+                )
+            if config["masking_version"] != MASKING_VERSION:
+                raise ModelError(
+                    f"the model was fitted with version {config['masking_version']} of the masking "
+                    f"rules, but this program has version {MASKING_VERSION}: fit it again"
                 )
             return cls._restored(config, tensors.load(files[TENSORS]))
         except (

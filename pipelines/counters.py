@@ -15,6 +15,9 @@ from apache_beam.metrics.metric import MetricResults
 from apache_beam.metrics.metricbase import Counter
 from apache_beam.runners.runner import PipelineResult
 
+# Prefix of the counters of masking rules.
+_MASKED = "masked_"
+
 
 class CounterError(RuntimeError):
     """A stage's stored counters do not match this version of the stage."""
@@ -29,7 +32,8 @@ class Counters:
     def add(self) -> None:
         """Add these numbers to the counters of the stage that runs here."""
         for field in fields(self):
-            _beam_counter(self.stage, field.name).inc(getattr(self, field.name))
+            if count := getattr(self, field.name):
+                _beam_counter(self.stage, field.name).inc(count)
 
     @classmethod
     def read(cls, counters: Mapping[str, int]) -> Self:
@@ -78,6 +82,8 @@ class IngestCounters(Counters):
         rows_rejected: rows that cannot be used.
         rows_kept: all other rows.
         utterances: distinct utterances; labeled ones count once for each of their labels.
+        masked_html: rows that the rule "html" of `discovery.text.preparation` changed; the others
+            likewise.
     """
 
     stage: ClassVar[str] = "ingest"
@@ -85,6 +91,32 @@ class IngestCounters(Counters):
     rows_rejected: int = 0
     rows_kept: int = 0
     utterances: int = 0
+    masked_html: int = 0
+    masked_quote: int = 0
+    masked_url: int = 0
+    masked_email: int = 0
+    masked_handle: int = 0
+    masked_account: int = 0
+    masked_card: int = 0
+    masked_address: int = 0
+    masked_date: int = 0
+    masked_phone: int = 0
+    masked_time: int = 0
+    masked_amount: int = 0
+    masked_id: int = 0
+    masked_number: int = 0
+    masked_name: int = 0
+
+    @classmethod
+    def of_rules(cls, rows: Mapping[str, int]) -> Self:
+        """Return a record of the rows that each masking rule changed, by the rule's name."""
+        return cls.read({_MASKED + rule: count for rule, count in rows.items()})
+
+    @property
+    def by_rule(self) -> dict[str, int]:
+        """Rows that each masking rule changed, by the rule's name; rules without rows left out."""
+        counts = self.to_dict().items()
+        return {k.removeprefix(_MASKED): n for k, n in counts if k.startswith(_MASKED) and n}
 
 
 @dataclass(frozen=True, slots=True)

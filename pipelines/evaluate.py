@@ -5,8 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advin.discovery.encoding.text import clean, normalize
+from advin.discovery.config import Config
 from advin.discovery.evaluation.measures import Found, Recovery, Truth, evaluate_discovery, recovery
+from advin.discovery.text.cleaning import clean, normalize
+from advin.discovery.text.config import MaskingConfig
+from advin.discovery.text.preparation import prepare
 from advin.pipelines.errors import SettingsError
 from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.inputs import find_input
@@ -55,7 +58,8 @@ def evaluate(run: str, truth: str, columns: Columns) -> Evaluation:
         raise SettingsError(
             f"--run: no finished run in {run}: run `advin discover --output {run}` first"
         )
-    true_labels = _read_truth(truth, columns)
+    masking = Config().with_mapping(manifest.settings["config"]).masking
+    true_labels = _read_truth(truth, columns, masking)
     assignments = read_table(run, manifest, "assignments", _COLUMNS).to_pylist()
     rows = [row for row in assignments if row["utterance_id"] in true_labels]
     if not rows:
@@ -84,14 +88,18 @@ def evaluate(run: str, truth: str, columns: Columns) -> Evaluation:
     return Evaluation(metrics, recovery(true, found, names))
 
 
-def _read_truth(pattern: str, columns: Columns) -> dict[str, tuple[str | None, str | None]]:
-    """Return the most frequent (intent, domain) of each text, by utterance id."""
+def _read_truth(
+    pattern: str, columns: Columns, masking: MaskingConfig
+) -> dict[str, tuple[str | None, str | None]]:
+    """Return the most frequent (intent, domain) of each text, by utterance id.
+
+    Texts are prepared as those of the run, and labels are cleaned as the run's labels are.
+    """
     found: dict[str, Counter] = {}
     for file in find_input(pattern, columns, "--truth"):
         for piece in split_file(file):
             for row in read_piece(piece, columns):
-                if row.problem is None and (text := clean(row.text or "")):
-                    # Cleaned as the labels of a run are, which they are compared with.
+                if row.problem is None and (text := prepare(row.text or "", masking).text):
                     label = (clean(row.intent or "") or None, clean(row.domain or "") or None)
                     found.setdefault(utterance_id(normalize(text)), Counter())[label] += 1
     return {

@@ -1,11 +1,12 @@
 """Stage ingest: read rows of any format, and write distinct utterances and rejects.
 
-Rows are read, checked, normalized and counted. Utterances are written in shards, which are ranges
+Rows are read, prepared, checked and counted. Utterances are written in shards, which are ranges
 of ids. The number of shards depends on the number of distinct utterances only. So which texts are
 encoded together depends neither on the number of input files nor on the engine.
 """
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -14,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam import pvalue
 
-from advin.discovery.config import TextConfig
-from advin.discovery.encoding import text as texts
+from advin.discovery.text.cleaning import clean, defect, normalize
+from advin.discovery.text.config import MaskingConfig, TextConfig
+from advin.discovery.text.preparation import prepare
 from advin.pipelines.counters import IngestCounters
 from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.files import InputFile
@@ -50,26 +52,31 @@ class _ReadPiece(beam.DoFn):
 class _CheckRow(beam.DoFn):
     """Turns a row into (key, (1, text)), or into a reject with a reason."""
 
-    def __init__(self, labeled: bool, config: TextConfig):
-        self._labeled, self._config = labeled, config
+    def __init__(self, labeled: bool, config: TextConfig, masking: MaskingConfig):
+        self._labeled, self._config, self._masking = labeled, config, masking
+
+    def start_bundle(self) -> None:
+        self._masked: Counter[str] = Counter()
 
     def process(self, row: Row) -> Iterator[Any]:
-        text = "" if row.problem else texts.clean(row.text or "")
-        intent = texts.clean(row.intent or "") or None
-        domain = texts.clean(row.domain or "") or None
-        reason = row.problem or texts.defect(text, self._config)
+        prepared = prepare(row.text or "", self._masking)
+        intent = clean(row.intent or "") or None
+        domain = clean(row.domain or "") or None
+        reason = row.problem or defect(prepared.text, self._config)
         if reason is None and self._labeled and intent is None:
             reason = "no_intent"
         if reason is not None:
             IngestCounters(rows_rejected=1).add()
-            yield pvalue.TaggedOutput(_REJECTS, _reject(row, reason))
+            payload = prepared.text[:_REJECT_PAYLOAD]
+            reject = (row.source, row.position, reason, payload)
+            yield pvalue.TaggedOutput(_REJECTS, reject)
         else:
-            key = (utterance_id(texts.normalize(text)), intent, domain)
-            yield key, (1, text)
+            self._masked.update(prepared.masks)
+            key = (utterance_id(normalize(prepared.text)), intent, domain)
+            yield key, (1, prepared.text)
 
-
-def _reject(row: Row, reason: str) -> tuple[str, int, str, str]:
-    return row.source, row.position, reason, (row.text or "")[:_REJECT_PAYLOAD]
+    def finish_bundle(self) -> None:
+        IngestCounters.of_rules(self._masked).add()
 
 
 class _CountUtterances(beam.CombineFn):
@@ -102,7 +109,8 @@ class Ingest(beam.PTransform):
         schema: schema of the utterances: `schemas.tables.INGEST` or `INGEST_LABELED`.
         utterances: folder of the utterances.
         rejects: folder of the rejects.
-        config: rules for texts that are rejected.
+        config: which texts are accepted.
+        masking: what is masked in them.
     """
 
     files: list[InputFile]
@@ -111,10 +119,13 @@ class Ingest(beam.PTransform):
     utterances: str
     rejects: str
     config: TextConfig
+    masking: MaskingConfig = MaskingConfig()
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Read, count and write; return the names of the files."""
-        utterances, rejects = pipeline | ReadUtterances(self.files, self.columns, self.config)
+        utterances, rejects = pipeline | ReadUtterances(
+            self.files, self.columns, self.config, self.masking
+        )
         written = utterances | WriteUtterances(self.utterances, self.schema)
         return (written, rejects | WriteRejects(self.rejects)) | beam.Flatten()
 
@@ -128,12 +139,14 @@ class ReadUtterances(beam.PTransform):
     Attributes:
         files: input files.
         columns: names of their columns.
-        config: rules for texts that are rejected.
+        config: which texts are accepted.
+        masking: what is masked in them.
     """
 
     files: list[InputFile]
     columns: Columns
     config: TextConfig
+    masking: MaskingConfig = MaskingConfig()
 
     def expand(self, pipeline: beam.Pipeline) -> Any:
         """Read, check and count."""
@@ -145,7 +158,7 @@ class ReadUtterances(beam.PTransform):
             | "Read" >> beam.ParDo(_ReadPiece(self.columns)).with_output_types(Row)
         )
         checked = rows | "Check" >> beam.ParDo(
-            _CheckRow(self.columns.intent is not None, self.config)
+            _CheckRow(self.columns.intent is not None, self.config, self.masking)
         ).with_outputs(_REJECTS, main="utterances")
         utterances = (
             checked.utterances

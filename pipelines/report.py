@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from apache_beam.io.filesystems import FileSystems
 
+from advin.discovery.text.config import MASKING_VERSION
+from advin.discovery.text.preparation import RULES
 from advin.pipelines import storage
 from advin.pipelines.counters import (
     AssembleCounters,
@@ -61,6 +63,7 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
             }
             for _, manifest in finished
         },
+        masking=_masking(run, _counters(finished, IngestCounters)),
     )
     storage.write_text(storage.join(run.workspace.folder, MANIFEST), manifest.to_json())
     return manifest
@@ -126,6 +129,16 @@ def _funnel(finished: Finished) -> list[list[Any]]:
         ["known domains", taxonomy.known_domains_named],
         ["novel domains", taxonomy.novel_domains_named],
     ]
+
+
+def _masking(run: Run, ingest: IngestCounters) -> dict[str, Any]:
+    off = run.prepared.config.masking.off
+    active = [rule for rule in RULES if not {rule.name, "all"} & set(off)]
+    return {
+        "version": MASKING_VERSION,
+        "off": off,
+        "rows_changed": {rule.name: ingest.by_rule.get(rule.name, 0) for rule in active},
+    }
 
 
 def _describe_model(folder: ModelFolder) -> dict[str, Any]:

@@ -69,8 +69,8 @@ def _ingest(role: str) -> Callable[[Paths], Ingest]:
     def build(paths: Paths) -> Ingest:
         source = paths.run.prepared.sources[role]
         folders = (paths.write(), paths.write("rejects"))
-        config = paths.run.prepared.config.text
-        return Ingest(source.files, source.columns, schema, *folders, config)
+        config = paths.run.prepared.config
+        return Ingest(source.files, source.columns, schema, *folders, config.text, config.masking)
 
     return build
 

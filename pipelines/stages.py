@@ -244,5 +244,6 @@ def _bytes_below(folder: str) -> int:
 
 
 def readable(counters: dict[str, int]) -> str:
-    """Return counters as text, such as '8,815 rows read, 2 rows rejected'."""
-    return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counters.items())
+    """Return counters above 0 as text, such as '8,815 rows read, 2 rows rejected'."""
+    counted = ((name.replace("_", " "), value) for name, value in counters.items() if value)
+    return ", ".join(f"{value:,} {name}" for name, value in counted)

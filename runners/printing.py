@@ -27,6 +27,10 @@ def print_run(folder: str, manifest: RunManifest) -> None:
     for label, count in manifest.funnel:
         funnel.add_row(Text(label), f"{count:,}")
     out.print(funnel)
+    masked = {k: n for k, n in manifest.masking.get("rows_changed", {}).items() if n}
+    if masked:
+        rules = ", ".join(f"{name} {count:,}" for name, count in masked.items())
+        out.print(plain(f"Rows changed by masking rules: {rules}."))
 
     columns = ["intent_id", "name", "is_novel", "exemplars", "size", "distinct_size", "domain_id"]
     intents = read_table(folder, manifest, "intents", columns).to_pylist()

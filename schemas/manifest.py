@@ -69,6 +69,7 @@ class RunManifest:
         funnel: counts from input to output, in order: [label, count].
         tables: the files of each table, relative to the run's folder.
         stages: seconds, bytes and counters of each stage.
+        masking: version of the masking rules, and the rows of the log that each rule changed.
     """
 
     versions: dict[str, str]
@@ -78,6 +79,7 @@ class RunManifest:
     funnel: list[list[Any]]
     tables: dict[str, list[str]]
     stages: dict[str, dict[str, Any]]
+    masking: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the manifest as JSON."""

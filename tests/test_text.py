@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from advin.discovery.config import TextConfig
-from advin.discovery.encoding.text import clean, defect, normalize
+from advin.discovery.text.cleaning import clean, defect, normalize
+from advin.discovery.text.config import TextConfig
 
 CONFIG = TextConfig(max_characters=20)
 

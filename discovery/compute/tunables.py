@@ -33,7 +33,8 @@ class Tunable:
         name: dotted name, such as "metric.steps".
         value: the present value.
         default: the default value.
-        kind: "a whole number", "a number", "numbers", "3 numbers" or "text", and "auto" if allowed.
+        kind: "a whole number", "a number", "numbers", "3 numbers", "text" or
+            "names", and "auto" if allowed.
         unit: unit of the value; "" for a pure number.
         range: allowed values, such as "at least 1" or "contrastive, margin".
         meaning: what it does, in one clause.
@@ -202,9 +203,14 @@ def _numeric(kind: Any) -> type | None:
     for option in _options(kind):
         if option in (int, float):
             return typing.cast(type, option)
-        if typing.get_origin(option) is tuple:
+        if typing.get_origin(option) is tuple and not _names(option):
             return typing.cast(type, typing.get_args(option)[0])
     return None
+
+
+def _names(kind: Any) -> tuple[str, ...]:
+    """Return the texts that the items of a tuple may be; () for tuples of numbers and others."""
+    return _choices(typing.get_args(kind)[0]) if _is_tuple(kind) else ()
 
 
 def _is_tuple(kind: Any) -> bool:
@@ -213,6 +219,8 @@ def _is_tuple(kind: Any) -> bool:
 
 def _parsed(kind: Any, text: str, name: str) -> Any:
     """Convert text to a type."""
+    if _names(kind):
+        return tuple(part.strip() for part in text.strip("()[] ").split(",") if part.strip())
     number = _numeric(kind)
     if text in _choices(kind) or number is None:
         return text
@@ -229,6 +237,8 @@ def _checked(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
     choices, number = _choices(kind), _numeric(kind)
     if isinstance(value, str) and value in choices:
         return value
+    if names := _names(kind):
+        return _checked_names(field.name, names, value)
     if number is None:
         raise ConfigError(f"{field.name} is {value!r}, but must be one of {', '.join(choices)}")
     is_tuple = _is_tuple(kind)
@@ -247,6 +257,14 @@ def _checked(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
     if kind == Grid:
         _check_grid(field.name, converted)
     return converted if is_tuple else converted[0]
+
+
+def _checked_names(field: str, names: tuple[str, ...], value: Any) -> tuple[str, ...]:
+    items = tuple(value) if isinstance(value, list | tuple) else (value,)
+    for item in items:
+        if item not in names:
+            raise ConfigError(f"{field} has {item!r}, but may only have {', '.join(names)}")
+    return items
 
 
 def _check_order(low_name: str, low: float, high_name: str, high: float) -> None:
@@ -274,7 +292,7 @@ def _is_number(value: Any, number: type) -> bool:
 def _kind_name(kind: Any) -> str:
     number, choices = _numeric(kind), _choices(kind)
     if number is None:
-        return "text"
+        return "names" if _names(kind) else "text"
     name = {int: "a whole number", float: "a number"}[number]
     if _is_tuple(kind):
         arity = typing.get_args(kind)
@@ -283,7 +301,7 @@ def _kind_name(kind: Any) -> str:
 
 
 def _range_text(kind: Any, low: float | None, high: float | None) -> str:
-    choices = ", ".join(_choices(kind))
+    choices = ", ".join(_choices(kind) or _names(kind))
     if low is None and high is None:
         return choices or "any"
     if high is None:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from advin.discovery.config import NamingConfig
-from advin.discovery.encoding.text import normalize
 from advin.discovery.naming.terms import centrality, is_readable
+from advin.discovery.text.cleaning import normalize
 
 
 def exemplars(

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from itertools import chain
 
-from advin.discovery.encoding.text import normalize
+from advin.discovery.text.cleaning import normalize
 
 # Words that no name needs, because they carry no topic.
 DROPPED = frozenset(

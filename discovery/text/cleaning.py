@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from advin.discovery.config import TextConfig
+from advin.discovery.text.config import TextConfig
 
 _SPACES = re.compile(r"\s+")
 # Zero-width joiners: invisible format characters that scripts and emoji need.

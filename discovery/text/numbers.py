@@ -1,0 +1,98 @@
+"""Rules for tokens with digits: ids and long numbers are masked, numbers with a meaning stay.
+
+A number of one to three digits mostly says what is asked ("error 404", "3 days late", "top 10"). A
+longer one, and a token that mixes letters and digits without a pattern, mostly names one order or
+case. Words before the token decide the cases between.
+"""
+
+import re
+
+from advin.discovery.text.config import MaskingConfig
+
+_TOKEN = re.compile(r"(?<![\w\[])#?[ ]?[^\W_]+(?:[-_/.,:+]+[^\W_]+)*")
+_DIGITS = re.compile(r"\d+")
+_HEX = re.compile(r"[0-9a-f]{8,}(?:-[0-9a-f]{4,})*", re.IGNORECASE)
+_UNIT = re.compile(
+    r"""\d{1,4}(?:[.,]\d+)?(?:st|nd|rd|th|k|m|g|b|t|gb|mb|tb|kb|kbps|mbps|gbps|kg|km|mi|mph|cm|mm|ml
+        |cl|l|oz|lbs?|ft|in|px|mah|k?w|kwh|[kmg]?hz|fps|p|x|d|h|hrs?|mins?|s|secs?|y|yrs?|yo|v|c|f
+        |er|e|i|a|ª|º|ème|eme|ten|te|de|-?(?:day|week|month|year|inch|digit|step|factor)s?)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_LAST_WORD = re.compile(r"([^\W\d_]+)[^\w\[\]]*$")
+
+# Words before a number or a code that names one thing among many.
+_NAMED = frozenset(
+    """order orders ticket tickets case cases reference ref invoice invoices booking reservation
+    confirmation confirm account acct customer client member membership policy claim tracking
+    parcel package shipment delivery transaction receipt contract serial imei sku item number no nr
+    num code pin otp id ids password passcode voucher coupon po rma ssn passport license licence
+    plate vin zip postcode bestellung bestellnummer auftrag auftragsnummer rechnung kundennummer
+    nummer pedido factura numero número referencia reserva código codigo cuenta commande facture
+    numéro référence réservation compte ordine fattura prenotazione conto encomenda
+    fatura""".split()
+)
+# Words before a number of four digits that belongs to the name of a thing.
+_KINDS = frozenset(
+    """error errors code form windows office model version series type http status section article
+    fehler formular modelo erreur errore erro""".split()
+)
+
+
+def mask_ids(text: str, config: MaskingConfig) -> str:
+    """Replace ids: codes of letters and digits, and numbers after words such as "order"."""
+    return _TOKEN.sub(lambda m: "[id]" if _is_id(m, config.kept_digits) else m[0], text)
+
+
+def mask_numbers(text: str, config: MaskingConfig) -> str:
+    """Replace long numbers, and a number that is the whole text."""
+    return _TOKEN.sub(lambda m: "[number]" if _is_number(m, config.kept_digits) else m[0], text)
+
+
+def _is_id(match: re.Match[str], kept: int) -> bool:
+    token = match[0].lstrip("# ")
+    digits = sum(map(str.isdigit, token))
+    if not digits:
+        return False
+    marked = match[0].startswith("#")
+    if any(map(str.isalpha, token)):
+        return _is_code(token, digits, kept) or (digits > 1 and marked)
+    named = _word_before(match) in _NAMED and not _follows_kind(match)
+    return (marked or named) and digits > 1
+
+
+def _is_code(token: str, digits: int, kept: int) -> bool:
+    """True if a token of letters and digits has no pattern of a word with a number."""
+    if _UNIT.fullmatch(token):
+        return False
+    if _HEX.fullmatch(token):
+        return True
+    letters = [piece for piece in re.split(r"[\W\d_]+", token) if piece]
+    switches = len(_DIGITS.findall(token)) + len(letters) - 1
+    if digits > kept or switches > kept:
+        return True
+    if not all(map(str.isupper, letters)):
+        return False
+    is_short = switches == 1 and all(len(piece) <= kept for piece in letters)
+    return (is_short and digits == kept) or (switches > 1 and len(token) > 2 * kept)
+
+
+def _is_number(match: re.Match[str], kept: int) -> bool:
+    token = match[0].lstrip("# ")
+    digits = sum(map(str.isdigit, token))
+    if not digits or any(map(str.isalpha, token)):
+        return False
+    around = match.string[: match.start()] + match.string[match.end() :]
+    if not around.strip(" .,!?") and "/" not in token:
+        return True
+    return digits > kept and not (digits == kept + 1 and _word_before(match) in _KINDS)
+
+
+def _word_before(match: re.Match[str]) -> str:
+    found = _LAST_WORD.search(match.string, 0, match.start())
+    return found[1].casefold() if found else ""
+
+
+def _follows_kind(match: re.Match[str]) -> bool:
+    """True after "error code": the number says which error, and no thing."""
+    found = re.search(r"([^\W\d_]+)[^\w]+[^\W\d_]+[^\w]*$", match.string[: match.start()])
+    return found is not None and found[1].casefold() in _KINDS

@@ -1,0 +1,97 @@
+"""Rules for what has a form of its own: addresses of the web, accounts, dates, times, amounts."""
+
+import re
+
+from stdnum import iban, luhn
+
+from advin.discovery.text.config import MaskingConfig
+
+_I = re.IGNORECASE
+_MONTHS = (
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|january|february|march|april|june|july"
+    r"|august|september|october|november|december|januar|februar|m[äa]rz|mai|juni|juli|oktober"
+    r"|dezember|janvier|f[ée]vrier|mars|avril|juin|juillet|ao[ûu]t|septembre|octobre|novembre"
+    r"|d[ée]cembre|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre"
+    r"|diciembre|janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|novembro|dezembro"
+    r"|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre)\.?"
+)
+_DAY = r"\d{1,2}(?:st|nd|rd|th|er|º|\.)?"
+_OF = r"(?:of|de|do|di)"
+_YEAR = r"(?:19|20)\d\d"
+
+URL = re.compile(
+    r"""\b(?:https?|ftps?|sftp|file|s3|gs)://[^\s<>"']+
+    | \bwww\.[^\s<>"']+\.[^\s<>"']+
+    | \b(?<!@)[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|info|biz|io
+        |de|fr|es|it|pt|eu|ch|at|nl|ly|co\.uk)\b(?:/[^\s<>"']*)?(?<![.,;:!?)])""",
+    _I | re.VERBOSE,
+)
+EMAIL = re.compile(r"[\w.+%'-]+\s?@\s?[\w-]+(?:\.[\w-]+)+|\b[\w.+%-]+@[\w-]+\b", _I)
+HANDLE = re.compile(r"(?<![\w@])@\w(?:[\w.-]*\w)?")
+IBAN = re.compile(r"\b[a-z]{2}\d{2}(?:[ -]?[a-z0-9]{4}){2,7}(?:[ -]?[a-z0-9]{1,4})?\b", _I)
+CARD = re.compile(r"(?<![\d.,-])\d(?:[ -]?\d){11,18}(?![\d-])")
+PHONE = re.compile(
+    r"""(?<![\w.,$€£/-])(?:\+|\()?\(?\d{1,4}\)?(?:[ ./-]{0,2}\(?\d{1,5}\)?){1,6}
+        (?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?(?![\w%])""",
+    _I | re.VERBOSE,
+)
+DATE = re.compile(
+    rf"""\b(?:
+      {_YEAR}[-/.]\d{{1,2}}[-/.]\d{{1,2}}(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?
+    | \d{{1,2}}[-/.]\d{{1,2}}[-/.](?:{_YEAR}|\d\d)
+    | {_DAY}[ -]?(?:{_OF}[ ])?{_MONTHS}(?:(?:,?[ ]|-)(?:{_OF}[ ])?{_YEAR})?
+    | {_MONTHS}[ -]?{_DAY}(?:,?[ ]{_YEAR})?
+    | {_MONTHS}[ ](?:{_OF}[ ])?{_YEAR}
+    )(?![\w/])""",
+    _I | re.VERBOSE,
+)
+TIME = re.compile(
+    r"""\b(?:(?:[01]?\d|2[0-3])[:.][0-5]\d(?::[0-5]\d)?[ ]?(?:[ap]\.?[ ]?m\b\.?|uhr|hrs?\b)
+    | (?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?
+    | (?:0?[1-9]|1[0-2])[ ]?[ap]\.?[ ]?m\b\.?
+    | (?:[01]?\d|2[0-3])[ ]?(?:uhr|o'?clock)\b
+    | (?:[01]?\d|2[0-3])h(?:[0-5]\d)\b)""",
+    _I | re.VERBOSE,
+)
+_CURRENCY = (
+    r"(?:usd|eur|gbp|chf|cad|aud|inr|jpy|cny|mxn|brl|dollars?|bucks?|euros?|pounds?|quid|cents?"
+    r"|rupees?|rs|yen|yuan|pesos?|reais|real|francs?|franken|libras?|d[óo]lares?|livres?|sterlina?)"
+)
+_SIGN = r"[$€£¥₹₩₽]"
+_SUM = r"\d+(?:[.,' ]\d{3})*(?:[.,]\d+)?(?:[ ]?(?:k|m|mio|million|thousand|hundred|billion))?"
+AMOUNT = re.compile(
+    rf"(?:\b(?:us|a|c)?{_SIGN}[ ]?{_SUM}|{_SIGN}[ ]?{_SUM}|\b{_SUM}[ ]?(?:{_SIGN}|{_CURRENCY}\b)"
+    rf"|\b(?:usd|eur|gbp|chf|cad|aud|inr|rs\.?)[ ]?{_SUM})(?!\w)",
+    _I,
+)
+_STREET = (
+    r"(?:street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|square|sq|place|pl"
+    r"|terrace|ter|way|highway|hwy|parkway|pkwy|circle|cir|trail|trl|alley|route)\b\.?"
+)
+ADDRESS = re.compile(
+    rf"""\b\d{{1,6}}[a-z]?[ ](?:[\w'.-]+[ ]){{1,4}}?{_STREET}(?:,?[ ](?:apt|apartment|suite|ste
+        |unit|floor|\#)\.?[ ]?\w{{1,5}})?
+        (?:,?[ ][\w.]+(?:[ ][\w.]+)?,[ ][a-z]{{2}}[ ]\d{{5}}(?:-\d{{4}})?)?
+    | \b[\w-]+(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|ring|ufer|damm)[ ]\d{{1,4}}[ ]?[a-z]?\b
+        (?:,?[ ]\d{{5}}[ ]\w+)?
+    | \b(?:calle|avenida|avda\.?|plaza|paseo|rua|praça|travessa|rue|chemin|impasse|via|viale|piazza
+        |corso)[ ](?:[\w'.-]+[ ,]+){{1,5}}?(?:n[º°.]?[ ]?)?\d{{1,4}}\b
+    | \b\d{{1,4}},?[ ](?:bis[ ]|ter[ ])?(?:rue|avenue|boulevard|chemin|impasse|place|all[ée]e)[ ]
+        (?:[\w'.-]+[ ]?){{1,4}}""",
+    _I | re.VERBOSE,
+)
+
+
+def is_account(text: str, config: MaskingConfig) -> bool:
+    """Return True if the check digits of an IBAN are right."""
+    return bool(iban.is_valid(text))
+
+
+def is_card(text: str, config: MaskingConfig) -> bool:
+    """Return True if the check digit of a card number is right (Luhn)."""
+    return bool(luhn.is_valid(re.sub(r"\D", "", text)))
+
+
+def is_phone(text: str, config: MaskingConfig) -> bool:
+    """Return True if digits and separators are as long as a telephone number."""
+    return sum(map(str.isdigit, text)) >= config.min_phone_digits and not text.isdigit()

@@ -1,0 +1,140 @@
+"""From a text as it stands in a log to the utterance that gets an id.
+
+`RULES` lists all rules in their order. A rule strips something from a text, or replaces it by a
+placeholder: a lower-case word in square brackets, such as [number].
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from advin.discovery.text import patterns
+from advin.discovery.text.cleaning import clean
+from advin.discovery.text.config import MaskingConfig
+from advin.discovery.text.markup import strip_html, strip_quotes
+from advin.discovery.text.numbers import mask_ids, mask_numbers
+
+
+@dataclass(frozen=True, slots=True)
+class MaskingRule:
+    """A rule that changes texts.
+
+    Attributes:
+        name: its name in `MaskingConfig.off`.
+        meaning: what it finds.
+        apply: from a text and the configuration to the changed text.
+        needs: a character that each text that it changes has: "0" for any digit; "" for none.
+    """
+
+    name: str
+    meaning: str
+    apply: Callable[[str, MaskingConfig], str]
+    needs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A prepared text.
+
+    Attributes:
+        text: cleaned and masked; empty if nothing is left.
+        masks: names of the rules that changed it, in their order.
+    """
+
+    text: str
+    masks: tuple[str, ...] = ()
+
+
+def _masks(
+    name: str,
+    meaning: str,
+    pattern: re.Pattern[str],
+    needs: str,
+    is_one: Callable[[str, MaskingConfig], bool] | None = None,
+) -> MaskingRule:
+    """Return a rule that replaces what a pattern finds, and a function, if given, confirms."""
+    placeholder = f"[{name}]"
+
+    def apply(text: str, config: MaskingConfig) -> str:
+        if is_one is None:
+            return pattern.sub(placeholder, text)
+        return pattern.sub(lambda m: placeholder if is_one(m[0], config) else m[0], text)
+
+    return MaskingRule(name, meaning, apply, needs)
+
+
+# What is stripped before a text is cleaned, because it depends on line breaks.
+STRIPPING = (
+    MaskingRule("html", "HTML tags, comments and character references", strip_html),
+    MaskingRule("quote", "quoted mails and signatures", strip_quotes, "\n"),
+)
+MASKING = (
+    _masks("url", "addresses of web pages and files", patterns.URL, "."),
+    _masks("email", "e-mail addresses", patterns.EMAIL, "@"),
+    _masks("handle", "names of accounts after @", patterns.HANDLE, "@"),
+    _masks("account", "IBANs with right check digits", patterns.IBAN, "0", patterns.is_account),
+    _masks("card", "card numbers with a right check digit", patterns.CARD, "0", patterns.is_card),
+    _masks("address", "streets with numbers, and what follows", patterns.ADDRESS, "0"),
+    _masks("date", "calendar dates", patterns.DATE, "0"),
+    _masks("phone", "telephone numbers", patterns.PHONE, "0", patterns.is_phone),
+    _masks("time", "times of day", patterns.TIME, "0"),
+    _masks("amount", "sums of money with a currency", patterns.AMOUNT, "0"),
+    MaskingRule(
+        "id",
+        "codes of letters and digits, and numbers of orders and cases",
+        mask_ids,
+        "0",
+    ),
+    MaskingRule(
+        "number",
+        "numbers of more than three digits, and numbers that are the whole text",
+        mask_numbers,
+        "0",
+    ),
+)
+RULES = STRIPPING + MASKING
+PLACEHOLDERS = frozenset(f"[{rule.name}]" for rule in MASKING)
+_DIGIT = re.compile(r"\d")
+
+
+def is_placeholder(token: str) -> bool:
+    """Return True if a token is a placeholder such as [number]."""
+    return token in PLACEHOLDERS
+
+
+def prepare(text: str, config: MaskingConfig) -> Prepared:
+    """Strip, clean and mask a text.
+
+    Args:
+        text: as it stands in the log.
+        config: the rules that are switched off.
+    """
+    if "all" in config.off:
+        return Prepared(clean(text))
+    masks: list[str] = []
+    text = clean(_applied(STRIPPING, text, config, masks))
+    return Prepared(_applied(MASKING, text, config, masks), tuple(masks))
+
+
+def _applied(
+    rules: tuple[MaskingRule, ...], text: str, config: MaskingConfig, masks: list[str]
+) -> str:
+    """Return the text after some rules, and add to `masks` the names of those that changed it."""
+    for rule in rules:
+        if rule.name in config.off:
+            continue
+        if rule.needs and (
+            not _DIGIT.search(text) if rule.needs == "0" else rule.needs not in text
+        ):
+            continue
+        changed = rule.apply(text, config)
+        if changed != text:
+            masks.append(rule.name)
+            text = changed
+    return text
+
+
+def _may_change(rule: MaskingRule, text: str) -> bool:
+    if rule.needs == "0":
+        return _DIGIT.search(text) is not None
+    return rule.needs in text
