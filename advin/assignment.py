@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 THREADS = 2
 KNOWN_COLUMNS = ("known_intent", "probability", "novelty_score")
-INTENT_COLUMNS = ("intent_id", "name", "is_novel", "distance", "domain")
+INTENT_COLUMNS = ("intent_id", "name", "kind", "reason", "distance", "domain")
 
 
 @dataclass(frozen=True)
@@ -168,12 +168,12 @@ class RunIntents:
         self.known.check_encoder()
 
     def assign(self, texts: Sequence[str | None]) -> list[dict[str, Any]]:
-        """Return intent_id, name, is_novel, distance and domain of each text.
+        """Return intent_id, name, kind, reason, distance and domain of each text.
 
-        As in the table assignments, is_novel of a text without an intent says whether the text is
-        flagged on its own. All are None for a text that is not usable.
+        All are None for a text that is not usable.
         """
-        from advin.discovery.intents.assignment import assign
+        from advin.discovery.intents.assignment import assign, utterance_reasons
+        from advin.schemas.verdicts import kind_of
 
         rows, vectors = self.known.encoder.encode(texts, self.known.model.config)
         results: list[dict[str, Any]] = [dict.fromkeys(INTENT_COLUMNS) for _ in texts]
@@ -181,16 +181,12 @@ class RunIntents:
             return results
         intents, columns = _intents(self.folder)
         found, distances = assign(self.known.model.head.transform(vectors), intents)
-        scores = self.known.score(len(texts), rows, vectors)
-        for j, i in enumerate(rows):
-            own = scores[i]["novelty_score"]
-            row = columns[found[j]] if found[j] >= 0 else None
-            results[i] = {
-                **(row or dict.fromkeys(INTENT_COLUMNS)),
-                "distance": float(distances[j]),
-            }
-            if row is None:
-                results[i]["is_novel"] = None if own is None else own > 0
+        of_cluster = [row["reason"] for row in columns]
+        reasons = utterance_reasons(found, of_cluster, [None] * len(rows))
+        for i, cluster, distance, reason in zip(rows, found, distances, reasons, strict=True):
+            of_intent = columns[cluster] if cluster >= 0 else {}
+            verdict = {"kind": kind_of(reason), "reason": reason, "distance": float(distance)}
+            results[i] = dict.fromkeys(INTENT_COLUMNS) | of_intent | verdict
         return results
 
 
@@ -218,8 +214,11 @@ def forget_folders() -> None:
 
 
 @lru_cache(maxsize=2)
-def _intents(folder: str) -> "tuple[Intents, list[dict[str, Any] | None]]":
-    """Return the centroids of a run, and the columns of each; None for dropped ones."""
+def _intents(folder: str) -> "tuple[Intents, list[dict[str, Any]]]":
+    """Return the centroids of a run, and the columns of each; of dropped ones the reason."""
+    import numpy as np
+
+    from advin.discovery.intents.assignment import cluster_reasons
     from advin.pipelines import storage
     from advin.pipelines.cluster import CENTROIDS, intents_from_arrow
     from advin.pipelines.report import read_table
@@ -231,15 +230,19 @@ def _intents(folder: str) -> "tuple[Intents, list[dict[str, Any] | None]]":
     centroids = storage.read_parquet(path)
     domains = read_table(folder, manifest, "domains", ["domain_id", "name"]).to_pylist()
     domain_names = {row["domain_id"]: row["name"] for row in domains}
-    names = ["intent_id", "name", "is_novel", "domain_id"]
+    names = ["intent_id", "name", "domain_id"]
     rows = {
         row["intent_id"]: {
             "intent_id": row["intent_id"],
             "name": row["name"],
-            "is_novel": row["is_novel"],
             "domain": domain_names.get(row["domain_id"]),
         }
         for row in read_table(folder, manifest, "intents", names).to_pylist()
     }
-    ids = centroids["intent_id"].to_pylist()
-    return intents_from_arrow(centroids), [rows.get(identity) for identity in ids]
+    intents, ids = intents_from_arrow(centroids), centroids["intent_id"].to_pylist()
+    reasons = cluster_reasons(intents.kinds, np.array([i in rows for i in ids], bool))
+    columns = [
+        rows.get(identity, {}) | {"reason": reason}
+        for identity, reason in zip(ids, reasons, strict=True)
+    ]
+    return intents, columns

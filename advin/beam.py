@@ -83,7 +83,7 @@ class ScoreNovelty(beam.PTransform):
 class AssignIntents(beam.PTransform):
     """Assign texts to the intents of a run, known and novel: PCollection[str] to PCollection[dict].
 
-    Keys: text, intent_id, name, is_novel, distance, domain, as in `Run.assign`.
+    Keys: text, intent_id, name, kind, reason, distance, domain, as in `Run.assign`.
     """
 
     def __init__(self, run: "Run | str | os.PathLike[str]", threads: int = 2) -> None:

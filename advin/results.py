@@ -11,6 +11,7 @@ from advin.frames import to_path, to_texts
 from advin.models import Model, as_table
 from advin.pipelines.errors import SettingsError
 from advin.schemas.manifest import RunManifest
+from advin.schemas.verdicts import NOVEL
 
 if TYPE_CHECKING:
     import pandas
@@ -109,11 +110,10 @@ class Run:
             texts: a list, series or array of texts.
 
         Returns:
-            A table with one row for each text, in order: text; intent_id, name and is_novel of its
-            intent; distance, 1 - cosine to the nearest centroid in the learned space, 0 to 2;
-            domain, the name of the intent's domain. Without an intent, intent_id, name and domain
-            are null, and is_novel says whether the text is flagged as novel on its own, or is null
-            without known intents.
+            A table with one row for each text, in order: text; intent_id and name of its intent;
+            kind and reason, as in the table assignments; distance, 1 - cosine to the nearest
+            centroid in the learned space, 0 to 2; domain, the name of the intent's domain. Without
+            an intent, intent_id, name and domain are null. All are null if the text is not usable.
 
         Raises:
             SettingsError: if an item is not a text, or the encoder cannot be loaded or differs from
@@ -124,8 +124,8 @@ class Run:
         items = to_texts(texts)
         self._intents.check_encoder()
         rows = self._intents.assign(items)
-        kinds = (pa.string(), pa.string(), pa.bool_(), pa.float32(), pa.string())
-        return as_table(items, rows, dict(zip(INTENT_COLUMNS, kinds, strict=True)))
+        types = dict.fromkeys(INTENT_COLUMNS, pa.string()) | {"distance": pa.float32()}
+        return as_table(items, rows, types)
 
     def __repr__(self) -> str:
         """Describe the run in a line, and list its largest novel intents."""
@@ -156,7 +156,7 @@ class Run:
 
     def _largest(self) -> Iterator[tuple[str, int, str]]:
         """Yield name, rows and most central utterance of the largest novel intents."""
-        columns = ["name", "is_novel", "size", "exemplars", "intent_id"]
-        rows = [row for row in self.intents.select(columns).to_pylist() if row["is_novel"]]
+        columns = ["name", "kind", "size", "exemplars", "intent_id"]
+        rows = [row for row in self.intents.select(columns).to_pylist() if row["kind"] == NOVEL]
         for row in sorted(rows, key=lambda r: (-r["size"], r["intent_id"]))[:_SHOWN]:
             yield row["name"], row["size"], (row["exemplars"] or [""])[0]

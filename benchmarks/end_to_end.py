@@ -195,7 +195,7 @@ def run(log: Log, rows: np.ndarray, task: Task, model: Model, flagged: float | N
     )
     answer = Found(
         intent_id=assignments.intent_id,
-        is_novel=np.array(assignments.is_novel),
+        kind=assignments.kind,
         known_intent=assignments.known_intent,
         novelty_score=scores.score,
         domain=assignments.domain_id,

@@ -10,7 +10,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from advin.discovery.intents.assignment import Intents, assign, novel_verdicts, without_dropped
+from advin.discovery.intents.assignment import (
+    Intents,
+    assign,
+    cluster_reasons,
+    utterance_reasons,
+)
 from advin.discovery.intents.decision import discover_intents
 from advin.discovery.intents.points import anchor_clusters, points_of, utterance_clusters
 from advin.discovery.intents.summary import summarize
@@ -27,6 +32,7 @@ from advin.discovery.taxonomy import (
 )
 from advin.discovery.text.cleaning import normalize
 from advin.schemas.ids import utterance_id
+from advin.schemas.verdicts import kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,8 @@ class Assignments:
     known_intent: list[str | None]
     known_intent_probability: list[float | None]
     novelty_score: list[float | None]
-    is_novel: list[bool | None]
+    kind: list[str]
+    reason: list[str]
     intent_id: list[str | None]
     intent_distance: np.ndarray
     domain_id: list[str | None]
@@ -130,8 +137,10 @@ def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Dis
     points = points_of(utterances, anchors, model.anchor_labels)
     intents = discover_intents(points, model.rules, config.intents).rounded()
 
-    # Every utterance belongs to the nearest intent, if it lies within the intent's radius.
-    assigned, distances = assign(vectors, intents)
+    # Every utterance belongs to the nearest cluster, if it lies within the cluster's radius.
+    conversational: list[str | None] = [None] * len(log.texts)
+    is_conversational = np.array([category is not None for category in conversational], bool)
+    assigned, distances = assign(vectors, intents, is_conversational)
 
     # Describe each intent by its size and a sample; drop novel intents that are incoherent.
     described = _describe(log, model, intents, assigned, distances)
@@ -141,8 +150,16 @@ def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Dis
     # Stage III: link the intents into domains, and name both.
     intent_rows, domain_rows = build_taxonomy(described, model)
 
+    # Every utterance gets the reason of its cluster, and a kind that follows from it.
+    by_id = {row.intent_id: row for row in intent_rows}
+    clusters = [by_id.get(intent) for intent in intents.ids(model.intents)]
+    is_kept = np.array([row is not None for row in clusters], bool)
+    of_cluster = cluster_reasons(intents.kinds, is_kept)
+    reasons = utterance_reasons(assigned, of_cluster, conversational)
+
+    of_utterance = [clusters[i] if i >= 0 else None for i in assigned]
     return Discovery(
-        assignments=_assignments(log, model, scores, intents, intent_rows, assigned, distances),
+        assignments=_assignments(log, model, scores, of_utterance, distances, reasons),
         intents=intent_rows,
         domains=domain_rows,
     )
@@ -173,21 +190,12 @@ def _assignments(
     log: Log,
     model: Model,
     scores: NoveltyScores | None,
-    intents: Intents,
-    rows: Sequence[IntentRow],
-    assigned: np.ndarray,
+    of_utterance: Sequence[IntentRow | None],
     distances: np.ndarray,
+    reasons: list[str],
 ) -> Assignments:
     """Put the columns of the table assignments together."""
-    n = len(log.texts)
-    by_id = {row.intent_id: row for row in rows}
-    kept = [by_id.get(intent) for intent in intents.ids(model.intents)]
-    assigned = without_dropped(assigned, np.array([row is not None for row in kept], bool))
-    is_novel = np.array([row is not None and row.is_novel for row in kept], bool)
-    novelty = np.full(n, np.nan) if scores is None else scores.score
-    verdicts, is_decided = novel_verdicts(assigned, is_novel, novelty)
-    of_utterance = [kept[i] if i >= 0 else None for i in assigned]
-    nulls: list[Any] = [None] * n
+    nulls: list[Any] = [None] * len(log.texts)
     return Assignments(
         utterance_id=log.ids.astype(str).tolist(),
         text=list(log.texts),
@@ -195,10 +203,8 @@ def _assignments(
         known_intent=nulls if scores is None else [model.intents[i] for i in scores.best_class],
         known_intent_probability=nulls if scores is None else scores.probability.tolist(),
         novelty_score=nulls if scores is None else scores.score.tolist(),
-        is_novel=[
-            bool(verdict) if decided else None
-            for verdict, decided in zip(verdicts, is_decided, strict=True)
-        ],
+        kind=[kind_of(reason) for reason in reasons],
+        reason=reasons,
         intent_id=[row.intent_id if row else None for row in of_utterance],
         intent_distance=distances,
         domain_id=[row.domain_id if row else None for row in of_utterance],

@@ -10,11 +10,13 @@ from advin.discovery.domains.linking import link_domains
 from advin.discovery.intents.assignment import Intents
 from advin.discovery.intents.coherence import incoherent_intents, min_coherence
 from advin.discovery.intents.summary import IntentSize
+from advin.discovery.labels import JUNK
 from advin.discovery.model import Model
 from advin.discovery.naming.exemplars import exemplars
 from advin.discovery.naming.names import IntentName, name_domains, name_intents
 from advin.discovery.naming.terms import Documents
 from advin.schemas.ids import known_id, novel_id
+from advin.schemas.verdicts import KNOWN, NOVEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class IntentRow:
 
     intent_id: str
     name: str
-    is_novel: bool
+    kind: str
     keywords: list[str]
     exemplars: list[str]
     size: int
@@ -94,7 +96,7 @@ class DomainRow:
 
     domain_id: str
     name: str
-    is_novel: bool
+    kind: str
     keywords: list[str]
     intents: list[str]
     size: int
@@ -117,7 +119,7 @@ def describe_intents(
     Raises:
         ValueError: if there are more intents than one worker takes.
     """
-    kept = [i for i, kind in enumerate(intents.kinds) if kind >= 0 or i in sizes]
+    kept = [i for i, kind in enumerate(intents.kinds) if kind >= 0 or (kind != JUNK and i in sizes)]
     most = model.config.domains.max_intents
     if len(kept) > most:
         raise ValueError(
@@ -191,7 +193,7 @@ def build_taxonomy(
         IntentRow(
             intent_id=described.ids[i],
             name=name.name,
-            is_novel=described.known[i] is None,
+            kind=NOVEL if described.known[i] is None else KNOWN,
             keywords=list(name.keywords),
             exemplars=_exemplars(described.documents[i], naming),
             size=described.sizes[i].rows,
@@ -270,7 +272,7 @@ def _domain_row(
     return DomainRow(
         domain_id=novel_id("".join(sorted(members)).encode()) if known is None else known_id(known),
         name=name.name if known is None else known,
-        is_novel=known is None,
+        kind=NOVEL if known is None else KNOWN,
         keywords=list(name.keywords),
         intents=[described.ids[i] for i in largest_first],
         size=sum(described.sizes[i].rows for i in group),

@@ -59,7 +59,7 @@ def rows(folder: Path) -> list[dict]:
 def novel_intents(intents: list[dict], domains: list[dict]) -> Figure:
     """Draw the size of each novel intent beside its most central utterance."""
     names = {domain["domain_id"]: domain["name"] for domain in domains}
-    novel = sorted((i for i in intents if i["is_novel"]), key=lambda i: i["size"])
+    novel = sorted((i for i in intents if i["kind"] == "novel"), key=lambda i: i["size"])
     order = list(dict.fromkeys(i["domain_id"] for i in reversed(novel)))
     figure, axes = plt.subplots(figsize=(9, 4.4), layout="constrained")
     for at, intent in enumerate(novel):
@@ -159,7 +159,7 @@ def taxonomy(intents: list[dict], domains: list[dict]) -> Figure:
     names = {intent["intent_id"]: intent["name"] for intent in intents}
     figure, axes = plt.subplots(figsize=(8, 6.4), layout="constrained")
     axes.axis("off")
-    columns = ([d for d in domains if not d["is_novel"]], [d for d in domains if d["is_novel"]])
+    columns = ([d for d in domains if d["kind"] == kind] for kind in ("known", "novel"))
     for x, (column, color) in enumerate(zip(columns, (KNOWN, NOVEL), strict=True)):
         y, right = 0.0, x + (0.32, 0.66)[x]
         axes.text(x, 1, ("Known domains", "Novel domains")[x], weight="bold", size=12)

@@ -26,6 +26,7 @@ from advin.discovery.evaluation.meanings import MEANINGS  # noqa: E402
 from advin.runners.flags import command_line, commands_of  # noqa: E402
 from advin.runners.listing import as_markdown  # noqa: E402
 from advin.schemas.tables import TABLES  # noqa: E402
+from advin.schemas.verdicts import KINDS, REASONS  # noqa: E402
 
 # Files of the repository, and the page that each becomes.
 COPIED = {
@@ -76,6 +77,16 @@ def tables_page() -> str:
             for field in schema
         ]
         lines += table(("column", "type", "may be null", "meaning"), rows)
+    lines += [
+        "",
+        "## Kinds and reasons",
+        "",
+        "Each utterance has one kind, and a reason for it.",
+        "",
+    ]
+    lines += table(("kind", "meaning"), [(f"`{kind}`", text) for kind, text in KINDS.items()])
+    reasons = [(f"`{r.kind}`", f"`{name}`", r.meaning) for name, r in REASONS.items()]
+    lines += ["", *table(("kind", "reason", "meaning"), reasons)]
     return "\n".join(lines) + "\n"
 
 

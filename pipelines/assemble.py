@@ -9,17 +9,17 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from advin.discovery.intents.assignment import novel_verdicts, without_dropped
+from advin.discovery.intents.assignment import cluster_reasons, utterance_reasons
 from advin.pipelines import storage
 from advin.pipelines.cluster import CENTROIDS
-from advin.pipelines.cluster_files import scores_from_arrow
 from advin.pipelines.counters import AssembleCounters
 from advin.pipelines.shards import MapShards, Shard, read_shard, shards_of
 from advin.pipelines.stages import Part
 from advin.schemas import tables
+from advin.schemas.verdicts import KINDS, kind_of
 
 # The columns of an intent that its utterances carry.
-_COLUMNS = ["intent_id", "is_novel", "domain_id"]
+_COLUMNS = ["intent_id", "domain_id"]
 
 
 @dataclasses.dataclass
@@ -51,13 +51,19 @@ class Assemble(beam.PTransform):
 
 
 def _read_verdicts(centroids: Part, intents: Part) -> list[Mapping[str, Any]]:
-    """Return the columns of each centroid's intent; all are None if the intent was dropped."""
+    """Return the columns of each cluster; all but the reason are None if it is no intent."""
     path = storage.join(centroids.folder, CENTROIDS)
-    ids = storage.read_parquet(path, ["intent_id"])["intent_id"].to_pylist()
+    table = storage.read_parquet(path, ["intent_id", "kind"])
     (shard,) = shards_of(intents)
     rows = read_shard(intents.folder, shard, _COLUMNS).to_pylist()
-    verdicts = {row["intent_id"]: row for row in rows}
-    return [verdicts.get(intent, dict.fromkeys(_COLUMNS)) for intent in ids]
+    by_id = {row["intent_id"]: row for row in rows}
+    columns = [by_id.get(i) for i in table["intent_id"].to_pylist()]
+    is_kept = np.array([row is not None for row in columns], bool)
+    reasons = cluster_reasons(table["kind"].to_numpy(), is_kept)
+    return [
+        {**(row or dict.fromkeys(_COLUMNS)), "reason": reason}
+        for row, reason in zip(columns, reasons, strict=True)
+    ]
 
 
 def _assemble_shard(
@@ -65,12 +71,12 @@ def _assemble_shard(
 ) -> pa.RecordBatch:
     utterances, scores, assigned = (read_shard(part.folder, shard) for part in parts)
     table = assemble(utterances, scores, assigned, intents)
-    unassigned = table.column("intent_id").null_count
+    counts = table.column("count").to_numpy()
+    kinds = np.array(table.column("kind").to_pylist(), object)
     AssembleCounters(
-        rows_accounted=int(table.column("count").to_numpy().sum()),
-        in_an_intent=table.num_rows - unassigned,
-        in_no_intent=unassigned,
-        novel_utterances=table.column("is_novel").to_pylist().count(True),
+        rows_accounted=int(counts.sum()),
+        in_an_intent=table.num_rows - table.column("intent_id").null_count,
+        **{f"{kind}_rows": int(counts[kinds == kind].sum()) for kind in KINDS},
     ).add()
     return table
 
@@ -87,7 +93,7 @@ def assemble(
         utterances: as `schemas.tables.INGEST`.
         scores: as `schemas.tables.SCORE`.
         assigned: as `schemas.tables.ASSIGN`; intents are positions in the list below.
-        intents: intent_id, is_novel and domain_id of each intent; None if it was dropped.
+        intents: intent_id, domain_id and reason of each cluster; the ids of no intent are None.
 
     Returns:
         a batch as `schemas.tables.ASSIGNMENTS`.
@@ -102,20 +108,20 @@ def assemble(
                 f"stage {name} holds other utterances than stage ingest "
                 f"({batch.num_rows} and {len(ids)} rows): delete the output folder and start again"
             )
-    is_kept = np.array([intent["intent_id"] is not None for intent in intents], bool)
-    position = without_dropped(assigned.column("intent").to_numpy(), is_kept)
+    position = assigned.column("intent").to_numpy()
     index = pa.array(position, mask=position < 0)
 
     def of_intent(name: str) -> pa.Array:
         return pa.array([intent[name] for intent in intents], pa.string()).take(index)
 
-    is_novel, is_decided = novel_verdicts(
+    reasons = utterance_reasons(
         position,
-        np.array([bool(intent["is_novel"]) for intent in intents], bool),
-        scores_from_arrow(scores.column("novelty_score")),
+        [intent["reason"] for intent in intents],
+        scores.column("conversational").to_pylist(),
     )
     columns = {
-        "is_novel": pa.array(is_novel, mask=~is_decided),
+        "kind": pa.array([kind_of(reason) for reason in reasons]),
+        "reason": pa.array(reasons),
         "intent_id": of_intent("intent_id"),
         "domain_id": of_intent("domain_id"),
         "intent_distance": assigned.column("intent_distance"),

@@ -1,4 +1,4 @@
-"""Stage assign: assign each utterance to the nearest centroid whose radius contains it."""
+"""Stage assign: assign each utterance to the nearest centroid if its radius contains it."""
 
 import dataclasses
 import functools
@@ -24,12 +24,14 @@ class Assign(beam.PTransform):
 
     Attributes:
         vectors: vectors of the log.
+        scores: their comparison with the known intents; says which utterances are conversational.
         centroids: the stage cluster's centroids.
         model: the model.
         target: folder of the assigned intents.
     """
 
     vectors: Part
+    scores: Part
     centroids: Part
     model: ModelFolder
     target: str
@@ -37,7 +39,7 @@ class Assign(beam.PTransform):
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Map shards of vectors to shards of assigned intents."""
         load = functools.partial(_load, self.model, self.centroids)
-        function = functools.partial(_assign_shard, vectors=self.vectors)
+        function = functools.partial(_assign_shard, vectors=self.vectors, scores=self.scores)
         return pipeline | MapShards(self.vectors, self.target, load, function)
 
 
@@ -46,11 +48,14 @@ def _load(model: ModelFolder, centroids: Part) -> tuple[MetricHead, Intents]:
 
 
 def _assign_shard(
-    shard: Shard, loaded: tuple[MetricHead, Intents], vectors: Part
+    shard: Shard, loaded: tuple[MetricHead, Intents], vectors: Part, scores: Part
 ) -> pa.RecordBatch:
     head, intents = loaded
     batch = read_shard(vectors.folder, shard)
-    intent, distance = assign(head.transform(vectors_from_arrow(batch.column("vector"))), intents)
+    categories = read_shard(scores.folder, shard, ["conversational"]).column("conversational")
+    is_conversational = categories.is_valid().to_numpy(zero_copy_only=False)
+    learned = head.transform(vectors_from_arrow(batch.column("vector")))
+    intent, distance = assign(learned, intents, is_conversational)
     assigned = int(np.count_nonzero(intent >= 0))
     AssignCounters(assigned=assigned, unassigned=len(intent) - assigned).add()
     return pa.RecordBatch.from_arrays(

@@ -258,12 +258,18 @@ class AssembleCounters(Counters):
     Attributes:
         rows_accounted: rows of the log that the table covers.
         in_an_intent: utterances with an intent.
-        in_no_intent: utterances without one.
-        novel_utterances: utterances of a novel intent, or novel without an intent.
+        known_rows: rows of the log of kind known.
+        novel_rows: rows of kind novel.
+        conversational_rows: rows of kind conversational.
+        junk_rows: rows of kind junk.
+        unassigned_rows: rows of kind unassigned.
     """
 
     stage: ClassVar[str] = "assemble"
     rows_accounted: int = 0
     in_an_intent: int = 0
-    in_no_intent: int = 0
-    novel_utterances: int = 0
+    known_rows: int = 0
+    novel_rows: int = 0
+    conversational_rows: int = 0
+    junk_rows: int = 0
+    unassigned_rows: int = 0

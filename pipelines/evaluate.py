@@ -16,13 +16,14 @@ from advin.pipelines.reading.inputs import find_input
 from advin.pipelines.reading.read import read_piece, split_file
 from advin.pipelines.report import read_run, read_table
 from advin.schemas.ids import utterance_id
+from advin.schemas.verdicts import KNOWN
 
 _COLUMNS = [
     "utterance_id",
     "count",
     "known_intent",
     "novelty_score",
-    "is_novel",
+    "kind",
     "intent_id",
     "domain_id",
 ]
@@ -67,8 +68,8 @@ def evaluate(run: str, truth: str, columns: Columns) -> Evaluation:
             f"--truth: {truth} has {len(true_labels)} texts, but none of the {len(assignments)} "
             "distinct texts of the run: give the true labels of the log of this run"
         )
-    intents = read_table(run, manifest, "intents", ["intent_id", "name", "is_novel"]).to_pylist()
-    known = {i["intent_id"]: i["name"] for i in intents if not i["is_novel"]}
+    intents = read_table(run, manifest, "intents", ["intent_id", "name", "kind"]).to_pylist()
+    known = {i["intent_id"]: i["name"] for i in intents if i["kind"] == KNOWN}
     labels = [true_labels[row["utterance_id"]] for row in rows]
     true = Truth(
         intent=[intent for intent, _ in labels],
@@ -78,7 +79,7 @@ def evaluate(run: str, truth: str, columns: Columns) -> Evaluation:
     )
     found = Found(
         intent_id=[row["intent_id"] for row in rows],
-        is_novel=[row["is_novel"] for row in rows],
+        kind=[row["kind"] for row in rows],
         known_intent=[known.get(row["intent_id"], row["known_intent"]) for row in rows],
         novelty_score=[row["novelty_score"] for row in rows],
         domain=[row["domain_id"] for row in rows],

@@ -22,6 +22,7 @@ from advin.pipelines.spine import finished_stages
 from advin.pipelines.version import versions
 from advin.schemas.manifest import MANIFEST, RunManifest, StageManifest
 from advin.schemas.tables import TABLES
+from advin.schemas.verdicts import KINDS
 
 C = TypeVar("C", bound=Counters)
 Finished = list[tuple[StageEntry, StageManifest]]
@@ -103,7 +104,8 @@ def _counters(finished: Finished, record: type[C]) -> C:
 
 
 def _check_counts(ingest: IngestCounters, assemble: AssembleCounters) -> None:
-    if assemble.rows_accounted + ingest.rows_rejected != ingest.rows_read:
+    by_kind = sum(getattr(assemble, f"{kind}_rows") for kind in KINDS)
+    if not by_kind == assemble.rows_accounted == ingest.rows_read - ingest.rows_rejected:
         raise CountError(
             f"{ingest.rows_read} rows were read, but {assemble.rows_accounted} are in assignments "
             f"and {ingest.rows_rejected} in rejects: delete the output folder and start again"
@@ -120,9 +122,8 @@ def _funnel(finished: Finished) -> list[list[Any]]:
         ["rows rejected", ingest.rows_rejected],
         ["distinct utterances", ingest.utterances],
         ["flagged as novel on their own", score.flagged],
+        *([f"rows of kind {kind}", getattr(assemble, f"{kind}_rows")] for kind in KINDS),
         ["assigned to an intent", assemble.in_an_intent],
-        ["in a novel intent, or novel and in none", assemble.novel_utterances],
-        ["in no intent", assemble.in_no_intent],
         ["known intents", taxonomy.known_intents_named],
         ["novel intents", taxonomy.novel_intents_named],
         ["dropped as no intent", taxonomy.incoherent_intents],

@@ -66,6 +66,7 @@ def score_batch(batch: pa.RecordBatch, model: Model) -> pa.RecordBatch:
             labels.take(pa.array(scores.best_class)),
             pa.array(scores.probability, pa.float32()),
             pa.array(np.asarray(scores.score), pa.float32()),
+            pa.nulls(n, pa.string()),
         ],
         schema=tables.SCORE,
     )

@@ -126,7 +126,8 @@ def _cluster(paths: Paths) -> Cluster:
 
 
 def _assign(paths: Paths) -> Assign:
-    return Assign(paths.read("embed"), paths.read("cluster"), paths.model, paths.write())
+    vectors, scores, centroids = (paths.read(name) for name in ("embed", "score", "cluster"))
+    return Assign(vectors, scores, centroids, paths.model, paths.write())
 
 
 def _describe(paths: Paths) -> Describe:
@@ -295,7 +296,7 @@ STAGES = (
     ),
     StageEntry(
         "assign",
-        reads=("embed", "cluster", "model"),
+        reads=("embed", "score", "cluster", "model"),
         writes=("data",),
         counters=counters.AssignCounters,
         build=_assign,

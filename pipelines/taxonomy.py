@@ -25,6 +25,7 @@ from advin.pipelines.models import ModelFolder
 from advin.pipelines.shards import Shard, read_shard, shards_of, write_shard
 from advin.pipelines.stages import Part
 from advin.schemas import tables
+from advin.schemas.verdicts import NOVEL
 
 
 @dataclasses.dataclass
@@ -67,8 +68,8 @@ def _build(
     only = Shard(0, 1)
     write_shard(intents_folder, only, rows_to_arrow(intents, tables.INTENTS))
     write_shard(domains_folder, only, rows_to_arrow(domains, tables.DOMAINS))
-    novel_intents = sum(row.is_novel for row in intents)
-    novel_domains = sum(row.is_novel for row in domains)
+    novel_intents = sum(row.kind == NOVEL for row in intents)
+    novel_domains = sum(row.kind == NOVEL for row in domains)
     TaxonomyCounters(
         known_intents_named=len(intents) - novel_intents,
         novel_intents_named=novel_intents,

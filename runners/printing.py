@@ -9,6 +9,7 @@ from advin.pipelines.report import read_table
 from advin.pipelines.stages import readable
 from advin.runners.console import console, new_table, plain
 from advin.schemas.manifest import RunManifest
+from advin.schemas.verdicts import NOVEL
 
 _NOVEL_SHOWN = 15
 # Columns of a pipe for the measures and their meanings.
@@ -32,12 +33,12 @@ def print_run(folder: str, manifest: RunManifest) -> None:
         rules = ", ".join(f"{name} {count:,}" for name, count in masked.items())
         out.print(plain(f"Rows changed by masking rules: {rules}."))
 
-    columns = ["intent_id", "name", "is_novel", "exemplars", "size", "distinct_size", "domain_id"]
+    columns = ["intent_id", "name", "kind", "exemplars", "size", "distinct_size", "domain_id"]
     intents = read_table(folder, manifest, "intents", columns).to_pylist()
     domains = read_table(folder, manifest, "domains", ["domain_id", "name"]).to_pylist()
     domain_names = {d["domain_id"]: d["name"] for d in domains}
     novel = sorted(
-        (i for i in intents if i["is_novel"]), key=lambda i: (-i["size"], i["intent_id"])
+        (i for i in intents if i["kind"] == NOVEL), key=lambda i: (-i["size"], i["intent_id"])
     )
     title = f"Largest novel intents ({min(len(novel), _NOVEL_SHOWN)} of {len(novel)})"
     table = new_table(title, "name", "domain", "rows", "distinct", "most central utterance")

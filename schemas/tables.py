@@ -8,6 +8,8 @@ Schemas of files between stages are named after the stage that writes them.
 
 import pyarrow as pa
 
+from advin.schemas.verdicts import KINDS
+
 # Float16 takes half the bytes of float32. Sums of it in float64 are exact up to 5e8 rows, so they
 # do not depend on the order of addition.
 VECTOR_TYPE = pa.float16()
@@ -61,13 +63,8 @@ ASSIGNMENTS = _schema(
         "0 the utterance is flagged as novel. Null without labels.",
         nullable=True,
     ),
-    _field(
-        "is_novel",
-        pa.bool_(),
-        "The verdict. True in a novel intent, false in a known intent. Without an intent: true if "
-        "novelty_score is above 0, null without labels.",
-        nullable=True,
-    ),
+    _field("kind", pa.string(), f"The verdict: {', '.join(KINDS)}."),
+    _field("reason", pa.string(), "Why the utterance has its kind: one of the documented reasons."),
     _field(
         "intent_id",
         pa.string(),
@@ -101,7 +98,7 @@ INTENTS = _schema(
         pa.string(),
         "The label of a known intent; for a novel intent, a name made from its utterances.",
     ),
-    _field("is_novel", pa.bool_(), "True if the intent was discovered, false if it was labeled."),
+    _field("kind", pa.string(), "known if the intent was labeled, novel if it was discovered."),
     _field(
         "keywords",
         _STRINGS,
@@ -148,7 +145,7 @@ DOMAINS = _schema(
         pa.string(),
         "The label of a known domain; for a novel domain, a name made from its utterances.",
     ),
-    _field("is_novel", pa.bool_(), "True if the domain was discovered, false if it was labeled."),
+    _field("kind", pa.string(), "known if the domain was labeled, novel if it was discovered."),
     _field("keywords", _STRINGS, "Characteristic words, the most characteristic first."),
     _field("intents", _STRINGS, "The intent_id of each of its intents, the largest first."),
     _field("size", pa.int64(), "Number of rows of the log in the domain."),
@@ -213,14 +210,18 @@ SCORE = _schema(
     "Stage score: each utterance compared with the known intents.",
     _UTTERANCE_ID,
     *(ASSIGNMENTS.field(n) for n in ("known_intent", "known_intent_probability", "novelty_score")),
+    _field(
+        "conversational",
+        pa.string(),
+        "Category of an utterance that carries no request, else null; it becomes the reason.",
+        nullable=True,
+    ),
 )
 
 ASSIGN = _schema(
     "Stage assign: the intent of each utterance.",
     _UTTERANCE_ID,
-    _field(
-        "intent", pa.int32(), "Position of the intent among the stage cluster's; -1 for no intent."
-    ),
+    _field("intent", pa.int32(), "Position of the cluster among the stage cluster's; -1 for none."),
     ASSIGNMENTS.field("intent_distance"),
 )
 

@@ -149,7 +149,7 @@ def test_the_same_data_become_the_same_file(tmp_path):
 
 
 def test_a_list_gives_tables(run):
-    assert {*KNOWN} == {i["name"] for i in run.intents.to_pylist() if not i["is_novel"]}
+    assert {*KNOWN} == {i["name"] for i in run.intents.to_pylist() if i["kind"] == "known"}
     assert sum(run.assignments["count"].to_pylist()) == len(LOG)
     assert run.rejects.num_rows == 0
     assert "bank" in run.domains["name"].to_pylist()
@@ -177,7 +177,7 @@ def test_a_finished_run_can_be_read_again(run):
 def test_a_run_assigns_its_own_log_as_its_table_does(run):
     table = run.assignments
     found = run.assign(table["text"])
-    for ours, theirs in (("intent_id", "intent_id"), ("is_novel", "is_novel")):
+    for ours, theirs in (("intent_id", "intent_id"), ("kind", "kind"), ("reason", "reason")):
         assert found[ours].to_pylist() == table[theirs].to_pylist()
     distances = np.array(found["distance"]), np.array(table["intent_distance"])
     np.testing.assert_allclose(*distances, atol=2e-3)
@@ -190,7 +190,7 @@ def test_assigned_rows_keep_order_and_unusable_texts_get_nulls(run):
     assert rows[0] == rows[4]
     assert rows[0]["name"] == "parcel"
     assert rows[0]["domain"] == "shop"
-    assert rows[0]["is_novel"] is False
+    assert rows[0]["kind"] == "known"
     for row in rows[1:4]:
         assert row | {"text": None} == dict.fromkeys(row)
 

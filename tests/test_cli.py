@@ -191,7 +191,7 @@ def test_a_flag_without_its_value_is_refused(capsys):
 def test_known_intents_keep_their_labels(plain):
     assignments, intents = (table(plain / "out", name) for name in ("assignments", "intents"))
     assert sum(a["count"] for a in assignments) == len(log())
-    names = {i["intent_id"]: i["name"] for i in intents if not i["is_novel"]}
+    names = {i["intent_id"]: i["name"] for i in intents if i["kind"] == "known"}
     assert set(names.values()) == set(INTENTS)
     manifest = report.read_run(str(plain / "out"))
     assert dict(map(tuple, manifest.funnel))["rows read"] == len(log())
@@ -251,7 +251,7 @@ def test_one_labeled_utterance_is_enough(run):
 def test_known_intents_without_domains_get_none(run, tmp_path):
     assert run(*FAST, log_rows=log(), labeled=known(domains=False))[0] == 0
     for intent in table(tmp_path / "out", "intents"):
-        assert intent["is_novel"] or intent["domain_id"] is None
+        assert intent["kind"] == "novel" or intent["domain_id"] is None
 
 
 def test_a_log_without_novel_intents_works(run, model, tmp_path):

@@ -18,6 +18,7 @@ from advin.discovery.model import Model
 from advin.discovery.novelty.calibration import fit_novelty
 from advin.discovery.selection.distance import DEFAULT, IntentDistance
 from advin.schemas.ids import known_id
+from advin.schemas.verdicts import REASONS
 
 DIMENSION = 32
 TOPICS = ("parcel", "invoice", "password", "heating", "weather")
@@ -68,8 +69,8 @@ def found():
 
 
 def test_known_and_novel_intents_are_found_and_junk_is_not(found):
-    assert sum(row.is_novel for row in found.intents) == 2
-    assert {row.name for row in found.intents if not row.is_novel} == {"parcel", "invoice"}
+    assert sum(row.kind == "novel" for row in found.intents) == 2
+    assert {row.name for row in found.intents if row.kind == "known"} == {"parcel", "invoice"}
     by_topic = {topic: set() for topic in TOPICS}
     for text, intent in zip(found.assignments.text, found.assignments.intent_id, strict=True):
         by_topic[text.split()[0]].add(intent)
@@ -78,13 +79,17 @@ def test_known_and_novel_intents_are_found_and_junk_is_not(found):
     assert len(by_topic["password"] | by_topic["heating"]) == 2
 
 
-def test_utterances_without_an_intent_get_the_verdict_of_their_score(found):
+def test_every_utterance_has_the_kind_and_the_reason_of_its_cluster(found):
     rows = found.assignments
-    for intent, verdict, score in zip(
-        rows.intent_id, rows.is_novel, rows.novelty_score, strict=True
+    kind_of_intent = {row.intent_id: row.kind for row in found.intents}
+    for text, intent, kind, reason in zip(
+        rows.text, rows.intent_id, rows.kind, rows.reason, strict=True
     ):
-        if intent is None:
-            assert verdict == (score > 0)
+        assert REASONS[reason].kind == kind
+        if intent is not None:
+            assert kind == kind_of_intent[intent]
+        if text.startswith("weather"):
+            assert (kind, reason) == ("junk", "out_of_domain")
 
 
 def test_sizes_add_up_and_ids_refer_to_each_other(found):
@@ -105,15 +110,13 @@ def test_the_order_of_the_texts_has_no_effect(found):
     assert as_columns(again) == as_columns(found)
 
 
-def test_without_labels_only_intents_have_verdicts():
+def test_without_labels_utterances_are_novel_or_in_no_intent():
     found = discover(small_log(), small_model(known=0))
     rows = found.assignments
-    assert all(row.is_novel for row in found.intents) and found.intents
+    assert all(row.kind == "novel" for row in found.intents) and found.intents
     assert rows.novelty_score == [None] * len(rows.text) == rows.known_intent
-    assert {(i is None, v) for i, v in zip(rows.intent_id, rows.is_novel, strict=True)} <= {
-        (True, None),
-        (False, True),
-    }
+    verdicts = set(zip([i is None for i in rows.intent_id], rows.kind, strict=True))
+    assert verdicts <= {(True, "junk"), (True, "unassigned"), (False, "novel")}
 
 
 def test_given_novelty_scores_replace_those_of_the_model():
@@ -122,7 +125,7 @@ def test_given_novelty_scores_replace_those_of_the_model():
     lower = dataclasses.replace(scores, score=np.full_like(scores.score, -1.0))
     found = discover(log, model, lower)
     assert found.assignments.novelty_score == [-1.0] * len(log.texts)
-    assert not any(row.is_novel for row in found.intents)
+    assert not any(row.kind == "novel" for row in found.intents)
 
 
 def test_a_log_that_is_too_large_for_memory_is_refused():

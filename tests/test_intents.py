@@ -213,8 +213,7 @@ def test_utterances_go_to_the_nearest_centroid_within_its_radius():
         distances = [1 - float(x[i] @ c) for c in centroids]
         nearest = int(np.argmin(distances))
         assert distance[i] == pytest.approx(min(distances), abs=1e-5)
-        inside = min(distances) <= 0.7 and kinds[nearest] != JUNK
-        assert intent[i] == (nearest if inside else -1)
+        assert intent[i] == (nearest if min(distances) <= 0.7 else -1)
 
 
 def test_too_many_points_for_one_worker_are_refused():

@@ -77,7 +77,7 @@ def random_run(n=400, seed=0):
     )
     return truth, Found(
         intent_id=[None if f is None else "id-" + f for f in found],
-        is_novel=np.array([f is None or f[0] == "n" for f in found]),
+        kind=[{"k": "known", "n": "novel"}[f[0]] if f else "unassigned" for f in found],
         known_intent=[f if f and f[0] == "k" else "k0" for f in found],
         novelty_score=rng.normal(size=n) + [i is None or i[0] == "n" for i in intent],
         domain=[None if f is None else "D" + f[0] for f in found],
@@ -116,7 +116,7 @@ def test_the_order_of_rows_and_the_names_of_clusters_have_no_effect():
     moved_truth = Truth(moved_truth.intent, moved_truth.domain, truth.known, counts)
     moved = Found(
         [i and f"other {i[::-1]}" for i in moved.intent_id],
-        moved.is_novel,
+        moved.kind,
         moved.known_intent,
         moved.novelty_score,
         moved.domain,
@@ -127,7 +127,8 @@ def test_the_order_of_rows_and_the_names_of_clusters_have_no_effect():
 def test_a_perfect_run_has_perfect_measures():
     truth, _ = random_run()
     is_novel = np.array([i is None or i not in truth.known for i in truth.intent])
-    perfect = Found(truth.intent, is_novel, truth.intent, is_novel * 1.0, truth.domain)
+    kind = np.where(is_novel, "novel", "known").tolist()
+    perfect = Found(truth.intent, kind, truth.intent, is_novel * 1.0, truth.domain)
     found = evaluate_discovery(truth, perfect)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     counts = {k: v for k, v in found.items() if isinstance(v, int)}
@@ -155,7 +156,7 @@ def test_unassigned_and_out_of_scope_rows_count_in_the_right_measures():
     )
     found = Found(
         intent_id=["1", "2", "2", "2", None, "3", "1", None],
-        is_novel=[False, True, True, True, True, True, False, True],
+        kind=["known", "novel", "novel", "novel", "junk", "novel", "known", "unassigned"],
         known_intent=["k"] * 8,
         novelty_score=[None] * 8,
         domain=["x", "x", None, None, None, None, None, None],
@@ -185,7 +186,7 @@ def test_recovery_prefers_the_best_fit_to_the_largest_cluster():
     giant, own = "giant", "own"
     intent_id = [giant] * 6 + [own] * 4 + [None] * 3 + [giant] * 30 + [own]
     truth = Truth(intent, [None] * 44, {"k"})
-    found = Found(intent_id, [True] * 44, [None] * 44, [None] * 44, [None] * 44)
+    found = Found(intent_id, ["novel"] * 44, [None] * 44, [None] * 44, [None] * 44)
     n, m = ev.recovery(truth, found, {"own": "own name"})
     assert (n.intent, n.size, n.found_id, n.found_name) == ("n", 10, own, "own name")
     assert (n.recall, n.purity) == (0.4, 0.8)
@@ -195,7 +196,7 @@ def test_recovery_prefers_the_best_fit_to_the_largest_cluster():
 
 def test_a_known_intent_does_not_recover_a_novel_one():
     truth = Truth(["n"] * 4, [None] * 4, {"k"})
-    found = Found(["k-1"] * 4, [False] * 4, ["k"] * 4, [0.0] * 4, [None] * 4)
+    found = Found(["k-1"] * 4, ["known"] * 4, ["k"] * 4, [0.0] * 4, [None] * 4)
     assert ev.recovery(truth, found)[0].found_id is None
     assert evaluate_discovery(truth, found)["novel_in_novel"] == 0
 
@@ -211,7 +212,7 @@ def test_without_labels_measures_of_known_intents_are_left_out():
 
 def test_a_log_without_intents_or_without_rows_has_few_measures():
     junk = Truth([None, None], [None, None], {"k"})
-    found = Found(["1", None], [True, True], ["k", "k"], [1.0, 2.0], [None, None])
+    found = Found(["1", None], ["novel", "unassigned"], ["k", "k"], [1.0, 2.0], [None, None])
     measures = evaluate_discovery(junk, found)
     assert measures["junk_in_novel"] == 0.5 and measures["intents_true"] == 0
     assert not {"nmi", "accuracy", "coverage", "h_score", "domain_nmi"} & measures.keys()

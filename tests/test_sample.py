@@ -32,6 +32,7 @@ from advin.pipelines.stages import Part, Stage
 from advin.runners.cli import main
 from advin.schemas.batches import vectors_from_arrow
 from advin.schemas.tables import TABLES
+from advin.schemas.verdicts import KINDS
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -85,7 +86,7 @@ def test_known_intents_and_junk_are_not_reported_as_novel(evaluation, sample):
     assert evaluation.metrics["novel_intents_found"] == 11
     assert evaluation.metrics["known_in_novel"] < 0.03
     assert evaluation.metrics["junk_in_novel"] < 0.05
-    labels = {r["name"] for r in read(sample, "intents") if not r["is_novel"]}
+    labels = {r["name"] for r in read(sample, "intents") if r["kind"] == "known"}
     assert len(labels) == 16
 
 
@@ -111,7 +112,9 @@ def test_planted_domains_are_separated(sample):
     """No domain contains intents of two planted domains."""
     truth = {i["text"].casefold(): i for i in csv_rows(EXAMPLES / "truth.csv")}
     planted: dict[str, set] = {}
-    domain_of = {i["intent_id"]: i["domain_id"] for i in read(sample, "intents") if i["is_novel"]}
+    domain_of = {
+        i["intent_id"]: i["domain_id"] for i in read(sample, "intents") if i["kind"] == "novel"
+    }
     counts: dict[str, dict] = {}
     for row in read(sample, "assignments"):
         label = truth.get(row["text"].casefold())
@@ -133,7 +136,7 @@ def csv_rows(path):
 def test_names_consist_of_words_of_the_utterances(sample):
     texts = " ".join(a["text"].casefold() for a in read(sample, "assignments"))
     for intent in read(sample, "intents"):
-        if intent["is_novel"]:
+        if intent["kind"] == "novel":
             assert all(word in texts for word in intent["name"].casefold().split())
             assert intent["keywords"] and len(intent["exemplars"]) == 5
 
@@ -172,7 +175,10 @@ def test_counts_add_up(sample):
     funnel = dict(map(tuple, manifest.funnel))
     of_an_intent = [a["intent_id"] is not None for a in read(sample, "assignments")]
     assert funnel["assigned to an intent"] == of_an_intent.count(True)
-    assert funnel["in no intent"] == of_an_intent.count(False)
+    for kind in KINDS:
+        rows = sum(a["count"] for a in read(sample, "assignments") if a["kind"] == kind)
+        assert funnel[f"rows of kind {kind}"] == rows
+    assert sum(funnel[f"rows of kind {kind}"] for kind in KINDS) == kept
     # A centroid may have no utterances.
     found = Stage(str(sample / "stages" / "cluster")).counters(ClusterCounters).novel_intents
     assert funnel["novel intents"] + funnel["dropped as no intent"] <= found

@@ -47,4 +47,4 @@ MEANINGS: dict[str, str] = {
     **_OTHERS,
     **{f"domain_{name}": text.format("domains") for name, text in _CLUSTERING.items()},
 }
-"""From the name of each measure to its meaning; "novel" includes utterances without any intent."""
+"""From the name of each measure to its meaning; a verdict is "novel" if it is not "known"."""

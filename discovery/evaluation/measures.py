@@ -25,6 +25,7 @@ from advin.discovery.evaluation.agreement import (
     share,
 )
 from advin.discovery.labels import UNLABELED
+from advin.schemas.verdicts import KNOWN, NOVEL
 
 # Recall of novel utterances at which the false-positive rate is reported.
 _RECALL = 0.95
@@ -53,14 +54,14 @@ class Found:
 
     Attributes:
         intent_id: (n,) intent that a row was assigned to, or None.
-        is_novel: (n,) bool, verdict on each row.
-        known_intent: (n,) known intent that fits best; None counts as novel.
+        kind: (n,) verdict on each row, a kind of `schemas.verdicts.KINDS`.
+        known_intent: (n,) known intent that fits best; read for rows of kind known.
         novelty_score: (n,) float, higher is more novel; nan or None without scores.
         domain: (n,) domain that a row was assigned to, or None.
     """
 
     intent_id: Sequence[str | None]
-    is_novel: Sequence[bool | None] | np.ndarray
+    kind: Sequence[str]
     known_intent: Sequence[str | None]
     novelty_score: Sequence[float | None] | np.ndarray
     domain: Sequence[str | None]
@@ -255,8 +256,8 @@ def _verdict_measures(
 ) -> dict[str, float]:
     """Return how well single utterances are classified as a known intent or as novel."""
     true = [i if known else None for i, known in zip(truth.intent, is_known, strict=True)]
-    verdicts = zip(found.is_novel, found.known_intent, strict=True)
-    predicted = [None if is_novel else intent for is_novel, intent in verdicts]
+    verdicts = zip(found.kind, found.known_intent, strict=True)
+    predicted = [intent if kind == KNOWN else None for kind, intent in verdicts]
     scores = np.array(found.novelty_score, np.float64)
     return {
         **open_intent_scores(true, predicted, counts),
@@ -289,7 +290,7 @@ def _junk_intents(in_scope: np.ndarray, novel_ids: Sequence[str | None], counts:
 
 def _novel_ids(found: Found) -> list[str | None]:
     """Return (n,) the intent of each row if it is novel, else None."""
-    return [i if n else None for i, n in zip(found.intent_id, found.is_novel, strict=True)]
+    return [i if k == NOVEL else None for i, k in zip(found.intent_id, found.kind, strict=True)]
 
 
 def _check(truth: Truth, found: Found) -> np.ndarray:

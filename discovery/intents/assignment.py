@@ -1,4 +1,4 @@
-"""The rule that assigns utterances to intents, and the verdict on each utterance."""
+"""The rule that assigns utterances to clusters, and the verdict on each utterance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +7,7 @@ import numpy as np
 
 from advin.discovery.compute.classes import nearest
 from advin.discovery.labels import JUNK
+from advin.schemas import verdicts
 from advin.schemas.ids import known_id, novel_id
 
 
@@ -49,50 +50,62 @@ class Intents:
         ]
 
 
-def assign(vectors: np.ndarray, intents: Intents) -> tuple[np.ndarray, np.ndarray]:
-    """Assign utterances to the nearest centroid if it is an intent and within its radius.
+def assign(
+    vectors: np.ndarray, intents: Intents, is_conversational: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Assign utterances to the nearest centroid if its radius contains them.
 
     Args:
         vectors: (n, d) float32, unit vectors in the learned space.
-        intents: what to assign to.
+        intents: what to assign to, junk included.
+        is_conversational: (n,) bool, utterances that only a known intent may take; None for none.
 
     Returns:
-        (n,) int32 row of the intent, or -1, and (n,) float32 distances to the nearest centroid,
-        1 - cosine; 1 if there are no centroids.
+        (n,) int32 row of the intent or junk cluster, or -1, and (n,) float32 distances to the
+        nearest centroid, 1 - cosine; 1 if there are no centroids.
     """
     if not len(intents.centroids):
         return np.full(len(vectors), -1, np.int32), np.ones(len(vectors), np.float32)
     index, distance = nearest(vectors, intents.centroids)
-    inside = (distance <= intents.radii[index]) & (intents.kinds[index] != JUNK)
-    return np.where(inside, index, -1).astype(np.int32), distance
+    taken = distance <= intents.radii[index]
+    if is_conversational is not None:
+        taken &= ~is_conversational | (intents.kinds[index] >= 0)
+    return np.where(taken, index, -1).astype(np.int32), distance
 
 
-def without_dropped(assigned: np.ndarray, is_kept: np.ndarray) -> np.ndarray:
-    """Return assignments without those to dropped intents.
+def cluster_reasons(kinds: np.ndarray, is_kept: np.ndarray) -> list[str]:
+    """Return the reason that the utterances of each cluster have.
 
     Args:
-        assigned: (n,) int32 row of the utterance's intent, or -1.
+        kinds: (m,) kind of each cluster, as in `Intents`.
         is_kept: (m,) bool, False for junk and for intents that were dropped as incoherent.
-
-    Returns:
-        (n,) int32, -1 where the intent was dropped.
     """
-    return np.where(np.append(is_kept, False)[assigned], assigned, -1).astype(np.int32)
+    return [
+        verdicts.IN_KNOWN_INTENT
+        if kind >= 0
+        else verdicts.OUT_OF_DOMAIN
+        if kind == JUNK
+        else verdicts.IN_NOVEL_INTENT
+        if kept
+        else verdicts.INCOHERENT
+        for kind, kept in zip(kinds.tolist(), is_kept.tolist(), strict=True)
+    ]
 
 
-def novel_verdicts(
-    assigned: np.ndarray, is_novel: np.ndarray, scores: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Decide which utterances are novel: by their intent, or without one by their novelty score.
+def utterance_reasons(
+    assigned: np.ndarray, of_cluster: Sequence[str], conversational: Sequence[str | None]
+) -> list[str]:
+    """Return the reason of each utterance; `schemas.verdicts.kind_of` gives its kind.
 
     Args:
-        assigned: (n,) row of the utterance's intent, or -1.
-        is_novel: (m,) bool, whether each intent is novel.
-        scores: (n,) novelty scores, above 0 is flagged; NaN without labels.
-
-    Returns:
-        (n,) bool verdicts, and (n,) bool, False where there is neither an intent nor a score.
+        assigned: (n,) int32 row of the utterance's cluster, or -1.
+        of_cluster: (m,) reason of each cluster, by `cluster_reasons`.
+        conversational: (n,) category of an utterance that carries no request, else None.
     """
-    has_intent = assigned >= 0
-    of_intent = np.append(is_novel, False)[assigned]
-    return np.where(has_intent, of_intent, scores > 0), has_intent | ~np.isnan(scores)
+    reasons = [*of_cluster, verdicts.TOO_FAR]
+    return [
+        category
+        if category is not None and reasons[row] != verdicts.IN_KNOWN_INTENT
+        else reasons[row]
+        for row, category in zip(assigned.tolist(), conversational, strict=True)
+    ]

@@ -1,0 +1,53 @@
+"""Verdicts on utterances: five kinds, and one word for the reason of each verdict.
+
+`REASONS` is the only list of reasons. The reference page is generated from it. The kind of an
+utterance follows from its reason.
+"""
+
+from dataclasses import dataclass
+
+KNOWN, NOVEL, CONVERSATIONAL, JUNK, UNASSIGNED = (
+    "known",
+    "novel",
+    "conversational",
+    "junk",
+    "unassigned",
+)
+
+KINDS = {
+    KNOWN: "The utterance belongs to an intent that was labeled.",
+    NOVEL: "The utterance belongs to an intent that was discovered.",
+    CONVERSATIONAL: "The utterance carries no request, such as a greeting.",
+    JUNK: "The utterance belongs to a cluster of out-of-domain text.",
+    UNASSIGNED: "No other kind is likely enough.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an utterance has its kind.
+
+    Attributes:
+        kind: one of `KINDS`.
+        meaning: one sentence.
+    """
+
+    kind: str
+    meaning: str
+
+
+IN_KNOWN_INTENT, IN_NOVEL_INTENT = "in_known_intent", "in_novel_intent"
+OUT_OF_DOMAIN, INCOHERENT, TOO_FAR = "out_of_domain", "incoherent", "too_far"
+
+REASONS = {
+    IN_KNOWN_INTENT: Reason(KNOWN, "A known intent is the nearest one, and near enough."),
+    IN_NOVEL_INTENT: Reason(NOVEL, "A novel intent is the nearest one, and near enough."),
+    OUT_OF_DOMAIN: Reason(JUNK, "Its cluster holds many of the out-of-domain examples."),
+    INCOHERENT: Reason(JUNK, "The utterances of its cluster have little in common."),
+    TOO_FAR: Reason(UNASSIGNED, "It lies beyond the radius of the nearest intent."),
+}
+
+
+def kind_of(reason: str) -> str:
+    """Return the kind of utterances with a reason; KeyError if it is not one of `REASONS`."""
+    return REASONS[reason].kind
