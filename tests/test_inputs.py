@@ -55,8 +55,8 @@ def test_a_glob_without_matches_is_refused(tmp_path):
 
 
 def test_an_unknown_ending_is_refused_with_the_known_endings(tmp_path):
-    (tmp_path / "log.xlsx").write_text("x")
-    message = refusal(tmp_path / "log.xlsx")
+    (tmp_path / "log.pdf").write_text("x")
+    message = refusal(tmp_path / "log.pdf")
     assert ".parquet" in message and ".csv" in message
 
 
@@ -65,7 +65,7 @@ def test_a_missing_column_is_refused_with_the_existing_columns(write_rows, name)
     path = write_rows(name, [{"utterance": "x", "label": "y"}])
     message = refusal(path)
     assert "no column 'text'" in message and "label, utterance" in message
-    assert "--text-column" in message
+    assert "--input-text-column utterance" in message
 
 
 def test_labels_need_an_intent_column_but_no_domain_column(write_rows):

@@ -123,5 +123,6 @@ def test_a_compressed_file_is_one_piece(tmp_path):
     with gzip.open(tmp_path / "a.txt.gz", "wt") as file:
         file.write("one\ntwo\n" * 1000)
     path = str(tmp_path / "a.txt.gz")
-    assert list(split_file(InputFile(path, "text", 10, 0))) == [Piece(path, "text", 0, 10)]
+    file = InputFile(path, "text", 10, 0)
+    assert list(split_file(file)) == [Piece(file, 0, 10)]
     assert len(read(path)) == 2000

@@ -1,10 +1,18 @@
 """The columns that are read, and the types of columns in a file."""
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Type of each column of a file: TEXT, or the name of another type.
+# Type of each column of a file: TEXT, AMBIGUOUS for columns of one name, or another type's name.
 Types = dict[str, str]
-TEXT = "text"
+TEXT, AMBIGUOUS = "text", "ambiguous"
+# Usual names of a column, most telling first.
+_USUAL = {
+    "text": ("utterance", "text", "query", "message", "instruction", "question", "sentence"),
+    "intent": ("intent", "label", "class", "category", "tag"),
+}
+_USUAL["text"] += ("content", "body", "request", "input", "transcript")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +43,24 @@ class Columns:
     def names(self) -> tuple[str, str | None, str | None]:
         """The columns of text, intent and domain."""
         return self.text, self.intent, self.domain
+
+    @property
+    def roles(self) -> list[tuple[str, str]]:
+        """Pairs ("text", name of the column) for the columns that are read."""
+        found = zip(("text", "intent", "domain"), self.names, strict=True)
+        return [(role, name) for role, name in found if name is not None]
+
+    @staticmethod
+    def flag(role: str, flag: str) -> str:
+        """Return the flag that names a column of an input, such as --labeled-text-column."""
+        return f"--{role}-column" if flag == "--truth" else f"{flag}-{role}-column"
+
+
+def likely(role: str, name: str, found: Iterable[str]) -> str | None:
+    """Return the column that the user most likely means; None if no name is telling."""
+    by_spelling = {column.casefold(): column for column in found}
+    for usual in (name.casefold(), *_USUAL.get(role, ())):
+        if usual in by_spelling:
+            return by_spelling[usual]
+    close = difflib.get_close_matches(name.casefold(), by_spelling, n=1)
+    return by_spelling[close[0]] if close else None

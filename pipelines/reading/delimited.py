@@ -1,57 +1,65 @@
 """Read CSV and TSV files."""
 
-import csv
 import io
 from collections.abc import Iterator
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
-from advin.pipelines.reading.columns import TEXT, Columns, Types
-from advin.pipelines.reading.rows import Piece, Row, decoded
-
-DELIMITERS = {"csv": ",", "tsv": "\t"}
-
-
-def column_types(stream: BinaryIO, file_format: str) -> Types:
-    """Return the columns that the header names."""
-    lines = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
-    header = next(csv.reader(lines, delimiter=DELIMITERS[file_format]), [])
-    return {name.removeprefix("\ufeff"): TEXT for name in header}
+from advin.pipelines.reading.columns import AMBIGUOUS, TEXT, Columns, Types
+from advin.pipelines.reading.layout import Layout
+from advin.pipelines.reading.records import MALFORMED, Records
+from advin.pipelines.reading.rows import Row
 
 
-def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
+def column_types(text: str, layout: Layout) -> Types:
+    """Return the columns that the header names, given the first part of a file."""
+    names = Records(io.StringIO(text).readline, layout).header
+    return {name: TEXT if names.count(name) == 1 else AMBIGUOUS for name in names}
+
+
+def read_rows(stream: BinaryIO, source: str, layout: Layout, columns: Columns) -> Iterator[Row]:
     """Read the rows of a whole file."""
-    # Invalid bytes become lone surrogates here; `decoded` finds them and rejects the row.
-    lines = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    csv.field_size_limit(1 << 30)
-    # Quotes delimit fields in CSV; in TSV they are ordinary characters.
-    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if piece.format == "csv" else csv.QUOTE_NONE
-    reader = csv.reader(lines, delimiter=DELIMITERS[piece.format], quoting=quoting)
-    header = next(reader, [])
-    at = [header.index(c) if c in header else None for c in columns.names]
-    needed = max(i for i in at[:2] if i is not None)  # the domain column is optional
-    position = 0
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield Row(piece.path, position, None, problem="malformed")
-            position += 1
+    # Invalid bytes become lone surrogates here, which cannot be encoded below.
+    lines = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="\n")
+    records = Records(lines.readline, layout)
+    header = records.header
+    text, *labels = (_index(header, name) for name in columns.names)
+    if text is None:
+        raise ValueError(f"the header of {source} has changed")
+    needed = max(text, labels[0] or 0)  # the domain column is optional
+    for position, (cells, problem) in enumerate(records):
+        row = cells
+        if len(cells) != len(header) and problem is None:
+            row = _fitted(cells, header, text, layout.delimiter)
+        if problem is not None or len(row) <= needed:
+            readable = _printable(" ".join(cells))
+            yield Row(source, position, readable, problem=problem or MALFORMED)
             continue
-        if not cells:
-            cells = [""] * len(header)
-        if len(cells) <= needed:
-            yield Row(piece.path, position, _printable(" ".join(cells)), problem="malformed")
+        fields = [None if i is None or i >= len(row) else row[i] for i in (text, *labels)]
+        try:
+            for field in fields:
+                if field is not None and not field.isascii():
+                    field.encode()
+        except UnicodeEncodeError:
+            yield Row(source, position, _printable(row[text]), problem="invalid_utf8")
         else:
-            fields = [
-                cells[i].encode("utf-8", "surrogateescape")
-                if i is not None and i < len(cells)
-                else None
-                for i in at
-            ]
-            yield decoded(piece.path, position, *fields)
-        position += 1
+            yield Row(source, position, *fields)
+
+
+def _fitted(cells: list[str], header: list[str], text: int, delimiter: str) -> list[str]:
+    """Return the cells of a row that has more or fewer than the header; none if they do not fit."""
+    if not cells:
+        return [""] * len(header)
+    if len(cells) < len(header) or not any(cells[len(header) :]):
+        return cells
+    if text < len(header) - 1:
+        return []
+    # The text is not quoted, and contains the delimiter.
+    return [*cells[:text], delimiter.join(cells[text:])]
+
+
+def _index(header: list[str], name: str | None) -> int | None:
+    name = name and name.strip()
+    return header.index(name) if name in header else None
 
 
 def _printable(text: str) -> str:

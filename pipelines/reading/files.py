@@ -1,12 +1,18 @@
 """Find input files and determine their formats."""
 
-from dataclasses import dataclass
+import glob
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
-from apache_beam.io.filesystem import FileMetadata
-from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.filesystems import CompressionTypes, FileSystems
 
 from advin.pipelines.errors import SettingsError
+from advin.pipelines.reading import archives
 from advin.pipelines.reading.decompress import COMPRESSIONS, compression_of
+from advin.pipelines.reading.layout import Layout
 
 FORMATS = {
     ".parquet": "parquet",
@@ -15,7 +21,13 @@ FORMATS = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".txt": "text",
+    ".xlsx": "xlsx",
 }
+# Formats that are compressed inside, and whose readers seek.
+BINARY = ("parquet", "xlsx")
+_GLOB = re.compile(r"[*?\[]")
+_HIDDEN = (".", "_")
+_ENDINGS = ", ".join([*FORMATS, archives.ARCHIVE])
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +39,75 @@ class InputFile:
         format: a value of `FORMATS`.
         size: bytes.
         modified: time of the last change, in seconds since 1970; 0 if the file system has none.
+        member: name of the file inside the archive at `path`; empty for other files.
+        layout: how the bytes become rows.
     """
 
     path: str
     format: str
     size: int
     modified: float
+    member: str = ""
+    layout: Layout = field(default_factory=Layout)
+
+    @property
+    def name(self) -> str:
+        """The path for tables and messages: printable, and with the name of the member."""
+        path = f"{self.path}!{self.member}" if self.member else self.path
+        path = os.fsencode(path).decode("utf-8", "backslashreplace")
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in path)
+
+    @property
+    def is_plain(self) -> bool:
+        """True if the bytes of the file are its text in UTF-8, so that ranges can be read."""
+        packed = self.member or compression_of(self.path)
+        return not packed and self.layout.is_usual
 
 
-def find_files(pattern: str) -> list[InputFile]:
-    """Return the files that match a path, folder or glob on any Beam file system, sorted by path.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files of an input.
+
+    Attributes:
+        files: files with data, sorted by path.
+        passed_over: files that are hidden or have no known ending.
+    """
+
+    files: list[InputFile]
+    passed_over: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A file as the file system lists it."""
+
+    path: str
+    size: int
+    modified: float
+
+
+def find_files(pattern: str) -> Found:
+    """Return the files that match a path, folder or glob on any Beam file system.
+
+    Folders are searched with their subfolders. Links to folders are not followed.
 
     Raises:
-        SettingsError: if no file matches, or a format is unknown.
+        SettingsError: if no file matches, or a file that was named has no known ending, is no
+            regular file, or is an archive that cannot be read.
     """
-    return [_describe(m) for m in _match(pattern)]
+    named, entries = _list_local(pattern) if _is_local(pattern) else _list_remote(pattern)
+    files: list[InputFile] = []
+    passed_over: list[str] = []
+    fixed = _fixed_part(pattern)
+    for entry in sorted(entries, key=lambda e: e.path):
+        below = os.path.relpath(entry.path, fixed)
+        if not named and (_is_hidden(below) or _format_of(entry.path) is None):
+            passed_over.append(entry.path)
+        else:
+            files += _unpacked(entry, passed_over)
+    if not files:
+        _refuse(pattern, passed_over)
+    return Found(files, passed_over)
 
 
 def first_line(error: BaseException) -> str:
@@ -49,38 +115,112 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _match(pattern: str) -> list[FileMetadata]:
+def _refuse(pattern: str, passed_over: list[str]) -> None:
+    if passed_over:
+        raise SettingsError(
+            f"{pattern} has {os.path.basename(passed_over[0])}, but no file with a known ending: "
+            f"{_ENDINGS}"
+        )
+    raise SettingsError(
+        f"the pattern {pattern} matches no file"
+        if _GLOB.search(pattern)
+        else f"no such file or folder: {pattern}"
+    )
+
+
+def _is_local(path: str) -> bool:
+    return FileSystems.get_scheme(path) is None
+
+
+def _fixed_part(pattern: str) -> str:
+    """Return the folder of a pattern that holds no wildcard."""
+    if _is_local(pattern) and os.path.lexists(pattern):
+        return pattern
+    wildcard = _GLOB.search(pattern)
+    return os.path.dirname(pattern[: wildcard.start()]) if wildcard else pattern
+
+
+def _list_local(pattern: str) -> tuple[bool, list[_Entry]]:
+    """Return whether a pattern names one file, and the files that it matches."""
+    # A name may contain brackets.
+    if os.path.isdir(pattern):
+        return False, list(_walk(pattern))
+    if os.path.lexists(pattern):
+        return True, [_stat(pattern)]
+    entries: list[_Entry] = []
+    for path in glob.glob(pattern, recursive=True):
+        if os.path.isdir(path) and "**" not in pattern:
+            entries += _walk(path)
+        elif os.path.isfile(path):
+            entries.append(_stat(path))
+    return False, entries
+
+
+def _walk(folder: str) -> Iterator[_Entry]:
+    # Links to folders are not followed: they may lead in a circle.
+    def refuse(error: OSError) -> None:
+        raise SettingsError(f"cannot list {folder}: {error.strerror}") from error
+
+    for parent, _, names in os.walk(folder, onerror=refuse):
+        for name in names:
+            path = os.path.join(parent, name)
+            if os.path.isfile(path):
+                yield _stat(path)
+
+
+def _stat(path: str) -> _Entry:
     try:
-        is_glob = any(c in pattern for c in "*?[")
+        found = os.stat(path)
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise SettingsError(f"{path} is a pipe, socket or device: copy its content to a file")
+    return _Entry(path, found.st_size, found.st_mtime)
+
+
+def _list_remote(pattern: str) -> tuple[bool, list[_Entry]]:
+    try:
         found = FileSystems.match([pattern])[0].metadata_list
-        if not is_glob:
-            inside = FileSystems.match([FileSystems.join(pattern, "*")])[0].metadata_list
-            found = inside or found
+        named = any(m.path == pattern for m in found)
+        if not _GLOB.search(pattern) and not named:
+            found = FileSystems.match([FileSystems.join(pattern, "**")])[0].metadata_list
     except Exception as error:  # each file system raises its own errors
         raise SettingsError(f"cannot list {pattern}: {first_line(error)}") from error
-    found = [m for m in found if not FileSystems.split(m.path)[1].startswith((".", "_"))]
-    if not found:
-        raise SettingsError(
-            f"the pattern {pattern} matches no file"
-            if is_glob
-            else f"no such file or folder: {pattern}"
-        )
-    return sorted(found, key=lambda m: m.path)
+    return named, [_Entry(m.path, m.size_in_bytes, m.last_updated_in_seconds or 0.0) for m in found]
 
 
-def _describe(metadata: FileMetadata) -> InputFile:
-    name = FileSystems.split(metadata.path)[1]
-    stem = name.removesuffix(compression_of(name))
-    suffix = "." + stem.rpartition(".")[2].lower()
-    if suffix not in FORMATS or (suffix == ".parquet" and stem != name):
+def _is_hidden(path: str) -> bool:
+    """True if a file, or a folder on the way to it, has a name that marks it as no data."""
+    return any(part.startswith(_HIDDEN) for part in path.split(os.sep) if part not in ("..", "."))
+
+
+def _format_of(path: str) -> str | None:
+    """Return the format that a name tells, also "zip"; None for other names."""
+    name = os.path.basename(path).lower()
+    if name.endswith(archives.ARCHIVE):
+        return "zip"
+    stem = name[: len(name) - len(compression_of(name))]
+    found = FORMATS.get("." + stem.rpartition(".")[2])
+    return None if found in BINARY and stem != name else found
+
+
+def _unpacked(entry: _Entry, passed_over: list[str]) -> Iterator[InputFile]:
+    """Yield the file of an entry, or the files inside an archive."""
+    found = _format_of(entry.path)
+    if found is None:
         raise SettingsError(
-            f"{metadata.path}: the file name has no known ending; use one of "
-            f"{', '.join(FORMATS)}, and for compressed files other than Parquet add "
-            f"{' or '.join(COMPRESSIONS)}"
+            f"{entry.path}: the file name has no known ending; use one of {_ENDINGS}, and for "
+            f"compressed text add {', '.join(COMPRESSIONS)}"
         )
-    return InputFile(
-        metadata.path,
-        FORMATS[suffix],
-        metadata.size_in_bytes,
-        metadata.last_updated_in_seconds or 0.0,
-    )
+    file = InputFile(entry.path, found, entry.size, entry.modified)
+    if found != "zip":
+        yield file
+        return
+    with FileSystems.open(entry.path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+        inside = archives.members(stream, file.name)
+    for member in inside:
+        kind = _format_of(member.filename)
+        if _is_hidden(member.filename) or kind is None:
+            passed_over.append(f"{entry.path}!{member.filename}")
+        else:
+            yield replace(file, format=kind, member=member.filename, size=member.file_size)

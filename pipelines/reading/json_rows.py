@@ -1,8 +1,6 @@
 """Read JSON Lines: each line is an object."""
 
-import itertools
 import json
-from typing import BinaryIO
 
 from advin.pipelines.reading.columns import TEXT, Columns, Types
 from advin.pipelines.reading.rows import Row, escaped
@@ -11,12 +9,12 @@ from advin.pipelines.reading.rows import Row, escaped
 _PROBED_ROWS = 100
 
 
-def column_types(stream: BinaryIO) -> Types:
+def column_types(text: str) -> Types:
     """Return the type of each column in the first rows: TEXT if at least one row holds text."""
     found: Types = {}
-    for line in itertools.islice(stream, _PROBED_ROWS):
+    for line in text.split("\n")[:_PROBED_ROWS]:
         try:
-            row = json.loads(line.decode("utf-8", "replace"))
+            row = json.loads(line)
         except (ValueError, RecursionError):
             continue  # the reader rejects this row
         if not isinstance(row, dict):
@@ -28,28 +26,28 @@ def column_types(stream: BinaryIO) -> Types:
     return found
 
 
-def parse_line(path: str, position: int, line: bytes, columns: Columns) -> Row:
+def parse_line(source: str, position: int, line: bytes, columns: Columns) -> Row:
     """Return the row of a line."""
     if not line.strip():
-        return Row(path, position, "", problem="empty")
+        return Row(source, position, "", problem="empty")
     try:
         row = json.loads(line.decode())
     except UnicodeDecodeError:
-        return Row(path, position, escaped(line), problem="invalid_utf8")
+        return Row(source, position, escaped(line), problem="invalid_utf8")
     except (ValueError, RecursionError):
-        return Row(path, position, escaped(line), problem="malformed")
+        return Row(source, position, escaped(line), problem="malformed")
     if not isinstance(row, dict):
-        return Row(path, position, escaped(line), problem="malformed")
+        return Row(source, position, escaped(line), problem="malformed")
     if columns.text not in row:
-        return Row(path, position, escaped(line), problem="no_text_column")
+        return Row(source, position, escaped(line), problem="no_text_column")
     fields = [row.get(c) if c else None for c in columns.names]
     if not all(v is None or isinstance(v, str) for v in fields):
-        return Row(path, position, escaped(line), problem="not_text")
+        return Row(source, position, escaped(line), problem="not_text")
     text, intent, domain = fields
     # JSON can contain escaped lone surrogates, which UTF-8 cannot encode.
     if any(v is not None and not _encodable(v) for v in fields):
-        return Row(path, position, escaped(line), problem="invalid_utf8")
-    return Row(path, position, text, intent, domain, None if text is not None else "null")
+        return Row(source, position, escaped(line), problem="invalid_utf8")
+    return Row(source, position, text, intent, domain, None if text is not None else "null")
 
 
 def _encodable(text: str) -> bool:

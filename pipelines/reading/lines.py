@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from advin.pipelines.reading.decompress import compression_of
 from advin.pipelines.reading.files import InputFile
 from advin.pipelines.reading.rows import Piece
 
-# Size of the byte ranges of an uncompressed file.
+# Size of the byte ranges of a file.
 _RANGE_BYTES = 64 << 20
 # Longest line. The rest of a longer one is skipped, and the row has the problem "oversized".
 _LINE_BYTES = 1 << 20
@@ -15,21 +14,21 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def byte_ranges(file: InputFile) -> Iterator[Piece]:
-    """Split a file into byte ranges; a compressed file is one range."""
-    step = file.size if compression_of(file.path) else _RANGE_BYTES
+    """Split a file into byte ranges; a file that is compressed or recoded is one range."""
+    step = _RANGE_BYTES if file.is_plain else file.size
     for start in range(0, file.size, step):
-        yield Piece(file.path, file.format, start, min(start + step, file.size))
+        yield Piece(file, start, min(start + step, file.size))
 
 
 def read_lines(stream: BinaryIO, piece: Piece) -> Iterator[tuple[int, bytes, bool]]:
     """Yield (byte offset, line, True if it is complete) of each line that begins in the piece."""
-    compressed = bool(compression_of(piece.path))
+    is_whole_file = not piece.file.is_plain
     position = piece.start
     if position:
         # A line that began before this range belongs to the previous range.
         stream.seek(position - 1)
         position += _skip_line(stream) - 1
-    while compressed or position < piece.stop:
+    while is_whole_file or position < piece.stop:
         line = stream.readline(_LINE_BYTES)
         if not line:
             return
@@ -40,7 +39,20 @@ def read_lines(stream: BinaryIO, piece: Piece) -> Iterator[tuple[int, bytes, boo
             position += _skip_line(stream)
         if start == 0:
             line = line.removeprefix(_BOM)
-        yield start, line.rstrip(b"\r\n"), whole
+        line = line.rstrip(b"\r\n")
+        if b"\r" in line:
+            yield from _split(line, start, whole)
+        else:
+            yield start, line, whole
+
+
+def _split(line: bytes, start: int, whole: bool) -> Iterator[tuple[int, bytes, bool]]:
+    """Yield the lines that single carriage returns end."""
+    *parts, last = line.split(b"\r")
+    for part in parts:
+        yield start, part, True
+        start += len(part) + 1
+    yield start, last, whole
 
 
 def _skip_line(stream: BinaryIO) -> int:

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from advin.pipelines.reading.files import InputFile
+
 # Longest text of a row that is kept for a message.
 _MAX_BYTES = 1 << 20
 
@@ -10,8 +12,9 @@ class Row(NamedTuple):
     """One row of an input.
 
     Attributes:
-        source: path of the file.
-        position: number of the row in Parquet, CSV and TSV; byte offset of the line in other files.
+        source: name of the file.
+        position: number of the row in files of cells; byte offset of the line in other files, in
+            the decompressed text in UTF-8.
         text: the text as it stands in the file; for a row with a problem, the readable part of it.
         intent: label; None without one.
         domain: domain of the label; None without one.
@@ -30,29 +33,27 @@ class Piece(NamedTuple):
     """A part of a file that is read by itself.
 
     Attributes:
-        path: path of the file.
-        format: a value of `files.FORMATS`.
+        file: the file.
         start: first row group of Parquet, or first byte of other formats.
         stop: end of the range, exclusive.
     """
 
-    path: str
-    format: str
+    file: InputFile
     start: int
     stop: int
 
 
 def decoded(
-    path: str, position: int, text: bytes | None, intent: bytes | None, domain: bytes | None
+    source: str, position: int, text: bytes | None, intent: bytes | None, domain: bytes | None
 ) -> Row:
     """Return a row whose fields are given as UTF-8."""
     if text is None:
-        return Row(path, position, None, problem="null")
+        return Row(source, position, None, problem="null")
     try:
         fields = [v.decode() if v is not None else None for v in (text, intent, domain)]
     except UnicodeDecodeError:
-        return Row(path, position, escaped(text), problem="invalid_utf8")
-    return Row(path, position, *fields)
+        return Row(source, position, escaped(text), problem="invalid_utf8")
+    return Row(source, position, *fields)
 
 
 def escaped(data: bytes) -> str:

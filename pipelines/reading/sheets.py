@@ -1,0 +1,72 @@
+"""Read workbooks of Excel."""
+
+import zipfile
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from advin.pipelines.reading.archives import members
+from advin.pipelines.reading.columns import AMBIGUOUS, TEXT, Columns, Types
+from advin.pipelines.reading.decompress import DamagedError
+from advin.pipelines.reading.rows import Row
+
+# Rows that are read to find the types of the columns.
+_PROBED_ROWS = 100
+
+
+def column_types(stream: BinaryIO, path: str) -> dict[str, Types]:
+    """Return the type of each column of each sheet; TEXT if at least one of its first rows is text.
+
+    Raises:
+        DamagedError: if the file is no workbook.
+        SettingsError: if the file would become too large in memory.
+    """
+    members(stream, path)
+    stream.seek(0)
+    found: dict[str, Types] = {}
+    workbook = _open(stream)
+    for name in workbook.sheet_names:
+        header, *rows = [*_rows(workbook, name, _PROBED_ROWS + 1)] or [[]]
+        names = _names(header)
+        types = {column: _type([row[i] for row in rows]) for i, column in enumerate(names)}
+        found[name] = {c: types[c] if names.count(c) == 1 else AMBIGUOUS for c in types if c}
+    return found
+
+
+def read_rows(stream: BinaryIO, source: str, sheet: str, columns: Columns) -> Iterator[Row]:
+    """Read the rows of a sheet. A cell that holds a number or a date is no text."""
+    rows = _rows(_open(stream), sheet)
+    header = _names(next(rows, []))
+    at = [header.index(c.strip()) if c and c.strip() in header else None for c in columns.names]
+    for position, cells in enumerate(rows):
+        fields = [None if i is None else cells[i] for i in at]
+        if all(field is None or isinstance(field, str) for field in fields):
+            yield Row(source, position, *fields)
+        else:
+            yield Row(source, position, str(fields[0]), problem="not_text")
+
+
+def _open(stream: BinaryIO) -> CalamineWorkbook:
+    try:
+        return CalamineWorkbook.from_filelike(stream)
+    except (CalamineError, zipfile.BadZipFile, OSError, ValueError) as error:
+        raise DamagedError(str(error)) from error
+
+
+def _rows(workbook: CalamineWorkbook, sheet: str, most: int | None = None) -> Iterator[list[Any]]:
+    """Yield the rows of a sheet from its first one that is not blank."""
+    try:
+        rows = workbook.get_sheet_by_name(sheet).to_python(nrows=most)
+    except (CalamineError, ValueError) as error:
+        raise DamagedError(str(error)) from error
+    return iter(rows)
+
+
+def _names(header: list[Any]) -> list[str]:
+    return [str(name).strip() for name in header]
+
+
+def _type(values: list[Any]) -> str:
+    kinds = {TEXT if isinstance(v, str) else type(v).__name__ for v in values if v != ""}
+    return TEXT if TEXT in kinds or not kinds else min(kinds)
