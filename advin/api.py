@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from advin.assignment import THREADS, forget_folders
+from advin.columns import ARGUMENTS, ColumnNames, to_input_columns
 from advin.discovery.config import Config
-from advin.frames import COLUMNS, stage_input, to_path, unstage_inputs
+from advin.frames import stage_input, to_path, unstage_inputs
 from advin.models import Model
 from advin.pipelines.errors import SettingsError, StageError
+from advin.pipelines.reading.columns import Columns
 from advin.progress import progress
 from advin.results import Run
 from advin.runners.processes import share_processors
@@ -47,9 +49,7 @@ _ARGUMENTS = {
     "--encoder": "encoder",
     "--config": "config",
     "--clustering": "clustering",
-    "--text-column": "columns",
-    "--intent-column": "columns",
-    "--domain-column": "columns",
+    **ARGUMENTS,
 }
 
 
@@ -63,7 +63,7 @@ def discover(  # noqa: PLR0913, all but the first are keywords
     config: Settable | None = None,
     effort: Effort | None = None,
     encoder: str | None = None,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     quiet: bool = False,
 ) -> Run:
     """Find novel intents and domains in a log.
@@ -85,7 +85,8 @@ def discover(  # noqa: PLR0913, all but the first are keywords
             little quality. `config` is applied after it.
         encoder: hub id or folder of a SentenceTransformer; None for that of the model, or
             all-MiniLM-L6-v2.
-        columns: names of the columns "text", "intent" and "domain", if they are others.
+        columns: names of the columns, if they are others than "text", "intent" and "domain":
+            ``{"text": "message"}`` for all inputs, ``{"labeled": {"text": "question"}}`` for one.
         quiet: True to show no progress.
 
     Raises:
@@ -102,10 +103,11 @@ def discover(  # noqa: PLR0913, all but the first are keywords
         from advin.pipelines import storage
         from advin.pipelines.discover import discover as run
 
-        inputs = _inputs(log, labeled, ood, folder, columns)
+        names = to_input_columns(columns)
+        inputs = _inputs(log, labeled, ood, folder, names)
         path = storage.absolute(used) if used else None
         chosen = _config_for(path, config, effort)
-        settings = _settings(inputs, chosen, encoder, columns, path)
+        settings = _settings(inputs, chosen, encoder, names, path)
         manifest = run(settings, folder, _in_process())
         unstage_inputs(folder)
     return Run(folder, manifest, keep=(keep, model))
@@ -120,7 +122,7 @@ def fit(  # noqa: PLR0913, all but the first are keywords
     config: Settable | None = None,
     effort: Effort | None = None,
     encoder: str | None = None,
-    columns: Mapping[str, str] | None = None,
+    columns: ColumnNames | None = None,
     quiet: bool = False,
 ) -> Model:
     """Fit a model to a log and, if there are any, to labeled utterances.
@@ -134,7 +136,8 @@ def fit(  # noqa: PLR0913, all but the first are keywords
         config: tunables to change, as in `discover`.
         effort: preset of the configuration, as in `discover`.
         encoder: hub id or folder of a SentenceTransformer; None for all-MiniLM-L6-v2.
-        columns: names of the columns "text", "intent" and "domain", if they are others.
+        columns: names of the columns, if they are others than "text", "intent" and "domain":
+            ``{"text": "message"}`` for all inputs, ``{"labeled": {"text": "question"}}`` for one.
         quiet: True to show no progress.
 
     Raises:
@@ -144,8 +147,9 @@ def fit(  # noqa: PLR0913, all but the first are keywords
     with _session(quiet), _folder(output, "model") as (folder, keep):
         from advin.pipelines.discover import fit as run
 
-        inputs = _inputs(log, labeled, ood, folder, columns)
-        settings = _settings(inputs, _config_for(None, config, effort), encoder, columns, None)
+        names = to_input_columns(columns)
+        inputs = _inputs(log, labeled, ood, folder, names)
+        settings = _settings(inputs, _config_for(None, config, effort), encoder, names, None)
         run(settings, folder, _in_process())
         unstage_inputs(folder)
     return Model(folder, keep=keep)
@@ -219,35 +223,19 @@ def _inputs(
     labeled: "Labels | None",
     ood: "Texts | None",
     folder: str,
-    columns: Mapping[str, str] | None,
+    columns: dict[str, Columns],
 ) -> dict[str, str]:
     """Return the path of each input that is given."""
     from advin.pipelines import storage
 
-    names = _column_names(columns)
     if log is None:
         raise SettingsError("log is None: give a path, a table or a list of texts")
     given = {"log": log, "labeled": labeled, "ood": ood}
     return {
-        role: storage.absolute(stage_input(data, role, folder, names))
+        role: storage.absolute(stage_input(data, role, folder, columns[role]))
         for role, data in given.items()
         if data is not None
     }
-
-
-def _column_names(columns: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the name of each column, those that the caller leaves out too."""
-    if not isinstance(columns or {}, Mapping):
-        raise SettingsError(f"columns is of type {type(columns).__name__}, but must be a mapping")
-    names = COLUMNS | dict(columns or {})
-    for key, name in names.items():
-        if key not in COLUMNS:
-            raise SettingsError(f"columns has the key {key!r}; choose from {', '.join(COLUMNS)}")
-        if not isinstance(name, str):
-            raise SettingsError(f"columns: the name of {key} is {name!r}, but must be text")
-    if len({*names.values()}) < len(names):
-        raise SettingsError(f"columns: two of {', '.join(names.values())} are equal")
-    return names
 
 
 def _config_for(model: str | None, config: Settable | None, effort: str | None) -> Config:
@@ -277,11 +265,10 @@ def _settings(
     inputs: dict[str, str],
     config: Config,
     encoder: str | None,
-    columns: Mapping[str, str] | None,
+    columns: dict[str, Columns],
     model: str | None,
 ) -> "Settings":
     from advin.pipelines.discover import Settings
-    from advin.pipelines.reading.columns import Columns
 
     if not isinstance(encoder, str | None):
         raise SettingsError(f"encoder is of type {type(encoder).__name__}, but must be text")
@@ -290,7 +277,7 @@ def _settings(
         labeled=inputs.get("labeled"),
         ood=inputs.get("ood"),
         model=model,
-        columns=Columns(**(COLUMNS | dict(columns or {}))),
+        columns=columns,
         # A hub id is no path, though it may look like one.
         encoder=os.path.abspath(encoder) if encoder and os.path.isdir(encoder) else encoder,
         threads=THREADS,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from advin.pipelines.errors import SettingsError
+from advin.pipelines.reading.columns import Columns
 
 if TYPE_CHECKING:
     import pandas
@@ -27,12 +28,10 @@ if TYPE_CHECKING:
         | Mapping[str, Sequence[str]]
     )
 
-# The names of the columns, unless the caller gives others.
-COLUMNS = {"text": "text", "intent": "intent", "domain": "domain"}
 _FOLDER = "inputs"
 
 
-def stage_input(data: Any, role: str, folder: str, columns: Mapping[str, str]) -> str:
+def stage_input(data: Any, role: str, folder: str, columns: Columns) -> str:
     """Return a path of some data, which is written into a folder unless it is a path already.
 
     The name of the file follows from its content, and its time of change is fixed, so that the
@@ -42,7 +41,7 @@ def stage_input(data: Any, role: str, folder: str, columns: Mapping[str, str]) -
         data: a path, or what `to_columns` accepts.
         role: "log", "labeled" or "ood".
         folder: folder of the run.
-        columns: from "text", "intent" and "domain" to the names of the columns.
+        columns: names of the columns.
 
     Raises:
         SettingsError: if the data cannot be used.
@@ -51,7 +50,8 @@ def stage_input(data: Any, role: str, folder: str, columns: Mapping[str, str]) -
         return to_path(data, role)
     from advin.pipelines import storage
 
-    content = _parquet(to_columns(data, role, columns), columns)
+    names = dict(columns.roles)
+    content = _parquet(to_columns(data, role, names), names)
     name = f"{role}-{hashlib.blake2b(content, digest_size=8).hexdigest()}.parquet"
     path = storage.join(folder, _FOLDER, name)
     if not storage.exists(path):

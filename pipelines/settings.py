@@ -11,7 +11,7 @@ from advin.discovery.model import Model, ModelError
 from advin.pipelines.embed import EncoderSettings
 from advin.pipelines.errors import SettingsError
 from advin.pipelines.models import load_model, model_fingerprint
-from advin.pipelines.reading.columns import Columns
+from advin.pipelines.reading.columns import FLAGS, Columns, input_columns
 from advin.pipelines.reading.files import InputFile
 from advin.pipelines.reading.inputs import find_input, input_fingerprint
 
@@ -26,7 +26,7 @@ class Settings:
         ood: out-of-domain texts, or None.
         model: folder of the model: an output if `labeled` is given, else an input; None for a
             model in the output folder.
-        columns: names of the columns text, intent and domain.
+        columns: columns of each input: "log", "labeled" and "ood".
         encoder: hub id or folder; None for the model's own encoder, or the default one.
         threads: processor threads of the encoder; they affect the last bits of its vectors.
         precision: precision of the encoder, "fp32" or "bf16"; None for the model's own, or the
@@ -40,7 +40,7 @@ class Settings:
     labeled: str | None = None
     ood: str | None = None
     model: str | None = None
-    columns: Columns = Columns("text", "intent", "domain")
+    columns: dict[str, Columns] = dataclasses.field(default_factory=lambda: input_columns({}, {}))
     encoder: str | None = None
     threads: int = 2
     precision: str | None = None
@@ -90,7 +90,7 @@ class Prepared:
         """Return everything that distinguishes this run from others, as JSON values."""
         claim = {
             **{role: input_fingerprint(source.files) for role, source in self.sources.items()},
-            "columns": dataclasses.asdict(self.settings.columns),
+            "columns": {role: dataclasses.asdict(s.columns) for role, s in self.sources.items()},
             "encoder": dataclasses.asdict(self.identity),
             "threads": self.settings.threads,
             "config": self.config.to_dict(),
@@ -123,15 +123,14 @@ def prepare(settings: Settings) -> Prepared:
 
 
 def _find_sources(settings: Settings) -> dict[str, Source]:
-    text_only = Columns(settings.columns.text)
-    roles: dict[str, tuple[str, str | None, Columns]] = {
-        "log": ("--input", settings.input, text_only),
-        "labeled": ("--labeled", settings.labeled, settings.columns),
-        "ood": ("--ood", settings.ood, text_only),
-    }
+    patterns = {"log": settings.input, "labeled": settings.labeled, "ood": settings.ood}
     return {
-        role: Source(flag, find_input(pattern, columns, flag), columns)
-        for role, (flag, pattern, columns) in roles.items()
+        role: Source(
+            FLAGS[role],
+            find_input(pattern, settings.columns[role], FLAGS[role]),
+            settings.columns[role],
+        )
+        for role, pattern in patterns.items()
         if pattern is not None
     }
 

@@ -18,7 +18,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from advin.discovery.config import Config
 from advin.pipelines import storage
 from advin.pipelines.errors import SettingsError
-from advin.pipelines.reading.columns import Columns
+from advin.pipelines.reading.columns import FLAGS, ROLES, Columns, input_columns
 from advin.runners.dataflow import dataflow
 from advin.runners.direct import direct
 from advin.runners.flags import parse
@@ -158,7 +158,7 @@ def _settings(flags: argparse.Namespace, model: str | None, config: Config) -> "
         labeled=flags.labeled and storage.absolute(flags.labeled),
         ood=flags.ood and storage.absolute(flags.ood),
         model=model and storage.absolute(model),
-        columns=_columns(flags),
+        columns=_input_columns(flags),
         # A hub id is no path, though it may look like one.
         encoder=os.path.abspath(encoder) if encoder and os.path.isdir(encoder) else encoder,
         threads=flags.encoder_threads,
@@ -166,6 +166,18 @@ def _settings(flags: argparse.Namespace, model: str | None, config: Config) -> "
         config=config,
         accelerator=flags.gpu,
     )
+
+
+def _input_columns(flags: argparse.Namespace) -> dict[str, Columns]:
+    shared = {role: getattr(flags, f"{role}_column") for role in ("text", "intent", "domain")}
+    own = {
+        name: {
+            role: getattr(flags, f"{FLAGS[name].removeprefix('--')}_{role}_column")
+            for role in roles
+        }
+        for name, roles in ROLES.items()
+    }
+    return input_columns(shared, own)
 
 
 def _columns(flags: argparse.Namespace) -> Columns:

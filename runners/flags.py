@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from advin.pipelines.errors import one_line
+from advin.pipelines.reading.columns import FLAGS, ROLES
 from advin.version import __version__
 
 ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
@@ -158,11 +159,12 @@ def _add_config(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
-    files = "a file, folder or glob of Parquet, JSONL, CSV, TSV or text"
+    files = "a file, folder or glob of Parquet, JSONL, CSV, TSV, XLSX or text"
     parser.add_argument("--input", required=True, metavar="FILES", help=f"the log: {files}")
     parser.add_argument("--labeled", metavar="FILES", help="labeled utterances of known intents")
     parser.add_argument("--ood", metavar="FILES", help="out-of-domain texts, which have no intent")
     _add_columns(parser)
+    _add_own_columns(parser)
     parser.add_argument(
         "--encoder",
         metavar="NAME",
@@ -266,6 +268,17 @@ def _add_engines(parser: argparse.ArgumentParser) -> None:
     dataflow.add_argument(
         "--gpu", metavar="TYPE", help="accelerator for the workers that encode, such as nvidia-l4"
     )
+
+
+def _add_own_columns(parser: argparse.ArgumentParser) -> None:
+    """Add flags for columns that have other names in one input than in the others."""
+    for name, roles in ROLES.items():
+        for role in roles:
+            parser.add_argument(
+                f"{FLAGS[name]}-{role}-column",
+                metavar="NAME",
+                help=f"name of the {role} column of {FLAGS[name]} (default: --{role}-column)",
+            )
 
 
 def _add_columns(parser: argparse.ArgumentParser) -> None:

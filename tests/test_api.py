@@ -14,9 +14,11 @@ import pyarrow as pa
 import pytest
 
 import advin
-from advin.frames import COLUMNS, stage_input, to_columns, to_texts
+from advin.frames import stage_input, to_columns, to_texts
+from advin.pipelines.reading.columns import Columns
 
 ROOT = Path(__file__).parent.parent
+COLUMNS = {name: name for name in ("text", "intent", "domain")}
 KNOWN = {
     "balance": ["what is my balance", "show my account balance", "how much money do I have",
                 "account balance please", "money left in my account", "tell me my balance"],
@@ -133,16 +135,17 @@ def test_unusable_data_are_refused_with_one_line(data, role, words):
 
 
 def test_a_path_stays_a_path(tmp_path):
-    assert stage_input(tmp_path / "log.csv", "log", "unused", COLUMNS) == str(tmp_path / "log.csv")
+    path = tmp_path / "log.csv"
+    assert stage_input(path, "log", "unused", Columns()) == str(path)
 
 
 def test_the_same_data_become_the_same_file(tmp_path):
-    first = Path(stage_input(["a", "b"], "log", str(tmp_path), COLUMNS))
+    first = Path(stage_input(["a", "b"], "log", str(tmp_path), Columns()))
     before = first.name, first.stat().st_mtime, first.read_bytes()
     first.unlink()
-    second = Path(stage_input(["a", "b"], "log", str(tmp_path), COLUMNS))
+    second = Path(stage_input(["a", "b"], "log", str(tmp_path), Columns()))
     assert (second.name, second.stat().st_mtime, second.read_bytes()) == before
-    assert stage_input(["a", "c"], "log", str(tmp_path), COLUMNS) != str(second)
+    assert stage_input(["a", "c"], "log", str(tmp_path), Columns()) != str(second)
 
 
 # Results.
@@ -258,6 +261,8 @@ def test_fit_returns_a_model(tmp_path):
         ({"effort": "slow"}, ["effort", "'slow'", "fast"]),
         ({"config": advin.Config(), "effort": "fast"}, ["drop effort"]),
         ({"columns": {"txt": "text"}}, ["'txt'", "intent"]),
+        ({"columns": {"log": {"intent": "label"}}}, ["'intent'", "text"]),
+        ({"columns": {"log": "message"}}, ["log is 'message'", "a mapping"]),
         ({"model": "folder", "labeled": KNOWN}, ["not both"]),
         ({"model": "no-such-folder"}, ["no model in"]),
         ({"model": "folder", "ood": ["x"]}, ["ood"]),

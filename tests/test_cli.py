@@ -112,7 +112,18 @@ def test_a_glob_without_a_match_is_refused(run, tmp_path):
 
 
 def test_a_missing_column_is_refused(run):
-    refused(run(log_rows=[{"utterance": "x"}]), "no column 'text'", "utterance", "--text-column")
+    outcome = run(log_rows=[{"utterance": "x"}])
+    refused(outcome, "no column 'text'", "--input-text-column, likely 'utterance'")
+
+
+def test_each_input_has_its_own_columns(run, tmp_path):
+    (tmp_path / "known.csv").write_text("message;label\nwhere is it;parcel\n")
+    outcome = run(
+        *("--labeled", tmp_path / "known.csv", "--input-text-column", "query"),
+        *("--labeled-text-column", "message", "--labeled-intent-column", "labels"),
+        log_rows=[{"query": "x"}],
+    )
+    refused(outcome, "known.csv has no column 'labels'", "--labeled-intent-column, likely 'label'")
 
 
 def test_a_text_column_of_numbers_is_refused(run):

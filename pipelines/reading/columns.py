@@ -1,12 +1,15 @@
 """The columns that are read, and the types of columns in a file."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 # Type of each column of a file: TEXT, AMBIGUOUS for columns of one name, or another type's name.
 Types = dict[str, str]
 TEXT, AMBIGUOUS = "text", "ambiguous"
+# The inputs by the flags that give them, and the columns that each has.
+FLAGS = {"log": "--input", "labeled": "--labeled", "ood": "--ood"}
+ROLES = {"log": ("text",), "labeled": ("text", "intent", "domain"), "ood": ("text",)}
 # Usual names of a column, most telling first.
 _USUAL = {
     "text": ("utterance", "text", "query", "message", "instruction", "question", "sentence"),
@@ -54,6 +57,22 @@ class Columns:
     def flag(role: str, flag: str) -> str:
         """Return the flag that names a column of an input, such as --labeled-text-column."""
         return f"--{role}-column" if flag == "--truth" else f"{flag}-{role}-column"
+
+
+def input_columns(
+    shared: Mapping[str, str], own: Mapping[str, Mapping[str, str | None]]
+) -> dict[str, Columns]:
+    """Return the columns of each input: "log", "labeled" and "ood".
+
+    Args:
+        shared: names of the columns "text", "intent" and "domain"; a missing one has that name.
+        own: for each input, names that differ from the shared ones; None is no name.
+    """
+    found = {}
+    for name, roles in ROLES.items():
+        given = {role: column for role, column in own.get(name, {}).items() if column is not None}
+        found[name] = Columns(**{role: given.get(role, shared.get(role, role)) for role in roles})
+    return found
 
 
 def likely(role: str, name: str, found: Iterable[str]) -> str | None:

@@ -101,8 +101,9 @@ def _check_columns(file: InputFile, columns: Columns, found: Types, flag: str) -
             there = ", ".join(sorted(found)) or "none"
             hint = likely(role, column, found)
             raise SettingsError(
-                f"{file.name} has no column {column!r}; its columns are: {there}. "
-                f"Name yours by {columns.flag(role, flag)}" + (f" {hint}" if hint else "")
+                f"{file.name} has no column {column!r}; its columns are: {there}; "
+                f"name the {role} column by {columns.flag(role, flag)}"
+                + (f", likely {hint!r}" if hint else "")
             )
         if kind == AMBIGUOUS:
             raise SettingsError(
