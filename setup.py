@@ -33,6 +33,7 @@ setup(
         "pyarrow>=18,<26",
         "python-calamine>=0.4",
         "python-stdnum>=1.20",
+        "pyyaml>=6",
         "rich>=13",
         "safetensors>=0.4",
         "scikit-learn>=1.5",

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -171,13 +172,18 @@ def _settings(flags: argparse.Namespace, model: str | None, config: Config) -> "
 def _input_columns(flags: argparse.Namespace) -> dict[str, Columns]:
     shared = {role: getattr(flags, f"{role}_column") for role in ("text", "intent", "domain")}
     own = {
-        name: {
-            role: getattr(flags, f"{FLAGS[name].removeprefix('--')}_{role}_column")
-            for role in roles
-        }
+        name: {role: getattr(flags, f"{_dest(name)}_{role}_column") for role in roles}
         for name, roles in ROLES.items()
     }
-    return input_columns(shared, own)
+    return {
+        name: replace(columns, export=getattr(flags, f"{_dest(name)}_format"))
+        for name, columns in input_columns(shared, own).items()
+    }
+
+
+def _dest(name: str) -> str:
+    """Return the flag of an input as the parser stores it."""
+    return FLAGS[name].removeprefix("--")
 
 
 def _columns(flags: argparse.Namespace) -> Columns:

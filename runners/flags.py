@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from advin.pipelines.errors import one_line
-from advin.pipelines.reading.columns import FLAGS, ROLES
+from advin.pipelines.reading.columns import FLAGS, ROLES, ROWS
+from advin.pipelines.reading.exports import EXPORTS
 from advin.version import __version__
 
 ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
@@ -159,7 +160,7 @@ def _add_config(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
-    files = "a file, folder or glob of Parquet, JSONL, CSV, TSV, XLSX or text"
+    files = "a file, folder or glob of Parquet, JSON, JSONL, CSV, TSV, XLSX, text or bot exports"
     parser.add_argument("--input", required=True, metavar="FILES", help=f"the log: {files}")
     parser.add_argument("--labeled", metavar="FILES", help="labeled utterances of known intents")
     parser.add_argument("--ood", metavar="FILES", help="out-of-domain texts, which have no intent")
@@ -271,8 +272,15 @@ def _add_engines(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_own_columns(parser: argparse.ArgumentParser) -> None:
-    """Add flags for columns that have other names in one input than in the others."""
+    """Add flags for columns and formats that differ between the inputs."""
     for name, roles in ROLES.items():
+        parser.add_argument(
+            f"{FLAGS[name]}-format",
+            choices=(ROWS, *EXPORTS),
+            metavar="NAME",
+            help=f"layout of {FLAGS[name]}: {ROWS} for rows with columns, or an export of a bot "
+            f"platform: {', '.join(EXPORTS)} (default: detected in each file)",
+        )
         for role in roles:
             parser.add_argument(
                 f"{FLAGS[name]}-{role}-column",
@@ -287,5 +295,6 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
             f"--{column}-column",
             default=column,
             metavar="NAME",
-            help=f"name of the {column} column (default: %(default)s)",
+            help=f"name of the {column} column, or a path such as a.b or a[].b "
+            "(default: %(default)s)",
         )

@@ -10,6 +10,8 @@ TEXT, AMBIGUOUS = "text", "ambiguous"
 # The inputs by the flags that give them, and the columns that each has.
 FLAGS = {"log": "--input", "labeled": "--labeled", "ood": "--ood"}
 ROLES = {"log": ("text",), "labeled": ("text", "intent", "domain"), "ood": ("text",)}
+DEFAULT_TEXT = "text"
+ROWS = "rows"
 # Usual names of a column, most telling first.
 _USUAL = {
     "text": ("utterance", "text", "query", "message", "instruction", "question", "sentence"),
@@ -26,11 +28,14 @@ class Columns:
         text: column of the texts.
         intent: column of the intents; None for an input without labels.
         domain: column of the domains; None for an input without domains.
+        export: layout of the files, a name in `exports.EXPORTS`; `ROWS` for rows with these columns
+            in any case; None to detect the layout of each file.
     """
 
-    text: str = "text"
+    text: str = DEFAULT_TEXT
     intent: str | None = None
     domain: str | None = None
+    export: str | None = None
 
     @property
     def required(self) -> list[str]:

@@ -1,13 +1,15 @@
 """Read CSV and TSV files."""
 
 import io
+import itertools
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from advin.pipelines.reading.columns import AMBIGUOUS, TEXT, Columns, Types
 from advin.pipelines.reading.layout import Layout
+from advin.pipelines.reading.nested import cells_of, nested_rows
 from advin.pipelines.reading.records import MALFORMED, Records
-from advin.pipelines.reading.rows import Row
+from advin.pipelines.reading.rows import Piece, Row, printable, row_of
 
 
 def column_types(text: str, layout: Layout) -> Types:
@@ -16,33 +18,37 @@ def column_types(text: str, layout: Layout) -> Types:
     return {name: TEXT if names.count(name) == 1 else AMBIGUOUS for name in names}
 
 
-def read_rows(stream: BinaryIO, source: str, layout: Layout, columns: Columns) -> Iterator[Row]:
+def first_rows(text: str, layout: Layout, limit: int) -> list[dict[str, str]]:
+    """Return the first rows, given the first part of a file."""
+    records = Records(io.StringIO(text).readline, layout)
+    found = itertools.islice(records, limit)
+    return [dict(zip(records.header, cells, strict=False)) for cells, _ in found]
+
+
+def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
     """Read the rows of a whole file."""
+    source, layout = piece.file.name, piece.file.layout
     # Invalid bytes become lone surrogates here, which cannot be encoded below.
     lines = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="\n")
     records = Records(lines.readline, layout)
     header = records.header
-    text, *labels = (_index(header, name) for name in columns.names)
-    if text is None:
+    at, nested = cells_of(columns, header)
+    if not nested and at[0] is None:
         raise ValueError(f"the header of {source} has changed")
-    needed = max(text, labels[0] or 0)  # the domain column is optional
+    text = at[0] or 0
+    needed = max(text, at[1] or 0)  # the domain column is optional
     for position, (cells, problem) in enumerate(records):
         row = cells
         if len(cells) != len(header) and problem is None:
             row = _fitted(cells, header, text, layout.delimiter)
         if problem is not None or len(row) <= needed:
-            readable = _printable(" ".join(cells))
+            readable = printable(" ".join(cells))
             yield Row(source, position, readable, problem=problem or MALFORMED)
-            continue
-        fields = [None if i is None or i >= len(row) else row[i] for i in (text, *labels)]
-        try:
-            for field in fields:
-                if field is not None and not field.isascii():
-                    field.encode()
-        except UnicodeEncodeError:
-            yield Row(source, position, _printable(row[text]), problem="invalid_utf8")
+        elif nested:
+            yield from nested_rows(dict(zip(header, row, strict=False)), source, position, columns)
         else:
-            yield Row(source, position, *fields)
+            fields = [None if i is None or i >= len(row) else row[i] for i in at]
+            yield row_of(source, position, fields)
 
 
 def _fitted(cells: list[str], header: list[str], text: int, delimiter: str) -> list[str]:
@@ -55,12 +61,3 @@ def _fitted(cells: list[str], header: list[str], text: int, delimiter: str) -> l
         return []
     # The text is not quoted, and contains the delimiter.
     return [*cells[:text], delimiter.join(cells[text:])]
-
-
-def _index(header: list[str], name: str | None) -> int | None:
-    name = name and name.strip()
-    return header.index(name) if name in header else None
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -18,10 +18,15 @@ FORMATS = {
     ".parquet": "parquet",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".csv": "csv",
     ".tsv": "tsv",
     ".txt": "text",
     ".xlsx": "xlsx",
+    ".yml": "yaml",
+    ".yaml": "yaml",
+    ".utterances.txt": "utterances",
+    ".convo.txt": "conversation",
 }
 # Formats that are compressed inside, and whose readers seek.
 BINARY = ("parquet", "xlsx")
@@ -200,7 +205,8 @@ def _format_of(path: str) -> str | None:
     if name.endswith(archives.ARCHIVE):
         return "zip"
     stem = name[: len(name) - len(compression_of(name))]
-    found = FORMATS.get("." + stem.rpartition(".")[2])
+    ending = max((e for e in FORMATS if stem.endswith(e)), key=len, default="")
+    found = FORMATS.get(ending)
     return None if found in BINARY and stem != name else found
 
 

@@ -8,20 +8,32 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 from advin.pipelines.errors import SettingsError, one_line
-from advin.pipelines.reading import delimited, json_rows, parquet, sheets
-from advin.pipelines.reading.columns import AMBIGUOUS, TEXT, Columns, Types, likely
+from advin.pipelines.reading import delimited, parquet, sheets
+from advin.pipelines.reading.checks import check_columns, check_export
+from advin.pipelines.reading.columns import TEXT, Columns, Types
+from advin.pipelines.reading.detection import (
+    PROBED_ROWS,
+    export_of,
+    files_of_export,
+    probe_json,
+)
 from advin.pipelines.reading.dialects import sniff
 from advin.pipelines.reading.encodings import detect
 from advin.pipelines.reading.files import InputFile, find_files, first_line
+from advin.pipelines.reading.json_values import ROW_BYTES
 from advin.pipelines.reading.layout import Layout
 from advin.pipelines.reading.streams import open_stream
+from advin.pipelines.reading.training import parse_nlu
 
 _log = logging.getLogger("advin")
 
 # Bytes of a file that show how it is laid out.
 _SNIFFED_BYTES = 1 << 20
+_WITHOUT_COLUMNS = ("text", "utterances", "conversation")
+_NESTED = ("json", "jsonl", "yaml")
 # Most files or kinds of files that a log line names.
 _LISTED = 3
 _MAGIC = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
@@ -48,11 +60,29 @@ def find_input(pattern: str, columns: Columns, flag: str) -> list[InputFile]:
         full = [f for f in found.files if f.size]
         if not full:
             raise SettingsError(f"{pattern} is empty: give a file with at least one row")
-        files = [_checked(file, columns, flag) for file in full]
+        full, foreign = files_of_export(full, columns.export)
+        files = []
+        for file in full:
+            try:
+                files.append(_checked(file, columns, flag))
+            except SettingsError:
+                if not _may_be_foreign(file, full):
+                    raise
+                foreign.append(file)
+        if not files:
+            raise SettingsError(f"{pattern} has no file with texts")
     except SettingsError as error:
         raise SettingsError(f"{flag}: {error}") from error
-    _report(flag, files, found.passed_over)
+    _report(flag, files, [*found.passed_over, *(f.name for f in foreign)])
     return files
+
+
+def _may_be_foreign(file: InputFile, files: Sequence[InputFile]) -> bool:
+    """Return True if a file that lacks the columns is no data: settings next to the data."""
+    settings = ("json", "yaml")
+    if file.format == "yaml":
+        return len(files) > 1
+    return file.format in settings and any(f.format not in settings for f in files)
 
 
 def input_fingerprint(files: list[InputFile]) -> list[dict]:
@@ -76,56 +106,38 @@ def _report(flag: str, files: Sequence[InputFile], passed_over: Sequence[str]) -
 def _checked(file: InputFile, columns: Columns, flag: str) -> InputFile:
     """Return a file with its layout; refuse it if it lacks a column."""
     try:
-        layout, found = _inspect(file, columns)
+        file, found, rows = _inspect(file, columns)
     except SettingsError:
         raise
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"cannot read {file.name} as {file.format}: {first_line(error)}"
         ) from error
-    if found is None:
-        if columns.intent is not None:
+    if file.format in _WITHOUT_COLUMNS:
+        if file.format == "text" and columns.intent is not None:
             raise SettingsError(
                 f"{file.name} is plain text and has no column {columns.intent!r}: "
                 "give labeled utterances as Parquet, JSONL, CSV, TSV or XLSX"
             )
+    elif file.layout.export is not None:
+        check_export(file, columns, rows)
     else:
-        _check_columns(file, columns, found, flag)
-    return replace(file, layout=layout)
+        check_columns(file, columns, found, rows, flag)
+    return file
 
 
-def _check_columns(file: InputFile, columns: Columns, found: Types, flag: str) -> None:
-    for role, column in columns.roles:
-        kind = found.get(column, TEXT if role == "domain" else None)
-        if kind is None:
-            there = ", ".join(sorted(found)) or "none"
-            hint = likely(role, column, found)
-            raise SettingsError(
-                f"{file.name} has no column {column!r}; its columns are: {there}; "
-                f"name the {role} column by {columns.flag(role, flag)}"
-                + (f", likely {hint!r}" if hint else "")
-            )
-        if kind == AMBIGUOUS:
-            raise SettingsError(
-                f"{file.name} has several columns {column!r}: rename all but one of them"
-            )
-        if kind != TEXT:
-            raise SettingsError(
-                f"{file.name}: column {column!r} holds {kind}, not text; name a column of text by "
-                f"{columns.flag(role, flag)}"
-            )
+# A file with its layout, the types of its columns, and its first rows.
+_Inspected = tuple[InputFile, Types, list[Any]]
 
 
-def _inspect(file: InputFile, columns: Columns) -> tuple[Layout, Types | None]:
-    """Return the layout of a file, and the type of each column; None for plain text."""
+def _inspect(file: InputFile, columns: Columns) -> _Inspected:
     with open_stream(file) as stream:
         if file.format == "parquet":
-            found = parquet.column_types(stream)
-            if set(columns.required) <= found.keys():
-                parquet.check_first_rows(stream, columns)
-            return file.layout, found
+            rows = parquet.first_rows(stream, columns, PROBED_ROWS)
+            return _as_export(file, rows, columns), parquet.column_types(stream), rows
         if file.format == "xlsx":
-            return _choose_sheet(sheets.column_types(stream, file.name), columns)
+            layout, found = _choose_sheet(sheets.column_types(stream, file.name), columns)
+            return replace(file, layout=layout), found, []
         data = stream.read(_SNIFFED_BYTES)
     for magic, ending in _MAGIC.items():
         if data.startswith(magic):
@@ -136,14 +148,47 @@ def _inspect(file: InputFile, columns: Columns) -> tuple[Layout, Types | None]:
     encoding = detect(data)
     text = data.decode(encoding, "replace").removeprefix("\ufeff")
     line_end = "\r" if text.count("\r") > 2 * text.count("\n") else "\n"
-    layout = Layout(encoding, line_end=line_end)
+    layout = replace(file.layout, encoding=encoding, line_end=line_end)
+    file = replace(file, layout=layout)
+    if file.format in _WITHOUT_COLUMNS:
+        return file, {}, []
+    if file.format in _NESTED:
+        return _inspect_nested(file, data if layout.is_usual else text.encode(), columns)
     text = text.replace(line_end, "\n")
-    if file.format == "text":
-        return layout, None
-    if file.format == "jsonl":
-        return layout, json_rows.column_types(text)
     layout = sniff(text, file.format, columns.required, layout)
-    return layout, delimited.column_types(text, layout)
+    rows = delimited.first_rows(text, layout, PROBED_ROWS)
+    file = _as_export(replace(file, layout=layout), rows, columns)
+    return file, delimited.column_types(text, layout), rows
+
+
+def _inspect_nested(file: InputFile, head: bytes, columns: Columns) -> _Inspected:
+    """Inspect JSON or YAML.
+
+    Args:
+        file: the file.
+        head: the first megabyte of the file as it is read, in UTF-8.
+        columns: the columns to read.
+    """
+    whole = len(head) < _SNIFFED_BYTES
+    if file.format == "yaml":
+        nlu = parse_nlu(head if whole else _read(file, ROW_BYTES))
+        return replace(file, layout=replace(file.layout, export="rasa-nlu")), {}, [nlu]
+    probe = probe_json(head, file, columns)
+    if not probe.readable and not whole:
+        # The first row, or the only one, is longer than the head.
+        probe = probe_json(_read(file, ROW_BYTES), file, columns)
+    names = (name for row in probe.rows if isinstance(row, dict) for name in row)
+    return probe.file, dict.fromkeys(names, TEXT), probe.rows
+
+
+def _read(file: InputFile, size: int) -> bytes:
+    with open_stream(file) as stream:
+        return stream.read(size)
+
+
+def _as_export(file: InputFile, rows: list[Any], columns: Columns) -> InputFile:
+    export = file.layout.export or export_of(rows, columns)
+    return replace(file, layout=replace(file.layout, export=export))
 
 
 def _choose_sheet(found: dict[str, Types], columns: Columns) -> tuple[Layout, Types]:

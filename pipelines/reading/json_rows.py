@@ -1,54 +1,91 @@
-"""Read JSON Lines: each line is an object."""
+"""Read JSON Lines, JSON arrays and JSON values one after another."""
 
 import json
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
 
-from advin.pipelines.reading.columns import TEXT, Columns, Types
-from advin.pipelines.reading.rows import Row, escaped
+from advin.pipelines.reading.cells import cell_text, may_hold_json, problem_of
+from advin.pipelines.reading.columns import Columns
+from advin.pipelines.reading.json_values import JsonValue, json_values, parts_of_broken
+from advin.pipelines.reading.nested import OTHER_SPEAKER, nested_rows
+from advin.pipelines.reading.paths import NotJsonError, is_path, parse_json
+from advin.pipelines.reading.rows import Piece, Row, escaped
 
-# Rows that are read to find the columns.
-_PROBED_ROWS = 100
-
-
-def column_types(text: str) -> Types:
-    """Return the type of each column in the first rows: TEXT if at least one row holds text."""
-    found: Types = {}
-    for line in text.split("\n")[:_PROBED_ROWS]:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue  # the reader rejects this row
-        if not isinstance(row, dict):
-            continue
-        for name, value in row.items():
-            kind = TEXT if isinstance(value, str) or value is None else type(value).__name__
-            if found.get(name) != TEXT:
-                found[name] = kind
-    return found
+_BOM = b"\xef\xbb\xbf"
 
 
-def parse_line(source: str, position: int, line: bytes, columns: Columns) -> Row:
-    """Return the row of a line."""
+def parse_line(source: str, position: int, line: bytes, columns: Columns) -> Iterable[Row]:
+    """Return the rows of a line."""
     if not line.strip():
-        return Row(source, position, "", problem="empty")
+        return (Row(source, position, "", problem="empty"),)
     try:
-        row = json.loads(line.decode())
+        value = json.loads(line.decode())
     except UnicodeDecodeError:
-        return Row(source, position, escaped(line), problem="invalid_utf8")
+        return (Row(source, position, escaped(line), problem="invalid_utf8"),)
     except (ValueError, RecursionError):
-        return Row(source, position, escaped(line), problem="malformed")
-    if not isinstance(row, dict):
-        return Row(source, position, escaped(line), problem="malformed")
-    if columns.text not in row:
-        return Row(source, position, escaped(line), problem="no_text_column")
-    fields = [row.get(c) if c else None for c in columns.names]
-    if not all(v is None or isinstance(v, str) for v in fields):
-        return Row(source, position, escaped(line), problem="not_text")
-    text, intent, domain = fields
-    # JSON can contain escaped lone surrogates, which UTF-8 cannot encode.
-    if any(v is not None and not _encodable(v) for v in fields):
-        return Row(source, position, escaped(line), problem="invalid_utf8")
-    return Row(source, position, text, intent, domain, None if text is not None else "null")
+        return (Row(source, position, escaped(line), problem="malformed"),)
+    if not isinstance(value, dict):
+        return (Row(source, position, escaped(line), problem="malformed"),)
+    return _value_rows(value, source, position, line, columns)
 
 
-def _encodable(text: str) -> bool:
-    return not any("\ud800" <= c <= "\udfff" for c in text)
+def read_values(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
+    """Read the rows of a whole JSON file."""
+    source = piece.file.name
+    for found in json_values(stream, piece.file.layout.array):
+        if not found.whole:
+            yield Row(source, found.position, escaped(found.data), problem="oversized")
+            continue
+        try:
+            yield from _parse_value(found, source, columns)
+        except NotJsonError:
+            for part in parts_of_broken(found):
+                yield from parse_line(source, part.position, part.data, columns)
+
+
+def _parse_value(found: JsonValue, source: str, columns: Columns) -> Iterable[Row]:
+    """Return the rows of a value.
+
+    Raises:
+        NotJsonError: if it is no JSON.
+    """
+    try:
+        value = parse_json(found.data.removeprefix(_BOM).decode())
+    except UnicodeDecodeError:
+        return (Row(source, found.position, escaped(found.data), problem="invalid_utf8"),)
+    if isinstance(value, str) and columns.intent is None:
+        return (_text_row(value, source, found),)
+    return _value_rows(value, source, found.position, found.data, columns)
+
+
+def _text_row(value: str, source: str, found: JsonValue) -> Row:
+    """Return the row of an element of an array of texts."""
+    text, problem = cell_text(value)
+    problem = problem or problem_of([text])
+    return Row(source, found.position, escaped(found.data) if problem else text, problem=problem)
+
+
+def _value_rows(
+    value: Any, source: str, position: int, data: bytes, columns: Columns
+) -> Iterable[Row]:
+    row = _plain_row(value, source, position, columns)
+    if row is not None:
+        return (row,)
+    return (
+        row._replace(text=escaped(data)) if row.problem not in (None, OTHER_SPEAKER) else row
+        for row in nested_rows(value, source, position, columns)
+    )
+
+
+def _plain_row(value: Any, source: str, position: int, columns: Columns) -> Row | None:
+    """Return the row of an object whose members are strings; None for any other value."""
+    if columns.export is not None or not isinstance(value, dict):
+        return None
+    fields = [value.get(c) if c is not None else None for c in columns.names]
+    text = fields[0]
+    if not isinstance(text, str) or may_hold_json(text):
+        return None
+    for name, field in zip(columns.names, fields, strict=True):
+        if field is None and name is not None and name not in value and is_path(name):
+            return None
+    return Row(source, position, *fields) if problem_of(fields) is None else None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from advin.pipelines.reading.encodings import UTF8
+from advin.pipelines.reading.exports import EXPORTS
 
 COMMA, TAB = ",", "\t"
 _DELIMITER_NAMES = {COMMA: "commas", TAB: "tabs", ";": "semicolons", "|": "vertical bars"}
@@ -19,6 +20,9 @@ class Layout:
         line_end: last character of a line: a line feed, or a carriage return.
         skipped: lines before the header.
         sheet: name of the sheet of a workbook.
+        export: name of the export in `exports.EXPORTS` that the file belongs to; None for rows with
+            columns.
+        array: byte offset of the array that holds the rows of a JSON file; None if there is none.
     """
 
     encoding: str = UTF8
@@ -27,6 +31,8 @@ class Layout:
     line_end: str = "\n"
     skipped: int = 0
     sheet: str = ""
+    export: str | None = None
+    array: int | None = None
 
     @property
     def is_usual(self) -> bool:
@@ -50,4 +56,6 @@ class Layout:
             parts.append("lines end in carriage returns")
         if self.skipped:
             parts.append(f"{self.skipped} line(s) before the header")
+        if self.export:
+            parts.append(f"read as {EXPORTS[self.export].title}")
         return ", ".join(parts)

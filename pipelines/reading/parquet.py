@@ -1,13 +1,17 @@
 """Read Parquet files, one row group at a time."""
 
+import itertools
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from advin.pipelines.reading.columns import AMBIGUOUS, TEXT, Columns, Types
 from advin.pipelines.reading.decompress import DamagedError
+from advin.pipelines.reading.exports import EXPORTS, MARKED
+from advin.pipelines.reading.nested import cells_of, nested_rows
+from advin.pipelines.reading.paths import root_column
 from advin.pipelines.reading.rows import Piece, Row, decoded
 
 # Rows that are read at once.
@@ -31,15 +35,21 @@ def column_types(stream: BinaryIO) -> Types:
     }
 
 
-def check_first_rows(stream: BinaryIO, columns: Columns) -> None:
-    """Read the first rows.
+def first_rows(stream: BinaryIO, columns: Columns, limit: int) -> list[Any]:
+    """Return the first rows, at most `limit`; without other columns if all wanted ones exist.
 
     Raises:
         DamagedError: if they cannot be read.
     """
     file = _open(stream)
-    if file.num_row_groups:
-        next(_batches(file, 0, _wanted(file, columns), rows=1), None)
+    if not file.num_row_groups:
+        return []
+    names = file.schema_arrow.names
+    at, _ = cells_of(columns, names)
+    missing = at[0] is None or (columns.intent is not None and at[1] is None)
+    wanted = names if missing else [*_wanted(file, columns), *(n for n in names if n in MARKED)]
+    batches = _batches(file, 0, list(dict.fromkeys(wanted)), limit)
+    return [row for batch in itertools.islice(batches, 1) for row in _to_rows(batch) if row]
 
 
 def row_groups(stream: BinaryIO) -> int:
@@ -54,20 +64,49 @@ def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]
         DamagedError: after the rows before the damage.
     """
     file = _open(stream)
-    wanted = _wanted(file, columns)
+    schema = file.schema_arrow
     position = sum(file.metadata.row_group(g).num_rows for g in range(piece.start))
     end = position + file.metadata.row_group(piece.start).num_rows
-    source = piece.file.name
+    _, nested = cells_of(columns, schema.names)
+    wanted = _wanted(file, columns)
+    nested = nested or not all(_is_text(schema.field(name).type) for name in wanted)
+    read = _nested_rows if nested else _flat_rows
     for batch in _batches(file, piece.start, wanted, _BATCH_ROWS):
-        # As bytes: one invalid string would make the conversion of the whole batch fail.
-        values = {c: _as_bytes(batch.column(c)).to_pylist() for c in wanted}
-        absent = [None] * batch.num_rows
-        lists = [values.get(c, absent) if c else absent for c in columns.names]
-        for text, intent, domain in zip(*lists, strict=True):
-            yield decoded(source, position, text, intent, domain)
-            position += 1
+        yield from read(batch, piece.file.name, position, columns)
+        position += batch.num_rows
     if position != end:
         raise DamagedError(f"{end - position} rows are missing")
+
+
+def _flat_rows(
+    batch: pa.RecordBatch, source: str, position: int, columns: Columns
+) -> Iterator[Row]:
+    # As bytes: one invalid string would make the conversion of the whole batch fail.
+    values = {c: _as_bytes(batch.column(c)).to_pylist() for c in batch.schema.names}
+    absent = [None] * batch.num_rows
+    lists = [values.get(c, absent) if c else absent for c in columns.names]
+    for at, (text, intent, domain) in enumerate(zip(*lists, strict=True), position):
+        yield decoded(source, at, text, intent, domain)
+
+
+def _nested_rows(
+    batch: pa.RecordBatch, source: str, position: int, columns: Columns
+) -> Iterator[Row]:
+    for at, row in enumerate(_to_rows(batch), position):
+        if row is None:
+            yield Row(source, at, None, problem="invalid_utf8")
+        else:
+            yield from nested_rows(row, source, at, columns)
+
+
+def _to_rows(batch: pa.RecordBatch) -> list[dict[str, Any] | None]:
+    """Return the rows of a batch; None for those with invalid UTF-8."""
+    try:
+        return batch.to_pylist()
+    except UnicodeDecodeError:
+        if batch.num_rows == 1:
+            return [None]
+        return [row for i in range(batch.num_rows) for row in _to_rows(batch.slice(i, 1))]
 
 
 def _open(stream: BinaryIO) -> pq.ParquetFile:
@@ -94,7 +133,11 @@ def _damage(error: BaseException) -> BaseException:
 
 
 def _wanted(file: pq.ParquetFile, columns: Columns) -> list[str]:
-    return [c for c in columns.all if c in file.schema_arrow.names]
+    """Return the columns that the fields are in."""
+    names = file.schema_arrow.names
+    paths = EXPORTS[columns.export].paths if columns.export in EXPORTS else columns.all
+    roots = (root_column(path, names) for path in paths)
+    return list(dict.fromkeys(root for root in roots if root is not None))
 
 
 def _as_bytes(column: pa.Array) -> pa.Array:

@@ -3,9 +3,11 @@
 Each row of a file becomes one `Row`. A row that cannot be read has a `problem`. No row is dropped.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import BinaryIO
 
-from advin.pipelines.reading import delimited, json_rows, parquet, plain_text, sheets
+from advin.pipelines.reading import delimited, json_rows, parquet, plain_text, sheets, training
 from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.decompress import DamagedError
 from advin.pipelines.reading.dialects import DELIMITERS
@@ -13,6 +15,18 @@ from advin.pipelines.reading.files import InputFile
 from advin.pipelines.reading.lines import byte_ranges, read_lines
 from advin.pipelines.reading.rows import Piece, Row, escaped
 from advin.pipelines.reading.streams import open_stream
+
+Reader = Callable[[BinaryIO, Piece, Columns], Iterator[Row]]
+
+# Readers of formats that are read from the beginning of a file to its end.
+_WHOLE_FILES: dict[str, Reader] = {
+    **dict.fromkeys(DELIMITERS, delimited.read_rows),
+    "xlsx": sheets.read_rows,
+    "json": json_rows.read_values,
+    "yaml": training.read_nlu,
+    "utterances": training.read_utterances,
+    "conversation": training.read_conversation,
+}
 
 
 def split_file(file: InputFile) -> Iterator[Piece]:
@@ -22,7 +36,7 @@ def split_file(file: InputFile) -> Iterator[Piece]:
             groups = parquet.row_groups(stream)
         for group in range(groups):
             yield Piece(file, group, group + 1)
-    elif file.format in DELIMITERS or file.format == "xlsx":
+    elif file.format in _WHOLE_FILES:
         yield Piece(file, 0, file.size)
     else:
         yield from byte_ranges(file)
@@ -46,17 +60,16 @@ def read_piece(piece: Piece, columns: Columns) -> Iterator[Row]:
 def _read(piece: Piece, columns: Columns) -> Iterator[Row]:
     file = piece.file
     source = file.name
+    columns = replace(columns, export=file.layout.export)
     with open_stream(file) as stream:
         if file.format == "parquet":
             yield from parquet.read_rows(stream, piece, columns)
-        elif file.format == "xlsx":
-            yield from sheets.read_rows(stream, source, file.layout.sheet, columns)
-        elif file.format in DELIMITERS:
-            yield from delimited.read_rows(stream, source, file.layout, columns)
+        elif file.format in _WHOLE_FILES:
+            yield from _WHOLE_FILES[file.format](stream, piece, columns)
         else:
             parse = json_rows.parse_line if file.format == "jsonl" else plain_text.parse_line
             for position, line, whole in read_lines(stream, piece):
                 if whole:
-                    yield parse(source, position, line, columns)
+                    yield from parse(source, position, line, columns)
                 else:
                     yield Row(source, position, escaped(line), problem="oversized")

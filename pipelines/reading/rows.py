@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from advin.pipelines.reading.cells import cell_text, may_hold_json, problem_of
 from advin.pipelines.reading.files import InputFile
 
 # Longest text of a row that is kept for a message.
@@ -14,7 +15,8 @@ class Row(NamedTuple):
     Attributes:
         source: name of the file.
         position: number of the row in files of cells; byte offset of the line in other files, in
-            the decompressed text in UTF-8.
+            the decompressed text in UTF-8. Further texts of a row have higher positions, see
+            `nested.ELEMENT`.
         text: the text as it stands in the file; for a row with a problem, the readable part of it.
         intent: label; None without one.
         domain: domain of the label; None without one.
@@ -53,7 +55,27 @@ def decoded(
         fields = [v.decode() if v is not None else None for v in (text, intent, domain)]
     except UnicodeDecodeError:
         return Row(source, position, escaped(text), problem="invalid_utf8")
+    if may_hold_json(fields[0] or ""):
+        fields[0], problem = cell_text(fields[0])
+        if problem is not None:
+            return Row(source, position, escaped(text), problem=problem)
     return Row(source, position, *fields)
+
+
+def row_of(source: str, position: int, fields: list[str | None]) -> Row:
+    """Return a row whose text, intent and domain are strings. Invalid bytes are lone surrogates."""
+    text, intent, domain = fields
+    problem = problem_of(fields)
+    if problem is None and may_hold_json(text or ""):
+        text, problem = cell_text(text)
+    if problem is None:
+        return Row(source, position, text, intent, domain)
+    return Row(source, position, printable(fields[0] or ""), problem=problem)
+
+
+def printable(text: str) -> str:
+    """Return a text with escapes in place of lone surrogates that stand for invalid bytes."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def escaped(data: bytes) -> str:

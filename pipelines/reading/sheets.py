@@ -9,7 +9,8 @@ from python_calamine import CalamineError, CalamineWorkbook
 from advin.pipelines.reading.archives import members
 from advin.pipelines.reading.columns import AMBIGUOUS, TEXT, Columns, Types
 from advin.pipelines.reading.decompress import DamagedError
-from advin.pipelines.reading.rows import Row
+from advin.pipelines.reading.nested import cells_of, nested_rows
+from advin.pipelines.reading.rows import Piece, Row, row_of
 
 # Rows that are read to find the types of the columns.
 _PROBED_ROWS = 100
@@ -34,15 +35,19 @@ def column_types(stream: BinaryIO, path: str) -> dict[str, Types]:
     return found
 
 
-def read_rows(stream: BinaryIO, source: str, sheet: str, columns: Columns) -> Iterator[Row]:
+def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
     """Read the rows of a sheet. A cell that holds a number or a date is no text."""
-    rows = _rows(_open(stream), sheet)
+    source = piece.file.name
+    rows = _rows(_open(stream), piece.file.layout.sheet)
     header = _names(next(rows, []))
-    at = [header.index(c.strip()) if c and c.strip() in header else None for c in columns.names]
+    at, nested = cells_of(columns, header)
     for position, cells in enumerate(rows):
         fields = [None if i is None else cells[i] for i in at]
-        if all(field is None or isinstance(field, str) for field in fields):
-            yield Row(source, position, *fields)
+        if nested:
+            row = dict(zip(header, cells, strict=False))
+            yield from nested_rows(row, source, position, columns)
+        elif all(field is None or isinstance(field, str) for field in fields):
+            yield row_of(source, position, fields)
         else:
             yield Row(source, position, str(fields[0]), problem="not_text")
 

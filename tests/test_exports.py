@@ -1,0 +1,142 @@
+"""Exports of bot platforms: the customer's texts, and the labels of training data, are read."""
+
+import csv
+import gzip
+import json
+
+import pytest
+
+from advin.pipelines.errors import SettingsError
+from advin.pipelines.reading.columns import Columns
+from advin.pipelines.reading.exports import strip_entities
+from advin.pipelines.reading.inputs import find_input
+from advin.pipelines.reading.read import read_piece, split_file
+from tests import exports
+from tests.exports import EXAMPLES, TEXTS, lines
+
+LABELS = Columns("text", "intent", "domain")
+
+
+def read(path, columns=Columns()):
+    """Return (names of the exports, rows) of a file or folder."""
+    files = find_input(str(path), columns, "--input")
+    rows = [row for f in files for piece in split_file(f) for row in read_piece(piece, columns)]
+    assert len({(row.source, row.position) for row in rows}) == len(rows)
+    return {f.layout.export for f in files}, rows
+
+
+def texts(rows):
+    return [row.text for row in rows if row.problem is None]
+
+
+LOGS = {
+    "rasa-tracker": ("log.json", json.dumps(exports.rasa_trackers(), indent=1)),
+    "rasa-events": ("log.jsonl", lines(exports.rasa_events())),
+    "dialogflow-es": ("log.jsonl", lines(exports.dialogflow_es())),
+    "dialogflow-cx": ("log.jsonl", lines(exports.dialogflow_cx())),
+    "watson-logs": ("log.json", json.dumps(exports.watson_logs(), indent=1)),
+    "lex-transcript": ("log.json", json.dumps(exports.lex_transcript())),
+    "lex-logs": ("log.jsonl", lines(exports.lex_logs())),
+}
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_the_layout_of_a_log_is_detected_and_the_customers_texts_are_read(name, tmp_path):
+    file, content = LOGS[name]
+    (tmp_path / file).write_text(content)
+    found, rows = read(tmp_path / file)
+    assert found == {name} and texts(rows) == TEXTS
+    assert read(tmp_path / file, Columns(export=name)) == (found, rows)
+
+
+@pytest.mark.parametrize("name", ["rasa-tracker", "rasa-events", "lex-transcript"])
+def test_replies_of_the_bot_are_counted_but_not_read(name, tmp_path):
+    file, content = LOGS[name]
+    (tmp_path / file).write_text(content)
+    _, rows = read(tmp_path / file)
+    others = [row for row in rows if row.problem is not None]
+    assert [(row.problem, row.text) for row in others] == [("other_speaker", None)] * len(TEXTS)
+
+
+def test_events_that_are_no_turns_are_no_rows(tmp_path):
+    (tmp_path / "log.jsonl").write_text(lines(exports.rasa_events()))
+    _, rows = read(tmp_path / "log.jsonl")
+    assert len(rows) == 2 * len(TEXTS)
+
+
+@pytest.mark.parametrize("name", ["rasa-sql", "dialogflow-cx"])
+def test_json_in_the_cells_of_a_csv_export_is_opened(name, tmp_path):
+    rows = {"rasa-sql": exports.rasa_sql, "dialogflow-cx": exports.dialogflow_cx}[name]()
+    with open(tmp_path / "log.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    found, rows = read(tmp_path / "log.csv")
+    assert found == {name} and texts(rows) == TEXTS
+
+
+@pytest.mark.parametrize("name", ["rasa-sql", "dialogflow-cx"])
+def test_json_in_the_cells_of_a_parquet_export_is_opened(name, write_rows):
+    rows = {"rasa-sql": exports.rasa_sql, "dialogflow-cx": exports.dialogflow_cx}[name]()
+    found, rows = read(write_rows("log.parquet", rows))
+    assert found == {name} and texts(rows) == TEXTS
+
+
+def test_a_compressed_export_is_read(tmp_path):
+    with gzip.open(tmp_path / "log.json.gz", "wt") as file:
+        file.write(LOGS["rasa-tracker"][1])
+    assert texts(read(tmp_path / "log.json.gz")[1]) == TEXTS
+
+
+def test_a_named_text_column_and_the_format_rows_turn_detection_off(tmp_path):
+    (tmp_path / "log.jsonl").write_text(lines(exports.rasa_events()))
+    found, rows = read(tmp_path / "log.jsonl", Columns("parse_data.text"))
+    assert found == {None} and texts(rows) == TEXTS
+    found, rows = read(tmp_path / "log.jsonl", Columns(export="rows"))
+    assert found == {None} and len(texts(rows)) == 2 * len(TEXTS)
+
+
+@pytest.mark.parametrize("members", [{"text": "a"}, {"text": "a", "event": "user", "time": 1}])
+def test_an_ordinary_log_belongs_to_no_export(members, write_rows):
+    assert read(write_rows("log.jsonl", [members]))[0] == {None}
+
+
+def test_a_wrong_format_is_refused_with_the_paths_that_hold_texts(tmp_path):
+    (tmp_path / "log.jsonl").write_text(lines(exports.dialogflow_es()))
+    with pytest.raises(SettingsError) as error:
+        read(tmp_path / "log.jsonl", Columns(export="watson-logs"))
+    assert "Watson" in str(error.value) and "queryResult.queryText" in str(error.value)
+
+
+def write_folder(folder, files):
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    return folder
+
+
+TRAINING = {
+    "rasa-nlu yaml": {"nlu.yml": exports.RASA_YAML},
+    "rasa-nlu json": {"nlu.json": exports.RASA_JSON},
+    "watson-workspace": {"workspace.json": exports.WATSON_WORKSPACE},
+    "watson skill": {"skill.json": {"name": "x", "workspace": exports.WATSON_WORKSPACE}},
+    "botium": exports.BOTIUM,
+}
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_training_data_is_read_with_its_intents(name, tmp_path):
+    _, rows = read(write_folder(tmp_path, TRAINING[name]), LABELS)
+    assert {row.problem for row in rows} == {None}
+    assert sorted((row.text, row.intent) for row in rows) == sorted(EXAMPLES)
+
+
+def test_marks_of_entities_are_stripped():
+    marked = '[Paris](city) or [Rome]{"entity": "city", "value": "roma"} [not marked] (x)'
+    assert strip_entities(marked) == "Paris or Rome [not marked] (x)"
+
+
+def test_a_log_export_is_refused_as_labels(tmp_path):
+    (tmp_path / "log.jsonl").write_text(lines(exports.dialogflow_es()))
+    with pytest.raises(SettingsError, match="have no labels"):
+        read(tmp_path / "log.jsonl", LABELS)
