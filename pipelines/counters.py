@@ -142,6 +142,8 @@ class FitCounters(Counters):
         fitted_on_labeled: labeled utterances.
         known_intents: labeled intents.
         labels_overruled: labels dropped because the utterance has another, more frequent label.
+        labels_respelled: labels that differ from another one only in spelling.
+        intents_of_domains: intents with several domains; the most frequent one counts.
     """
 
     stage: ClassVar[str] = "fit"
@@ -149,6 +151,8 @@ class FitCounters(Counters):
     fitted_on_labeled: int = 0
     known_intents: int = 0
     labels_overruled: int = 0
+    labels_respelled: int = 0
+    intents_of_domains: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 import dataclasses
 import logging
+from itertools import chain
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from advin.discovery.config import Config, SampleConfig
+from advin.discovery.config import Config
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.fit import (
     EmbeddedTexts,
@@ -15,10 +16,10 @@ from advin.discovery.fit import (
     fit_model,
     needs_views,
 )
-from advin.discovery.labels import LabelError, intent_domains, resolve_labels
+from advin.discovery.labels import ConsistentLabels, LabelsConfig, consistent_labels
 from advin.pipelines.counters import FitCounters
 from advin.pipelines.embed import EncoderSettings
-from advin.pipelines.errors import SettingsError
+from advin.pipelines.errors import one_line
 from advin.pipelines.models import save_model
 from advin.pipelines.shards import read_first_rows
 from advin.pipelines.stages import Part
@@ -87,7 +88,7 @@ def _fit(
     target: str,
     config: Config,
 ) -> str:
-    data = read_training_data(inputs, identity.dimension, config.sample)
+    data = read_training_data(inputs, identity.dimension, config)
     FitCounters(
         fitted_on_log=len(data.log.texts),
         fitted_on_labeled=len(data.labeled.texts),
@@ -99,54 +100,81 @@ def _fit(
     return target
 
 
-def read_training_data(inputs: FitInputs, dimension: int, config: SampleConfig) -> TrainingData:
+def read_training_data(inputs: FitInputs, dimension: int, config: Config) -> TrainingData:
     """Read the samples that a model is learned from.
 
     Args:
         inputs: all texts and vectors.
         dimension: length of a vector.
-        config: sizes of the samples.
+        config: sizes of the samples, and how labels are read.
     """
     none = EmbeddedTexts((), np.zeros((0, dimension), np.float16))
-    log = _read_embedded(inputs.log, config.max_log)
+    log = _read_embedded(inputs.log, config.sample.max_log)
     ood = none
     if inputs.out_of_domain is not None:
-        ood = _read_embedded(inputs.out_of_domain, config.max_out_of_domain)
+        ood = _read_embedded(inputs.out_of_domain, config.sample.max_out_of_domain)
     if inputs.labeled is None:
         return TrainingData(log, none, np.zeros(0, np.int64), (), (), ood)
-    most = config.max_labeled
+    most = config.sample.max_labeled
     rows = _read_utterances(inputs.labeled.utterances, most, [*_LABELS, "text"])
     texts, vectors = rows["text"].to_pylist(), _read_vectors(inputs.labeled.vectors, most)
-    keep, intent_of, domain_of = _resolve(rows)
-    FitCounters(labels_overruled=len(texts) - len(keep)).add()
-    intents = tuple(sorted(set(intent_of)))
+    labels = _consistent(rows, config)
+    keep, domain_of = labels.rows, labels.domain_of
+    FitCounters(
+        labels_overruled=len(texts) - len(keep),
+        labels_respelled=sum(len(group) - 1 for group in labels.spellings),
+        intents_of_domains=len(labels.split),
+    ).add()
+    intents = tuple(sorted(set(labels.intents)))
     index = {intent: i for i, intent in enumerate(intents)}
     return TrainingData(
         log=log,
         labeled=EmbeddedTexts([texts[i] for i in keep], vectors[keep]),
-        labels=np.array([index[i] for i in intent_of], np.int64),
+        labels=np.array([index[i] for i in labels.intents], np.int64),
         intents=intents,
         domains=tuple(domain_of.get(i) for i in intents),
         out_of_domain=ood,
     )
 
 
-def check_labels(labeled: Part, config: SampleConfig) -> None:
-    """Check labels before a fit, and log how many contradictory ones will be dropped.
+def check_labels(labeled: Part, config: Config) -> None:
+    """Check labels before a fit, and log what is contradictory in them, one line for each kind."""
+    rows = _read_utterances(labeled, config.sample.max_labeled, _LABELS)
+    labels = _consistent(rows, config)
+    if labels.spellings:
+        _log.warning("%s", one_line(_spellings_line(labels, config.labels)))
+    if labels.split:
+        _log.warning("%s", one_line(_domains_line(labels)))
+    if len(labels.rows) < rows.num_rows:
+        lost = sorted({*rows["intent"].to_pylist()} - {*chain(labels.intents, *labels.spellings)})
+        _log.warning(
+            "--labeled: %d labels are dropped because the utterance has another intent, too; the "
+            "most frequent label counts, then the first by name%s",
+            rows.num_rows - len(labels.rows),
+            f"; no utterance is left of {_listed(lost)}" if lost else "",
+        )
 
-    Raises:
-        SettingsError: if one intent is labeled with two domains.
-    """
-    rows = _read_utterances(labeled, config.max_labeled, _LABELS)
-    keep, kept, _ = _resolve(rows)
-    if len(keep) == rows.num_rows:
-        return
-    lost = sorted(set(rows["intent"].to_pylist()) - set(kept))
-    _log.warning(
-        "--labeled: %d labels are dropped because the utterance has another intent, too; the most "
-        "frequent label counts, then the first by name%s",
-        rows.num_rows - len(keep),
-        f"; no utterance is left of {_listed(lost)}" if lost else "",
+
+def _spellings_line(labels: ConsistentLabels, config: LabelsConfig) -> str:
+    n = sum(map(len, labels.spellings))
+    shown = " and ".join(map(repr, labels.spellings[0][:2]))
+    advice = (
+        "each group is one label now"
+        if config.spellings == "join"
+        else "join them with --label-spellings join"
+    )
+    return (
+        f"--labeled: {n} labels are spellings of {len(labels.spellings)}, such as {shown}: {advice}"
+    )
+
+
+def _domains_line(labels: ConsistentLabels) -> str:
+    intent, rows = next(iter(labels.split.items()))
+    chosen = labels.domain_of[intent]
+    others = ", ".join(f"{domain!r} ({n} rows)" for domain, n in rows.items() if domain != chosen)
+    return (
+        f"--labeled: {len(labels.split)} intents have several domains, and the most frequent one "
+        f"counts: {intent!r} has {chosen!r} ({rows[chosen]} rows), not {others}"
     )
 
 
@@ -156,14 +184,9 @@ def _listed(names: list[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _resolve(rows: pa.Table) -> tuple[list[int], list[str], dict[str, str]]:
-    """Return the rows to keep, their intents, and the domain of each intent that has one."""
+def _consistent(rows: pa.Table, config: Config) -> ConsistentLabels:
     ids, counts, intents, domains = (rows[column].to_pylist() for column in _LABELS)
-    try:
-        domain_of = intent_domains(intents, domains, counts)
-    except LabelError as error:
-        raise SettingsError(f"--labeled: {error}") from error
-    return *resolve_labels(ids, counts, intents), domain_of
+    return consistent_labels(ids, counts, intents, domains, config.labels)
 
 
 def _read_embedded(source: Embedded, rows: int) -> EmbeddedTexts:

@@ -199,7 +199,7 @@ def _check_log(run: Run) -> None:
 
 def _check_labeled(run: Run) -> None:
     _check_usable("labeled", "ingest_labeled")(run)
-    check_labels(run.workspace.stage("ingest_labeled").part(), run.prepared.config.sample)
+    check_labels(run.workspace.stage("ingest_labeled").part(), run.prepared.config)
 
 
 STAGES = (

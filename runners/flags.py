@@ -14,7 +14,7 @@ ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
 _OTHER_FLAGS = "Other flags are passed to Apache Beam."
 _ORDER = (
     "Values apply in this order, and the last one wins: --effort, --config, --set, then --seed, "
-    "--clustering, --loss and --max-linked."
+    "--clustering, --loss, --label-spellings and --max-linked."
 )
 
 
@@ -217,6 +217,12 @@ def _add_config_flags(parser: argparse.ArgumentParser) -> None:
         metavar="LOSS",
         help="sets metric.loss: contrastive, or margin for the loss of the ADVIN paper "
         "(default: contrastive)",
+    )
+    group.add_argument(
+        "--label-spellings",
+        metavar="RULE",
+        help="sets labels.spellings: keep, or join for labels that differ only in spelling, such "
+        "as track_parcel and 'Track parcel' (keep)",
     )
     group.add_argument(
         "--max-linked",

@@ -139,11 +139,6 @@ def test_a_log_without_a_usable_row_is_refused(run):
     refused(run(log_rows=[{"text": " "}, {"text": ""}]), "none of its 2 rows can be used")
 
 
-def test_an_intent_in_two_domains_is_refused(run):
-    labeled = [*known(), {"text": "saldo", "intent": "balance", "domain": "shop"}]
-    refused(run(log_rows=log(), labeled=labeled), "'balance'", "'bank'", "'shop'")
-
-
 def test_a_missing_encoder_is_refused(run, tmp_path):
     refused(run("--encoder", tmp_path / "none", log_rows=log()), "no such encoder folder")
 

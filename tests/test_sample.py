@@ -18,7 +18,7 @@ import pytest
 from run_tables import as_columns, published_columns, read_tables
 from stage_names import STAGES
 
-from advin.discovery.config import SampleConfig
+from advin.discovery.config import Config
 from advin.discovery.discover import Log, discover
 from advin.discovery.intents.coherence import incoherent_intents, min_coherence
 from advin.discovery.labels import OUT_OF_DOMAIN
@@ -147,7 +147,7 @@ def test_the_fit_reads_each_text_with_its_vector_and_label(sample, encoder):
         return Embedded(*(Part(str(stage)) for stage in stages))
 
     inputs = FitInputs(embedded(""), embedded("_labeled"), embedded("_ood"))
-    data = read_training_data(inputs, encoder.dimension, SampleConfig())
+    data = read_training_data(inputs, encoder.dimension, Config())
     for part in (data.log, data.labeled, data.out_of_domain):
         again = encoder.encode(list(part.texts[::40]))
         assert (again * part.vectors[::40]).sum(axis=1) == pytest.approx(1, abs=0.02)
