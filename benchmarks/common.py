@@ -303,7 +303,7 @@ class Results:
         flags = re.sub(r" --cache \S+", "", "".join(f" {a}" for a in sys.argv[1:]))
         result = {
             "command": f"python -m benchmarks.{Path(sys.argv[0]).stem}{flags}",
-            "versions": _versions(),
+            "versions": versions(),
             "options": {
                 k: options[k] for k in ("known", "seeds", "encoder", "precision", "distinct")
             },
@@ -327,7 +327,7 @@ def table(rows: Sequence[Mapping]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in body)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for library in _LIBRARIES:
         found[library] = importlib.metadata.version(library)

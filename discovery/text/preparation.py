@@ -12,6 +12,7 @@ from advin.discovery.text import patterns
 from advin.discovery.text.cleaning import clean
 from advin.discovery.text.config import MaskingConfig
 from advin.discovery.text.markup import strip_html, strip_quotes
+from advin.discovery.text.names import mask_names
 from advin.discovery.text.numbers import mask_ids, mask_numbers
 
 
@@ -91,6 +92,7 @@ MASKING = (
         mask_numbers,
         "0",
     ),
+    MaskingRule("name", "names of people", mask_names),
 )
 RULES = STRIPPING + MASKING
 PLACEHOLDERS = frozenset(f"[{rule.name}]" for rule in MASKING)

@@ -1,0 +1,178 @@
+"""The rule for names of people: lists of names, context and capital letters.
+
+A word begins a name if it is a first name that seldom means anything else, if it follows words such
+as "my name is", or if its capital letter within a sentence confirms it. Further words belong to the
+name if they can be surnames.
+"""
+
+import re
+
+from advin.discovery.text.config import MaskingConfig
+from advin.discovery.text.lexicon import Traits, traits
+
+_PLACEHOLDER = "[name]"
+_WORD = re.compile(r"\[[a-z]+\]|(?<!\w)[^\W\d_]+(?:[-'’](?!s\b)[^\W\d_]+)*(?!\w)")
+# After these words follows a name, unless a common word does.
+_NAMING = re.compile(
+    r"""\b(?:(?:first|last|sur|full|middle|family|maiden)?\s?name(?:\s?(?:is|was|=|:)|'?s|\sof)
+    | named | mr | mrs | ms | miss | mister | dr | prof | herr | frau | se[ñn]or | se[ñn]ora | sra
+    | monsieur | madame | mme | signora? | dott | me\sllamo | nombre\ses | ich\shei(?:ß|ss)e
+    | name\sist | m['’]appelle | nom\sest | mi\schiamo | nome\s[èe] | nome\s[ée] | me\schamo
+    | chamo-me)\b[\s.:,-]*""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# After these words often follows a name.
+_HINTS = frozenset(
+    """im hi hello hey hiya dear yo thanks thx regards sincerely cheers yours hallo hola bonjour
+    ciao olá oi liebe lieber gracias danke merci grazie obrigado obrigada grüße gruß saludos
+    atentamente cordialement soy sono sou""".split()
+)
+_HINTS_OF_TWO = frozenset(
+    [("i", "am"), ("i", "m"), ("this", "is"), ("thank", "you"), ("ich", "bin"), ("hier", "ist")]
+    + [("je", "suis"), ("aquí", "es"), ("aqui", "é")]
+)
+_ENDS = re.compile(r"\s*(?:[.,;:!?)]|$|-\s|(?:and|from|here|calling|speaking|y|und|et|e)\b)")
+_PARTICLES = frozenset(
+    "de del de la los las da das do dos di du van von der den ten ter el al bin ibn le st".split()
+)
+_TITLE = re.compile(
+    r"""(?:\b(?:mr|mrs|ms|miss|mister|dr|prof|herr|frau|sra?|se[ñn]ora?|do[ñn]a|monsieur|madame|mme
+        |sig|sig\.ra|signora?|dott|dom|ing|dipl\.-ing|univ\.prof)\.?[ ])+$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_SUFFIX = re.compile(
+    r"(?:,?[ ](?:(?:jr|sr|ii|iii|iv|md|dds|dvm|phd|mba)\b|[bm]\.(?:a|sc|eng)\b)\.?)+", re.IGNORECASE
+)
+_LONGEST = ("one", "two", "three", "four")
+
+
+def mask_names(text: str, config: MaskingConfig) -> str:
+    """Replace names of people."""
+    words = list(_WORD.finditer(text))
+    known = [traits(word[0].casefold(), config) for word in words]
+    return _Sentence(text, words, known, config).masked()
+
+
+class _Sentence:
+    """A text, its words and what is known of each."""
+
+    def __init__(
+        self,
+        text: str,
+        words: list[re.Match[str]],
+        known: list[Traits],
+        config: MaskingConfig,
+    ) -> None:
+        self._text, self._words, self._known, self._config = text, words, known, config
+        capital = [word[0][0].isupper() for word in words]
+        # A text in capital letters or in title case says nothing by them.
+        cased = 2 * sum(capital) <= len(words) + 1
+        self._capital = [c and cased for c in capital]
+        self._acronym = [cased and len(w[0]) > 1 and w[0].isupper() for w in words]
+        self._cued = {match.end() for match in _NAMING.finditer(text)}
+
+    def masked(self) -> str:
+        """Return the text with its names replaced, and with them titles such as "Dr."."""
+        parts, done, i = [], 0, 0
+        while i < len(self._words):
+            if not self._begins(i):
+                i += 1
+                continue
+            last = self._last(i)
+            start, end = self._words[i].start(), self._words[last].end()
+            if title := _TITLE.search(self._text, done, start):
+                start = title.start()
+            if suffix := _SUFFIX.match(self._text, end):
+                end = suffix.end()
+            parts += [self._text[done:start], _PLACEHOLDER]
+            done, i = end, last + 1
+        return "".join([*parts, self._text[done:]]) if parts else self._text
+
+    def _begins(self, i: int) -> bool:
+        """True if a name begins with word i."""
+        word, known, config = self._words[i], self._known[i], self._config
+        if word[0][0] == "[" or len(word[0]) == 1 or self._acronym[i]:
+            return False
+        if known.first:
+            return True
+        if word.start() in self._cued:
+            listed = known.maybe_first or known.last
+            return known.common <= config.max_cued_zipf or (listed and self._ends_clause(i))
+        if known.common > config.max_capital_zipf:
+            return False
+        inside = self._capital[i] and not self._starts_sentence(i)
+        if known.maybe_first:
+            return self._has_surname(i) or (
+                not known.elsewhere and (inside or (self._ends_clause(i) and self._hinted(i)))
+            )
+        if known.common > config.max_unlisted_zipf or not inside:
+            return False
+        return self._has_surname(i) or (self._ends_clause(i) and self._hinted(i))
+
+    def _has_surname(self, i: int) -> bool:
+        """True if a surname follows word i, which may be a first name."""
+        j = self._next(i)
+        if j is None or self._known[j].elsewhere:
+            return False
+        if self._capital[i] and self._capital[j]:
+            return self._known[i].maybe_first or self._known[j].last or self._known[j].first
+        limit = self._config.max_surname_zipf
+        return (
+            not self._cased_apart(i, j) and self._known[j].last and self._known[j].common <= limit
+        )
+
+    def _cased_apart(self, i: int, j: int) -> bool:
+        return self._words[i][0][0].isupper() != self._words[j][0][0].isupper()
+
+    def _hinted(self, i: int) -> bool:
+        """True if words such as "this is" stand before word i."""
+        before = [word[0].casefold() for word in self._words[max(0, i - 2) : i]]
+        return bool(before) and (before[-1] in _HINTS or tuple(before) in _HINTS_OF_TWO)
+
+    def _last(self, i: int) -> int:
+        """Return the last word of the name that begins with word i."""
+        last = i
+        while last - i + 1 < len(_LONGEST) and (nearest := self._next(last)) is not None:
+            last = nearest
+        return last
+
+    def _next(self, i: int) -> int | None:
+        """Return the word that continues a name after word i, over particles and initials."""
+        j = i + 1
+        while j < len(self._words) and self._joined(j):
+            word = self._words[j][0]
+            if self._is_surname(j):
+                return j
+            if word.casefold() not in _PARTICLES and not (len(word) == 1 and word.isupper()):
+                return None
+            j += 1
+        return None
+
+    def _is_surname(self, i: int) -> bool:
+        word, known, config = self._words[i][0], self._known[i], self._config
+        if word[0] == "[" or len(word) == 1 or self._acronym[i]:
+            return False
+        if known.first or known.frequent:
+            return True
+        if not (known.last or known.maybe_first):
+            limit = config.max_surname_zipf if self._capital[i] else config.max_unlisted_zipf
+            return known.common <= limit and len(word) > 2
+        limit = config.max_capital_zipf if self._capital[i] else config.max_surname_zipf
+        return known.common <= limit
+
+    def _continues(self, i: int) -> bool:
+        """True if a capitalized surname follows word i."""
+        nearest = self._next(i)
+        return nearest is not None and self._capital[nearest]
+
+    def _joined(self, i: int) -> bool:
+        """True if word i follows the word before it without a sign but the dot of an initial."""
+        between = self._text[self._words[i - 1].end() : self._words[i].start()]
+        return between == " " or (between == ". " and len(self._words[i - 1][0]) == 1)
+
+    def _starts_sentence(self, i: int) -> bool:
+        before = self._text[: self._words[i].start()].rstrip()
+        return not before or before[-1] in ".!?:;\"'(-"
+
+    def _ends_clause(self, i: int) -> bool:
+        return _ENDS.match(self._text, self._words[i].end()) is not None
