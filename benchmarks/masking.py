@@ -39,10 +39,16 @@ STRUCTURED: dict[str, _Value] = {
     "handle": lambda fake, _: f"@{fake.user_name()}",
     "card": lambda fake, _: fake.credit_card_number(),
     "account": lambda fake, _: fake.iban(),
-    "date": lambda fake, draw: fake.date(draw.choice(("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%y", "%d %B %Y", "%B %d"))),
+    "date": lambda fake, draw: fake.date(
+        draw.choice(("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%y", "%d %B %Y", "%B %d"))
+    ),
     "time": lambda fake, draw: fake.time(draw.choice(("%H:%M", "%I:%M %p", "%H:%M:%S"))),
-    "amount": lambda fake, draw: draw.choice(("${}", "{} euros", "£{}", "{} USD", "{}€")).format(draw.choice((draw.randint(2, 9000), f"{draw.uniform(1, 5000):.2f}"))),
-    "id": lambda fake, draw: fake.bothify(draw.choice(("??-######", "????####", "?#?#?#?#", "#??######")), "ABCDEFGHJKLMNPQRSTUVWXYZ"),
+    "amount": lambda fake, draw: draw.choice(("${}", "{} euros", "£{}", "{} USD", "{}€")).format(
+        draw.choice((draw.randint(2, 9000), f"{draw.uniform(1, 5000):.2f}"))
+    ),
+    "id": lambda fake, draw: fake.bothify(
+        draw.choice(("??-######", "????####", "?#?#?#?#", "#??######")), "ABCDEFGHJKLMNPQRSTUVWXYZ"
+    ),
     "uuid": lambda fake, _: fake.uuid4(),
     "number": lambda fake, draw: str(draw.randint(10_000, 10**9)),
     "address": lambda fake, _: fake.street_address().replace("\n", ", "),
@@ -87,7 +93,9 @@ def cases(
     fake, draw = Faker(locale), random.Random(f"{seed} {locale}")
     fake.seed_instance(seed)
     for i, (sentence, language) in enumerate(texts):
-        name = draw.choice((fake.name, fake.first_name, lambda: f"{fake.first_name()} {fake.last_name()}"))()
+        name = draw.choice(
+            (fake.name, fake.first_name, lambda: f"{fake.first_name()} {fake.last_name()}")
+        )()
         lower = (name.lower(), sentence.lower())
         yield "name", name, sentence, planted(sentence, name, language, draw, is_name=True)
         yield "lower-case name", *lower, planted(*lower[::-1], language, draw, is_name=True)
@@ -147,7 +155,10 @@ def main() -> None:
             "rows": rows,
         }
         flags.out.write_text(json.dumps(result, indent=2) + "\n")
-    for path, records in ((flags.sample, sampled_masks(500, 0) if flags.sample else []), (flags.misses, misses)):
+    for path, records in (
+        (flags.sample, sampled_masks(500, 0) if flags.sample else []),
+        (flags.misses, misses),
+    ):
         if path:
             path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from advin.discovery.compute.tunables import Section, tunable
+from advin.discovery.compute.tunables import Section, fraction, tunable
 
 # Rises when a rule changes what it finds: ids of utterances then change too.
 MASKING_VERSION = 1
@@ -16,10 +16,10 @@ Rule = Literal[
     "handle",
     "account",
     "card",
-    "address",
     "date",
     "phone",
     "time",
+    "address",
     "amount",
     "id",
     "number",
@@ -45,16 +45,25 @@ class MaskingConfig(Section):
     kept_digits: int = tunable(3, "longest number that mostly has a meaning", "digits", 1)
     min_phone_digits: int = tunable(7, "shortest telephone number", "digits", 4)
     name_commonness: tuple[float, float] = tunable(
-        (3.5, 0.2), "zipf up to which a word is rather a name: base, and slope by its popularity"
+        (3.6, 0.2), "zipf up to which a word is rather a name: base, and slope by its popularity"
     )
     popularity_lost_abroad: int = tunable(
         6, "popularity of a first name that is lost in other languages", low=0, high=13
     )
+    popularity_lost_nearby: int = tunable(
+        2,
+        "popularity that is lost between English, German, Spanish, French, Italian, Portuguese",
+        low=0,
+        high=13,
+    )
+    sure_share: float = fraction(0.9, "share of first names from which the census is sure")
+    popularity_of_census: int = tunable(6, "popularity of these names", low=0, high=13)
     zipf_tie: float = tunable(0.3, "lead of English in how common a word is", "zipf", 0)
     max_pair_zipf: float = tunable(
         3.2, "most common surname after a doubtful first name", "zipf", 0
     )
     max_surname_zipf: float = tunable(4.0, "most common surname in lower case", "zipf", 0)
+    max_foreign_zipf: float = tunable(4.9, "the same for words rare in English", "zipf", 0)
     max_capital_zipf: float = tunable(5.3, "most common surname with a capital letter", "zipf", 0)
     max_unlisted_zipf: float = tunable(2.9, "most common surname that is in no list", "zipf", 0)
     max_cued_zipf: float = tunable(4.6, 'most common name after words like "my name is"', "zipf", 0)

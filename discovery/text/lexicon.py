@@ -60,20 +60,26 @@ _OTHER_NAMES = frozenset(
     valencia leon adelaide alexandria catalina trinidad malta salem berlin hamburg boston washington
     hudson nevada alabama arizona texas cuba america africa europe brazil italy jamaica roma romania
     petersburg augusta eugene lansing orleans memphis nashville dublin bristol york kent devon essex
-    surrey cork diego francisco antonio angeles jose cruz monica marino rio san santa los las saint
-    nova pam ram sim tan van les del des mommy mom mama papa dad nana baby babe boss mister madam
+    surrey cork angeles rio san santa los las saint nova pam ram sim tan van les del des mommy mom mama papa dad nana baby babe boss mister madam
     maam sir bro dude lord lady ok yes sea sunny merit lease tab debit linux barclay barclays
     schwab ira reno modesto burma viet nam deb gui ati suse
-    beryl fedora gerrit lilo kali haskell octave maverick unity aud raid""".split()
+    beryl fedora gerrit lilo kali haskell octave maverick unity aud raid
+    revert alfredo tulsa trenton nirvana beverly notting
+    fee delta bent florida tampa sal theres manual""".split()
 )
-# Short names, which are listed as rarer than they are.
-_SHORT = frozenset(
+# Frequent names that the lists lack, or count as rarer than they are.
+_MORE = frozenset(
     """joe tom jim mike dan jeff steve dave chris matt tony andy greg fred brad jake alex josh zach
     phil pete ron ken ted bobby billy jimmy johnny tommy danny kenny ricky eddie jerry larry terry
     gary barry harry kim liz kate katie beth meg sally betty peggy nancy judy becky debbie cindy
-    jenny jess nicole steph tina tracy wendy kathy pam pepe paco nacho lola pepa toni uwe heinz
-    dieter jupp heidi steffi susi gigi beppe gianni chico zeca""".split()
+    jenny jess nicole steph tina tracy kathy pepe paco nacho lola pepa toni uwe heinz dieter jupp
+    heidi steffi susi gigi beppe gianni chico zeca thiago luiz breno matheus laís thaís taís caio
+    heloísa heloisa cauã kauã davi vitor vinicius vinícius otávio murilo benício lavínia gabrielly
+    maitê ísis lívia luan ruan erick calebe thales théo luana luísa eloá rayssa raíssa iago yago
+    lucca josué amanda""".split()
 )
+
+
 # Surnames so frequent that they follow a first name more often than the word does.
 _FREQUENT = frozenset(
     """smith johnson williams brown jones miller davis wilson anderson thomas taylor moore jackson
@@ -114,6 +120,7 @@ class Traits(NamedTuple):
         elsewhere: True if it is a place, a month, a product or a form of address too.
         common: how common the word is in the language that uses it most, as zipf: log10 of its
             occurrences in a billion words; 0 if it is in no list.
+        english: the same in English.
     """
 
     first: bool
@@ -122,6 +129,7 @@ class Traits(NamedTuple):
     frequent: bool
     elsewhere: bool
     common: float
+    english: float
 
 
 @lru_cache(maxsize=_CACHED_WORDS)
@@ -138,6 +146,7 @@ def traits(word: str, config: MaskingConfig) -> Traits:
         frequent=any(p.frequent for p in parts) and all(p.last for p in parts),
         elsewhere=False,
         common=whole.common or min((p.common for p in parts), default=0),
+        english=whole.english or min((p.english for p in parts), default=0),
     )
 
 
@@ -152,19 +161,23 @@ def _traits(word: str, config: MaskingConfig) -> Traits:
     popularity = max(
         0,
         count.best - config.popularity_lost_abroad,
+        max(count.by_language.values(), default=0) - config.popularity_lost_nearby,
         count.by_language.get(language, 0),
-        int((as_first or 0) > 0.5),
+        config.popularity_of_census if (as_first or 0) >= config.sure_share else 0,
     )
     base, slope = config.name_commonness
-    is_first = (count.best or popularity) and most <= base + slope * popularity
+    is_apart = count.is_apart and most <= config.max_unlisted_zipf
+    is_listed = count.best > 0 or (as_first or 0) > 0.5
+    is_first = is_apart or (is_listed and most <= base + slope * popularity)
     is_other = word in _WORDS or word in _OTHER_NAMES
     return Traits(
-        first=word in _SHORT or (bool(is_first) and len(word) > 2 and not is_other),
-        maybe_first=bool(count.best or (as_first or 0) > 0.2) and len(word) > 2,
+        first=word in _MORE or (is_first and len(word) > 2 and not is_other),
+        maybe_first=(is_apart or count.best > 0 or (as_first or 0) > 0.2) and len(word) > 2,
         last=as_first is not None or word in _FREQUENT,
         frequent=word in _FREQUENT,
         elsewhere=word in _OTHER_NAMES,
         common=most,
+        english=common["en"],
     )
 
 
@@ -181,10 +194,12 @@ class Popularity:
     Attributes:
         best: in the country with most of them; 0 for names of other countries only.
         by_language: in the countries of each language.
+        is_apart: True if it is a name in a country set apart.
     """
 
     best: int = 0
     by_language: dict[str, int] = field(default_factory=dict)
+    is_apart: bool = False
 
 
 @cache
@@ -197,7 +212,10 @@ def _popularity() -> dict[str, Popularity]:
         count = Popularity()
         for digits in by_gender.values():
             for country, digit in zip(detector.COUNTRIES, digits, strict=False):
-                if digit == " " or country in _APART:
+                if digit == " ":
+                    continue
+                if country in _APART:
+                    count.is_apart = True
                     continue
                 value = int(digit, 16)
                 count.best = max(count.best, value)

@@ -35,6 +35,9 @@ _ENDS = re.compile(r"\s*(?:[.,;:!?)]|$|-\s|(?:and|from|here|calling|speaking|y|u
 _PARTICLES = frozenset(
     "de del de la los las da das do dos di du van von der den ten ter el al bin ibn le st".split()
 )
+_BEFORE_PLACES = frozenset(
+    "san santa saint st los las fort new mount lake north south port".split()
+)
 _TITLE = re.compile(
     r"""(?:\b(?:mr|mrs|ms|miss|mister|dr|prof|herr|frau|sra?|se[ñn]ora?|do[ñn]a|monsieur|madame|mme
         |sig|sig\.ra|signora?|dott|dom|ing|dipl\.-ing|univ\.prof)\.?[ ])+$""",
@@ -91,7 +94,7 @@ class _Sentence:
     def _begins(self, i: int) -> bool:
         """True if a name begins with word i."""
         word, known, config = self._words[i], self._known[i], self._config
-        if word[0][0] == "[" or len(word[0]) == 1 or self._acronym[i]:
+        if word[0][0] == "[" or len(word[0]) == 1 or self._acronym[i] or self._is_place(i):
             return False
         if known.first:
             return True
@@ -115,6 +118,11 @@ class _Sentence:
         if j is None or self._known[j].elsewhere:
             return False
         if self._capital[i] and self._capital[j]:
+            if (
+                self._known[j].common > self._config.max_surname_zipf
+                and not self._known[j].frequent
+            ):
+                return self._known[i].maybe_first and self._known[j].last
             return self._known[i].maybe_first or self._known[j].last or self._known[j].first
         limit = self._config.max_surname_zipf
         return (
@@ -123,6 +131,9 @@ class _Sentence:
 
     def _cased_apart(self, i: int, j: int) -> bool:
         return self._words[i][0][0].isupper() != self._words[j][0][0].isupper()
+
+    def _is_place(self, i: int) -> bool:
+        return i > 0 and self._words[i - 1][0].casefold() in _BEFORE_PLACES
 
     def _hinted(self, i: int) -> bool:
         """True if words such as "this is" stand before word i."""
@@ -154,11 +165,12 @@ class _Sentence:
             return False
         if known.first or known.frequent:
             return True
-        if not (known.last or known.maybe_first):
-            limit = config.max_surname_zipf if self._capital[i] else config.max_unlisted_zipf
-            return known.common <= limit and len(word) > 2
-        limit = config.max_capital_zipf if self._capital[i] else config.max_surname_zipf
-        return known.common <= limit
+        if self._capital[i]:
+            return known.common <= config.max_capital_zipf and len(word) > 2
+        if known.last or known.maybe_first:
+            is_rare = known.english <= config.max_surname_zipf
+            return is_rare and known.common <= config.max_foreign_zipf
+        return known.common <= config.max_unlisted_zipf and len(word) > 2
 
     def _continues(self, i: int) -> bool:
         """True if a capitalized surname follows word i."""

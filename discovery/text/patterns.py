@@ -15,7 +15,7 @@ _MONTHS = (
     r"|diciembre|janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|novembro|dezembro"
     r"|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre)\.?"
 )
-_DAY = r"\d{1,2}(?:st|nd|rd|th|er|º|\.)?"
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|er|º|\.)?"
 _OF = r"(?:of|de|do|di)"
 _YEAR = r"(?:19|20)\d\d"
 
@@ -29,7 +29,7 @@ URL = re.compile(
 EMAIL = re.compile(r"[\w.+%'-]+\s?@\s?[\w-]+(?:\.[\w-]+)+|\b[\w.+%-]+@[\w-]+\b", _I)
 HANDLE = re.compile(r"(?<![\w@])@\w(?:[\w.-]*\w)?")
 IBAN = re.compile(r"\b[a-z]{2}\d{2}(?:[ -]?[a-z0-9]{4}){2,7}(?:[ -]?[a-z0-9]{1,4})?\b", _I)
-CARD = re.compile(r"(?<![\d.,-])\d(?:[ -]?\d){11,18}(?![\d-])")
+CARD = re.compile(r"(?<![\d.,+-])[2-6]\d{3}(?:[ -]?\d){8,15}(?![\d-])")
 PHONE = re.compile(
     r"""(?<![\w.,$€£/-])(?:\+|\()?\(?\d{1,4}\)?(?:[ ./-]{0,2}\(?\d{1,5}\)?){1,6}
         (?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?(?![\w%])""",
@@ -63,22 +63,6 @@ AMOUNT = re.compile(
     rf"(?:\b(?:us|a|c)?{_SIGN}[ ]?{_SUM}|{_SIGN}[ ]?{_SUM}|\b{_SUM}[ ]?(?:{_SIGN}|{_CURRENCY}\b)"
     rf"|\b(?:usd|eur|gbp|chf|cad|aud|inr|rs\.?)[ ]?{_SUM})(?!\w)",
     _I,
-)
-_STREET = (
-    r"(?:street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|square|sq|place|pl"
-    r"|terrace|ter|way|highway|hwy|parkway|pkwy|circle|cir|trail|trl|alley|route)\b\.?"
-)
-ADDRESS = re.compile(
-    rf"""\b\d{{1,6}}[a-z]?[ ](?:[\w'.-]+[ ]){{1,4}}?{_STREET}(?:,?[ ](?:apt|apartment|suite|ste
-        |unit|floor|\#)\.?[ ]?\w{{1,5}})?
-        (?:,?[ ][\w.]+(?:[ ][\w.]+)?,[ ][a-z]{{2}}[ ]\d{{5}}(?:-\d{{4}})?)?
-    | \b[\w-]+(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|ring|ufer|damm)[ ]\d{{1,4}}[ ]?[a-z]?\b
-        (?:,?[ ]\d{{5}}[ ]\w+)?
-    | \b(?:calle|avenida|avda\.?|plaza|paseo|rua|praça|travessa|rue|chemin|impasse|via|viale|piazza
-        |corso)[ ](?:[\w'.-]+[ ,]+){{1,5}}?(?:n[º°.]?[ ]?)?\d{{1,4}}\b
-    | \b\d{{1,4}},?[ ](?:bis[ ]|ter[ ])?(?:rue|avenue|boulevard|chemin|impasse|place|all[ée]e)[ ]
-        (?:[\w'.-]+[ ]?){{1,4}}""",
-    _I | re.VERBOSE,
 )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from advin.discovery.text import patterns
+from advin.discovery.text.addresses import mask_addresses
 from advin.discovery.text.cleaning import clean
 from advin.discovery.text.config import MaskingConfig
 from advin.discovery.text.markup import strip_html, strip_quotes
@@ -75,10 +76,10 @@ MASKING = (
     _masks("handle", "names of accounts after @", patterns.HANDLE, "@"),
     _masks("account", "IBANs with right check digits", patterns.IBAN, "0", patterns.is_account),
     _masks("card", "card numbers with a right check digit", patterns.CARD, "0", patterns.is_card),
-    _masks("address", "streets with numbers, and what follows", patterns.ADDRESS, "0"),
     _masks("date", "calendar dates", patterns.DATE, "0"),
     _masks("phone", "telephone numbers", patterns.PHONE, "0", patterns.is_phone),
     _masks("time", "times of day", patterns.TIME, "0"),
+    MaskingRule("address", "streets with their numbers, and what follows", mask_addresses),
     _masks("amount", "sums of money with a currency", patterns.AMOUNT, "0"),
     MaskingRule(
         "id",

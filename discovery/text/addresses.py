@@ -1,0 +1,77 @@
+"""The rule for postal addresses: a street with its number, and what follows it.
+
+Types of streets are those of USPS Publication 28 and of the post offices of the other countries. A
+common word, such as "place", is a type only after a capitalized name.
+"""
+
+import re
+
+from advin.discovery.text.config import MaskingConfig
+
+_PLACEHOLDER = "[address]"
+_NAME = r"[A-ZÀ-ÖØ-Þ][\w'’.-]*"
+# Types that are clear in lower case, too.
+_STREET = "street|str?|avenue|ave|road|rd|boulevard|blvd|highway|hwy|parkway|pkwy|ln"
+_MORE_STREETS = (
+    "alley|annex|arcade|bayou|beach|bend|bluffs?|bottom|branch|bridge|brooks?|burgs?|bypass|camp"
+    "|canyon|cape|causeway|centers?|circles?|cliffs?|close|club|common|corners?|courses?|courts?|ct"
+    "|coves?|creek|crescent|crest|cross(?:ing|road|roads)?|curve|dale|dam|divide|dr|drives?|estates?"
+    "|expressway|extensions?|falls?|ferry|fields?|flats?|fords?|forest|forges?|forks?|fort|freeway"
+    "|gardens?|gateway|glens?|greens?|groves?|harbou?rs?|haven|heights|hills?|hollow|inlet|islands?"
+    "|isle|junctions?|keys?|knolls?|lakes?|land|landing|lane|lights?|loaf|locks?|lodge|loop|mall"
+    "|manors?|meadows?|mews|mills?|mission|motorway|mount|mountains?|neck|orchard|oval|overpass"
+    "|parks?|parkways|pass|passage|path|pike|pines?|place|pl|plains?|plaza|points?|ports?|prairie"
+    "|radial|ramp|ranch|rapids?|rest|ridges?|river|roads|route|row|run|shoals?|shores?|springs?"
+    "|spurs?|squares?|sq|stations?|stravenue|stream|streets|summit|terrace|ter|throughway|trace"
+    "|track|trafficway|trails?|trl|tunnel|turnpike|underpass|unions?|valleys?|via|viaduct|views?"
+    "|villages?|ville|vista|walks?|wall|ways?|wells?"
+)
+_UNIT = r"(?:,?\s(?i:apt|apartment|suite|ste|unit|floor|flat|studio)\b\.?\s?\#?\w{1,5})?"
+_STATE = rf"(?:,?\s{_NAME}(?:\s{_NAME})?,?\s[A-Z]{{2}}\s\d{{5}}(?:-\d{{4}})?)?"
+_ENGLISH = rf"""
+    (?:(?i:flat|studio|apartment|apt|suite|unit)\.?\s\w{{1,4}},?\s)?
+    \b\d{{1,6}}[A-Za-z]?\s(?:(?:{_NAME}|\d+(?:st|nd|rd|th))\s){{1,3}}?(?i:{_STREET}|{_MORE_STREETS})\b
+        \.?{_UNIT}{_STATE}
+    | (?i:flat|studio|apartment|apt|suite|unit)\.?\s\d{{1,4}}[A-Za-z]?,\s(?:{_NAME}\s){{1,3}}?
+        (?i:{_STREET}|{_MORE_STREETS})\b
+    | \b\d{{2,6}}\s(?!minute|hour|day|mile|km|mb|gb)(?:[^\W\d_]+\s|\d+(?:st|nd|rd|th)\s){{1,2}}?
+        (?i:{_STREET})\b\.?{_UNIT}"""
+_NUMBER = r"\d{1,5}(?:\s?[a-zA-Z]\b)?(?:[-/]\d{1,5})?\b"
+_GERMAN = rf"""
+    \b(?:[A-ZÄÖÜ][\w-]*(?i:weg|ring|ufer|damm|chaussee|steig|pfad|markt|berg|hof)
+        | [\w-]+(?i:stra(?:ß|ss)e|str\.|platz|gasse|allee)
+        | [A-ZÄÖÜ][\w-]*\s(?i:stra(?:ß|ss)e|str\.|weg|platz|allee))
+        \s{_NUMBER}(?:,?\s(?:D-)?\d{{5}}\s[A-ZÄÖÜ][\w-]+)?"""
+_CLEAR = (
+    "calle|avenida|avda\\.?|rua|rue|viale|vicolo|piazzale|piazza|boulevard|chemin|impasse|avenue"
+)
+_ROMANCE = (
+    rf"{_CLEAR}|c\.|c/|av\.|plaza|paseo|rambla|ronda|camino|cuesta|cañada|pasaje|pasadizo|acceso"
+    "|vial|v[ií]a|urbanizaci[oó]n|glorieta|callej[oó]n|alameda|carretera|traves[ií]a|corso|strada"
+    "|contrada|largo|borgo|canale|rotonda|incrocio|stretto|travessa|pra[çc]a|estrada|rodovia|quadra"
+    "|setor|parque|n[úu]cleo|conjunto|ladeira|trevo|viela|vila|lagoa?|jardim|campo|ch[áa]cara"
+    "|condom[íi]nio|distrito|esplanada|esta[çc][ãa]o|favela|feira|fazenda|morro|trecho|s[íi]tio"
+    "|recanto|residencial|p[áa]tio|passarela|loteamento|col[ôo]nia|vale|vereda|viaduto|place"
+    "|all[ée]e|quai|route|ruelle|passage|cours|square"
+)
+_OF = r"(?:(?i:de\sla|de\slos|de\slas|del|dell[ao]|de|da|do|das|dos|di|des|du|d['’]|la|los|las)\s?){0,2}"
+_NAMES = rf"{_OF}{_NAME}(?:\s{_OF}{_NAME}){{0,4}}"
+_DOOR = (
+    r"(?:,?\s(?i:piso|puerta|apt|apto|piano|appartamento|esc|bloco|bloque|int|bis)\b\.?\s?\w{1,4})*"
+)
+_SOUTHERN = rf"""
+    \b(?i:{_ROMANCE})\s{_NAMES},?\s(?i:n[º°.]?\s?)?{_NUMBER}{_DOOR}
+    | \b(?i:calle|avenida|rua|rue|viale|piazza)\s(?:[^\W\d_]+\s){{1,4}}?{_NUMBER}{_DOOR}
+    | \b\d{{1,4}}(?:\s?(?:bis|ter))?,?\s(?i:{_ROMANCE})\s{_NAMES}
+    | \b\d{{1,4}},?\s(?i:rue|avenue|boulevard|chemin|impasse)\s(?:de\sla\s|du\s|des\s|de\s|d['’])?
+        [^\W\d_]+"""
+_WITH_NUMBER = re.compile("|".join((_ENGLISH, _GERMAN, _SOUTHERN)), re.VERBOSE)
+_WITHOUT_NUMBER = re.compile(rf"\b(?i:{_CLEAR})\s{_NAMES}", re.VERBOSE)
+_DIGIT = re.compile(r"\d")
+
+
+def mask_addresses(text: str, config: MaskingConfig) -> str:
+    """Replace streets with their numbers, and streets of Romance languages without one."""
+    if _DIGIT.search(text):
+        text = _WITH_NUMBER.sub(_PLACEHOLDER, text)
+    return _WITHOUT_NUMBER.sub(_PLACEHOLDER, text)
