@@ -28,8 +28,10 @@ setup(
         "apache-beam>=2.72,<3",
         "charset-normalizer>=3.4",
         "faiss-cpu>=1.9",
+        "gender-guesser>=0.4",
         "hdbscan>=0.8.40",
         "numpy>=2,<2.5",
+        "probablepeople>=0.5.6",
         "pyarrow>=18,<26",
         "python-calamine>=0.4",
         "python-stdnum>=1.20",
@@ -41,6 +43,7 @@ setup(
         "sentence-transformers>=5.4",
         "threadpoolctl>=3",
         "torch>=2.11",
+        "wordfreq>=3.1",
         "zstandard>=0.23",
     ],
     extras_require={

@@ -328,6 +328,7 @@ def table(rows: Sequence[Mapping]) -> str:
 
 
 def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries, and the machine."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for library in _LIBRARIES:
         found[library] = importlib.metadata.version(library)

@@ -1,12 +1,12 @@
 """Masking on real sentences: how much planted personal data is found, and which masks to judge.
 
-Faker invents names, addresses, numbers and dates in seven locales; none of its lists is used by the
-rules. One value is planted into a sentence of multidogo or M-CID. A value counts as masked if none
-of its words of three or more letters, or digits, is left. The held-out locale was not looked at when
-the rules were written.
+Faker invents names, addresses, numbers and dates in seven locales; the rules use none of its lists.
+One value is planted into a sentence of multidogo or M-CID. A value counts as masked if none of its
+digits, and none of its words of three or more letters, is left.
 """
 
 import argparse
+import itertools
 import json
 import random
 import re
@@ -70,7 +70,7 @@ def sentences(draw: random.Random) -> list[tuple[str, str]]:
 
 
 def planted(sentence: str, value: str, language: str, draw: random.Random, is_name: bool) -> str:
-    """Return the sentence with the value behind, before, within, or after words that announce it."""
+    """Return the sentence with a value before, within or behind it; half of names are announced."""
     if is_name and draw.random() < 0.5:
         value = draw.choice(_NAMING[language]).format(value)
         return f"{value} {sentence}" if draw.random() < 0.5 else f"{sentence} {value}"
@@ -127,7 +127,7 @@ def sampled_masks(rows: int, seed: int) -> list[dict[str, str]]:
         random.Random(seed).shuffle(texts)
         changed = ((t, prepare(t, MaskingConfig())) for t in texts)
         masked = ((t, p) for t, p in changed if set(p.masks) - {"html", "quote"})
-        for text, result in (pair for _, pair in zip(range(-(-rows // 3)), masked)):
+        for text, result in itertools.islice(masked, -(-rows // len(_JUDGED))):
             chosen.append({"set": name, "text": text, "masked": result.text})
     return chosen[:rows]
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from itertools import chain
 
-from advin.discovery.text.cleaning import normalize
+from advin.discovery.text.cleaning import CACHED_WORDS, normalize
 
 # Words that no name needs, because they carry no topic.
 DROPPED = frozenset(
@@ -65,17 +65,13 @@ _WORD = re.compile(
 _APOSTROPHES = re.compile("[\u2018\u2019\u02bc`]")
 
 
-# Runs of characters whose words are kept in memory.
-_CACHED_WORDS = 100_000
-
-
 def split_words(text: str) -> list[str]:
     """Split a text into case-folded words, without numbers; negations become "not"."""
     runs = _WORD.findall(_APOSTROPHES.sub("'", normalize(text)))
     return list(chain.from_iterable(map(_words_in, runs)))
 
 
-@lru_cache(maxsize=_CACHED_WORDS)
+@lru_cache(maxsize=CACHED_WORDS)
 def _words_in(run: str) -> tuple[str, ...]:
     words: list[str] = []
     for word in run.replace("n't", "nt").split("'"):

@@ -54,7 +54,7 @@ _ROMANCE = (
     "|recanto|residencial|p[áa]tio|passarela|loteamento|col[ôo]nia|vale|vereda|viaduto|place"
     "|all[ée]e|quai|route|ruelle|passage|cours|square"
 )
-_OF = r"(?:(?i:de\sla|de\slos|de\slas|del|dell[ao]|de|da|do|das|dos|di|des|du|d['’]|la|los|las)\s?){0,2}"
+_OF = r"(?:(?i:del|dell[ao]|de|da|do|das|dos|di|des|du|d['’]|la|los|las)\s?){0,2}"
 _NAMES = rf"{_OF}{_NAME}(?:\s{_OF}{_NAME}){{0,4}}"
 _DOOR = (
     r"(?:,?\s(?i:piso|puerta|apt|apto|piano|appartamento|esc|bloco|bloque|int|bis)\b\.?\s?\w{1,4})*"

@@ -5,6 +5,8 @@ import unicodedata
 
 from advin.discovery.text.config import TextConfig
 
+# Words whose properties a process keeps in memory.
+CACHED_WORDS = 100_000
 _SPACES = re.compile(r"\s+")
 # Zero-width joiners: invisible format characters that scripts and emoji need.
 _KEPT_FORMAT = {"\u200c", "\u200d"}

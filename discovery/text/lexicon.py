@@ -15,6 +15,7 @@ import wordfreq
 from gender_guesser.detector import Detector
 from probablepeople.ratios import ratios
 
+from advin.discovery.text.cleaning import CACHED_WORDS
 from advin.discovery.text.config import MaskingConfig
 
 # Languages, and the countries in which their names are counted.
@@ -26,86 +27,88 @@ _COUNTRIES = {
     "it": ("italy",),
     "pt": ("portugal",),
 }
-# Words kept in memory with their traits.
-_CACHED_WORDS = 200_000
+_HEX_DIGITS = "0123456789ABCDEF"
 # Countries whose short names, such as "can" and "so", are words in the languages above.
 _APART = frozenset("turkey arabia israel china japan korea vietnam other_countries".split())
 
 # Names that as often are a word: they are names in context, or with a capital letter.
 _WORDS = frozenset(
     """mark rose sue frank grace jack joy pat gene don ray summer autumn dawn eve hope faith charity
-    chance drew grant bill will art rich dick bob jean rob nick pierce cliff glen dale dean earl
-    guy max miles sky star destiny heaven harmony melody violet lily ruby jade amber pearl crystal
-    iris ivy heather holly olive daisy ginger basil rosemary angel christian jesus mary carol penny
-    buck cash king prince major sonny junior lance wade ward mason hunter carter taylor tyler cooper
-    baker brook brooks forest lake river reed stone clay rusty sandy misty stormy windy rocky dusty
-    woody chip skip trip buddy bud chuck jet ace kit page paige price love merry noel dusk dot rosa
-    sol luz mar paz nieves pilar dolores consuelo remedios reyes santos domingo viola perla gloria
-    alba vera bella dante felice bruno serena chiara marina fortuna celeste linda bonita blanca
-    clara bianca leo luna stella rosen markt tag heide wolf otto estrella victor salvador esperanza
-    ben tim sam norma aurora regina patience prudence harper ash asher lane drake flora fern hazel
-    robin jay birdie wren lark colt archer ranger chandler sailor sage poppy clover juniper candy
-    joke taco mart gun jeep pier jelly harm honey cherry coco sierra valle mercy constance felicity amity verity""".split()
+    chance drew grant bill will art rich dick bob jean rob nick pierce cliff glen dale dean
+    earl guy max miles sky star destiny heaven harmony melody violet lily ruby jade amber
+    pearl crystal iris ivy heather holly olive daisy ginger basil rosemary angel christian
+    jesus mary carol penny buck cash king prince major sonny junior lance wade ward mason
+    hunter carter taylor tyler cooper baker brook brooks forest lake river reed stone clay
+    rusty sandy misty stormy windy rocky dusty woody chip skip trip buddy bud chuck jet ace
+    kit page paige price love merry noel dusk dot rosa sol luz mar paz nieves pilar dolores
+    consuelo remedios reyes santos domingo viola perla gloria alba vera bella dante felice
+    bruno serena chiara marina fortuna celeste linda bonita blanca clara bianca leo luna
+    stella rosen markt tag heide wolf otto estrella victor salvador esperanza ben tim sam
+    norma aurora regina patience prudence harper ash asher lane drake flora fern hazel robin
+    jay birdie wren lark colt archer ranger chandler sailor sage poppy clover juniper candy
+    joke taco mart gun jeep pier jelly harm honey cherry coco sierra valle mercy constance
+    felicity amity verity""".split()
 )
 # Names that as often are a place, a month, a product or a form of address: only words that
 # announce a name, or a surname, make them one.
 _OTHER_NAMES = frozenset(
     """may april june august alexa siri bixby echo watson cortana jarvis google tesla ford lincoln
-    dodge mercedes porsche kia chevy audi dell levi hilton wendy marriott domino visa mac cisco
-    oracle adobe perl julia java dart swift scala eclipse macy target lowe kohl ross marshall sears
-    chase duke paris london austin sydney charlotte madison jordan chad georgia virginia phoenix
-    florence vienna victoria carolina dakota israel kenya india asia china brooklyn dallas houston
-    denver jackson columbia milan sofia lima santiago troy cairo geneva savannah chelsea cleveland
-    raleigh orlando montana tennessee ireland holland france spain germany lourdes verona siena
-    valencia leon adelaide alexandria catalina trinidad malta salem berlin hamburg boston washington
-    hudson nevada alabama arizona texas cuba america africa europe brazil italy jamaica roma romania
-    petersburg augusta eugene lansing orleans memphis nashville dublin bristol york kent devon essex
-    surrey cork angeles rio san santa los las saint nova pam ram sim tan van les del des mommy mom mama papa dad nana baby babe boss mister madam
-    maam sir bro dude lord lady ok yes sea sunny merit lease tab debit linux barclay barclays
-    schwab ira reno modesto burma viet nam deb gui ati suse
-    beryl fedora gerrit lilo kali haskell octave maverick unity aud raid
-    revert alfredo tulsa trenton nirvana beverly notting
-    fee delta bent florida tampa sal theres manual""".split()
+    dodge mercedes porsche kia chevy audi dell levi hilton wendy marriott domino visa mac
+    cisco oracle adobe perl julia java dart swift scala eclipse macy target lowe kohl ross
+    marshall sears chase duke paris london austin sydney charlotte madison jordan chad georgia
+    virginia phoenix florence vienna victoria carolina dakota israel kenya india asia china
+    brooklyn dallas houston denver jackson columbia milan sofia lima santiago troy cairo
+    geneva savannah chelsea cleveland raleigh orlando montana tennessee ireland holland france
+    spain germany lourdes verona siena valencia leon adelaide alexandria catalina trinidad
+    malta salem berlin hamburg boston washington hudson nevada alabama arizona texas cuba
+    america africa europe brazil italy jamaica roma romania petersburg augusta eugene lansing
+    orleans memphis nashville dublin bristol york kent devon essex surrey cork angeles rio san
+    santa los las saint nova pam ram sim tan van les del des mommy mom mama papa dad nana baby
+    babe boss mister madam maam sir bro dude lord lady ok yes sea sunny merit lease tab debit
+    linux barclay barclays schwab ira reno modesto burma viet nam deb gui ati suse beryl
+    fedora gerrit lilo kali haskell octave maverick unity aud raid revert alfredo tulsa
+    trenton nirvana beverly notting fee delta bent florida tampa sal theres manual""".split()
 )
 # Frequent names that the lists lack, or count as rarer than they are.
 _MORE = frozenset(
     """joe tom jim mike dan jeff steve dave chris matt tony andy greg fred brad jake alex josh zach
-    phil pete ron ken ted bobby billy jimmy johnny tommy danny kenny ricky eddie jerry larry terry
-    gary barry harry kim liz kate katie beth meg sally betty peggy nancy judy becky debbie cindy
-    jenny jess nicole steph tina tracy kathy pepe paco nacho lola pepa toni uwe heinz dieter jupp
-    heidi steffi susi gigi beppe gianni chico zeca thiago luiz breno matheus laís thaís taís caio
-    heloísa heloisa cauã kauã davi vitor vinicius vinícius otávio murilo benício lavínia gabrielly
-    maitê ísis lívia luan ruan erick calebe thales théo luana luísa eloá rayssa raíssa iago yago
-    lucca josué amanda""".split()
+    phil pete ron ken ted bobby billy jimmy johnny tommy danny kenny ricky eddie jerry larry
+    terry gary barry harry kim liz kate katie beth meg sally betty peggy nancy judy becky
+    debbie cindy jenny jess nicole steph tina tracy kathy pepe paco nacho lola pepa toni uwe
+    heinz dieter jupp heidi steffi susi gigi beppe gianni chico zeca thiago luiz breno matheus
+    laís thaís taís caio heloísa heloisa cauã kauã davi vitor vinicius vinícius otávio murilo
+    benício lavínia gabrielly maitê ísis lívia luan ruan erick calebe thales théo luana luísa
+    eloá rayssa raíssa iago yago lucca josué amanda""".split()
 )
 
 
 # Surnames so frequent that they follow a first name more often than the word does.
 _FREQUENT = frozenset(
     """smith johnson williams brown jones miller davis wilson anderson thomas taylor moore jackson
-    martin lee thompson white harris clark lewis robinson walker young allen king wright scott hill
-    green adams nelson baker hall campbell mitchell carter roberts turner phillips parker evans
-    edwards collins stewart morris rogers reed cook morgan bell murphy bailey cooper richardson cox
-    howard ward peterson gray james watson brooks kelly sanders price bennett wood barnes ross
-    henderson coleman jenkins perry powell long patterson hughes washington butler simmons foster
-    bryant alexander russell griffin hayes myers ford hamilton graham sullivan wallace woods cole
-    west jordan owens reynolds fisher ellis harrison gibson mcdonald marshall wells webb simpson
-    stevens tucker porter hunter hicks crawford henry boyd mason kennedy warren dixon burns gordon
-    shaw holmes rice robertson hunt black daniels palmer mills grant knight ferguson stone hawkins
-    dunn perkins hudson spencer gardner payne pierce berry matthews wagner willis ray watkins olson
-    carroll duncan snyder hart cunningham bradley lane andrews ruiz harper fox riley armstrong
-    carpenter weaver greene lawrence elliott chavez sims austin peters franklin lawson fields
-    garcia rodriguez martinez hernandez lopez gonzalez perez sanchez ramirez torres flores rivera
-    gomez diaz cruz reyes morales gutierrez ortiz ramos alvarez castillo moreno romero fernandez
-    ruiz jimenez santos silva costa ferreira pereira oliveira rossi russo ferrari bianchi romano
-    bernard dubois durand leroy moreau laurent simon michel garnier roux
-    müller schmidt schneider fischer weber meyer wagner becker schulz hoffmann koch richter klein
-    wolf schröder neumann schwarz zimmermann braun krüger hartmann lange werner krause lehmann
-    schmid schulze maier köhler herrmann walter kaiser fuchs peters lang scholz weiß jung hahn
-    vogel friedrich keller günther frank berger winkler roth beck lorenz baumann franke albrecht
-    schuster simon ludwig böhm winter kraus martin schumacher krämer vogt stein jäger otto sommer
-    groß seidel heinrich brandt haas schreiber graf schulte dietrich ziegler kuhn kühn pohl engel
-    horn busch bergmann thomas voigt sauer arnold wolff pfeiffer""".split()
+    martin lee thompson white harris clark lewis robinson walker young allen king wright scott
+    hill green adams nelson baker hall campbell mitchell carter roberts turner phillips parker
+    evans edwards collins stewart morris rogers reed cook morgan bell murphy bailey cooper
+    richardson cox howard ward peterson gray james watson brooks kelly sanders price bennett
+    wood barnes ross henderson coleman jenkins perry powell long patterson hughes washington
+    butler simmons foster bryant alexander russell griffin hayes myers ford hamilton graham
+    sullivan wallace woods cole west jordan owens reynolds fisher ellis harrison gibson
+    mcdonald marshall wells webb simpson stevens tucker porter hunter hicks crawford henry
+    boyd mason kennedy warren dixon burns gordon shaw holmes rice robertson hunt black daniels
+    palmer mills grant knight ferguson stone hawkins dunn perkins hudson spencer gardner payne
+    pierce berry matthews wagner willis ray watkins olson carroll duncan snyder hart
+    cunningham bradley lane andrews ruiz harper fox riley armstrong carpenter weaver greene
+    lawrence elliott chavez sims austin peters franklin lawson fields garcia rodriguez
+    martinez hernandez lopez gonzalez perez sanchez ramirez torres flores rivera gomez diaz
+    cruz reyes morales gutierrez ortiz ramos alvarez castillo moreno romero fernandez jimenez
+    santos silva costa ferreira pereira oliveira rossi russo ferrari bianchi romano bernard
+    dubois durand leroy moreau laurent simon michel garnier roux müller schmidt schneider
+    fischer weber meyer becker schulz hoffmann koch richter klein wolf schröder neumann
+    schwarz zimmermann braun krüger hartmann lange werner krause lehmann schmid schulze maier
+    köhler herrmann walter kaiser fuchs lang scholz weiß jung hahn vogel friedrich keller
+    günther frank berger winkler roth beck lorenz baumann franke albrecht schuster ludwig böhm
+    winter kraus schumacher krämer vogt stein jäger otto sommer groß seidel heinrich brandt
+    haas schreiber graf schulte dietrich ziegler kuhn kühn pohl engel horn busch bergmann
+    voigt sauer arnold wolff pfeiffer""".split()
 )
 
 
@@ -132,7 +135,7 @@ class Traits(NamedTuple):
     english: float
 
 
-@lru_cache(maxsize=_CACHED_WORDS)
+@lru_cache(maxsize=CACHED_WORDS)
 def traits(word: str, config: MaskingConfig) -> Traits:
     """Return what is known of a case-folded word; of a compound, what is known of its parts."""
     parts = [_traits(part, config) for part in re.split(r"[-'’]", word) if part]
@@ -170,9 +173,10 @@ def _traits(word: str, config: MaskingConfig) -> Traits:
     is_listed = count.best > 0 or (as_first or 0) > 0.5
     is_first = is_apart or (is_listed and most <= base + slope * popularity)
     is_other = word in _WORDS or word in _OTHER_NAMES
+    maybe_first = is_apart or count.best > 0 or (as_first or 0) >= config.least_share
     return Traits(
         first=word in _MORE or (is_first and len(word) > 2 and not is_other),
-        maybe_first=(is_apart or count.best > 0 or (as_first or 0) > 0.2) and len(word) > 2,
+        maybe_first=maybe_first and len(word) > 2,
         last=as_first is not None or word in _FREQUENT,
         frequent=word in _FREQUENT,
         elsewhere=word in _OTHER_NAMES,
@@ -217,7 +221,7 @@ def _popularity() -> dict[str, Popularity]:
                 if country in _APART:
                     count.is_apart = True
                     continue
-                value = int(digit, 16)
+                value = _HEX_DIGITS.index(digit)
                 count.best = max(count.best, value)
                 if lang := language.get(country):
                     count.by_language[lang] = max(count.by_language.get(lang, 0), value)

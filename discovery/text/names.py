@@ -28,8 +28,8 @@ _HINTS = frozenset(
     atentamente cordialement soy sono sou""".split()
 )
 _HINTS_OF_TWO = frozenset(
-    [("i", "am"), ("i", "m"), ("this", "is"), ("thank", "you"), ("ich", "bin"), ("hier", "ist")]
-    + [("je", "suis"), ("aquí", "es"), ("aqui", "é")]
+    tuple(pair.split())
+    for pair in ("i am", "this is", "thank you", "ich bin", "hier ist", "je suis", "aquí es")
 )
 _ENDS = re.compile(r"\s*(?:[.,;:!?)]|$|-\s|(?:and|from|here|calling|speaking|y|und|et|e)\b)")
 _PARTICLES = frozenset(
@@ -46,7 +46,6 @@ _TITLE = re.compile(
 _SUFFIX = re.compile(
     r"(?:,?[ ](?:(?:jr|sr|ii|iii|iv|md|dds|dvm|phd|mba)\b|[bm]\.(?:a|sc|eng)\b)\.?)+", re.IGNORECASE
 )
-_LONGEST = ("one", "two", "three", "four")
 
 
 def mask_names(text: str, config: MaskingConfig) -> str:
@@ -143,7 +142,10 @@ class _Sentence:
     def _last(self, i: int) -> int:
         """Return the last word of the name that begins with word i."""
         last = i
-        while last - i + 1 < len(_LONGEST) and (nearest := self._next(last)) is not None:
+        for _ in range(self._config.max_name_words - 1):
+            nearest = self._next(last)
+            if nearest is None:
+                break
             last = nearest
         return last
 
