@@ -1,6 +1,7 @@
 """Fit a model and discover intents from Python: on files, tables or lists, in this process."""
 
 import contextlib
+import dataclasses
 import logging
 import os
 import re
@@ -108,6 +109,8 @@ def discover(  # noqa: PLR0913, all but the first are keywords
         path = storage.absolute(used) if used else None
         chosen = _config_for(path, config, effort)
         settings = _settings(inputs, chosen, encoder, names, path)
+        given = _given(effort=effort, config=config, encoder=encoder, columns=columns)
+        settings = dataclasses.replace(settings, given={"command": "advin.discover"} | given)
         manifest = run(settings, folder, _in_process())
         unstage_inputs(folder)
     return Run(folder, manifest, keep=(keep, model))
@@ -283,6 +286,12 @@ def _settings(
         threads=THREADS,
         config=config,
     )
+
+
+def _given(**arguments: Any) -> dict[str, Any]:
+    """Return the arguments that are not None, a configuration as a mapping."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    return {k: v.to_dict() if isinstance(v, Config) else v for k, v in given.items()}
 
 
 def _in_python(message: str) -> str:

@@ -24,6 +24,11 @@ class ModelFolder:
     folder: str
     config: Config | None = None
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of the model's files."""
+        return tuple(storage.join(self.folder, name) for name in (TENSORS, CONFIG))
+
     def load(self) -> Model:
         """Read the model.
 

@@ -27,6 +27,7 @@ class Plan(Workspace):
         counters: type[Counters],
         keep_partial: bool = False,
         scratch: str | None = None,
+        model: tuple[str, ...] = (),
     ) -> None:
         """Submit the pipeline of a stage; the options request a dry run."""
         pipeline = beam.Pipeline(options=named(self.options, name.replace("_", "-")))

@@ -20,7 +20,7 @@ from advin.pipelines.entry import Run, StageEntry
 from advin.pipelines.models import ModelFolder
 from advin.pipelines.spine import finished_stages
 from advin.pipelines.version import versions
-from advin.schemas.manifest import MANIFEST, RunManifest, StageManifest
+from advin.schemas.manifest import MANIFEST, RunManifest, StageManifest, utc_now
 from advin.schemas.tables import TABLES
 from advin.schemas.verdicts import KINDS
 
@@ -58,6 +58,7 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
         tables={table: published[table] for table in TABLES},
         stages={
             manifest.stage: {
+                "started": manifest.started,
                 "seconds": manifest.seconds,
                 "bytes": manifest.bytes,
                 "counters": manifest.counters,
@@ -65,6 +66,9 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
             for _, manifest in finished
         },
         masking=_masking(run, _counters(finished, IngestCounters)),
+        given=run.prepared.settings.given,
+        started=min(manifest.started for _, manifest in finished),
+        finished=utc_now(),
     )
     storage.write_text(storage.join(run.workspace.folder, MANIFEST), manifest.to_json())
     return manifest

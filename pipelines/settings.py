@@ -34,6 +34,7 @@ class Settings:
         config: the configuration; None for the model's own, or the defaults. For a given model it
             may differ from the model's own in the sections `DISCOVER_SECTIONS` only.
         accelerator: type of the GPU of workers that encode, for engines that know such hints.
+        given: settings that the user gave, for the manifest only.
     """
 
     input: str
@@ -46,6 +47,7 @@ class Settings:
     precision: str | None = None
     config: Config | None = None
     accelerator: str | None = None
+    given: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def fits(self) -> bool:

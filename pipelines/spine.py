@@ -46,7 +46,10 @@ def _run_stage(run: Run, entry: StageEntry) -> None:
         transform = entry.build(paths)
         if transform is None:
             return
-        run.workspace.run(paths.name, transform, entry.counters, entry.keep_partial, paths.scratch)
+        model = run.model.files if "model" in entry.writes else ()
+        run.workspace.run(
+            paths.name, transform, entry.counters, entry.keep_partial, paths.scratch, model
+        )
         if run.workspace.dry:
             return
         if entry.check is not None:

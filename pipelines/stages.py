@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 import apache_beam as beam
+from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import (
     GoogleCloudOptions,
@@ -24,7 +25,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 from advin.pipelines import storage
 from advin.pipelines.counters import Counters
 from advin.pipelines.errors import SettingsError, StageError, cause
-from advin.schemas.manifest import CLAIM, MANIFEST, StageManifest, fingerprint
+from advin.schemas.manifest import CLAIM, MANIFEST, StageManifest, fingerprint, utc_now
 
 _log = logging.getLogger("advin")
 
@@ -146,6 +147,7 @@ class Workspace:
         counters: type[Counters],
         keep_partial: bool = False,
         scratch: str | None = None,
+        model: tuple[str, ...] = (),
     ) -> None:
         """Run one stage, unless it has finished before.
 
@@ -156,6 +158,7 @@ class Workspace:
             keep_partial: keep the files of an unfinished attempt. Only for a stage that writes
                 whole files under fixed names and skips those that exist.
             scratch: folder of temporary files, deleted at the end.
+            model: files of the model, if the stage writes it.
 
         Raises:
             StageError: if the engine fails.
@@ -167,17 +170,20 @@ class Workspace:
         if not keep_partial:
             storage.delete(stage.folder)
         _log.info("%s …", name)
-        start = time.monotonic()
+        started, start = utc_now(), time.monotonic()
         pipeline = beam.Pipeline(options=named(self.options, name.replace("_", "-")))
         pipeline | transform
         result = _finish(name, pipeline)
+        parts = _matched(storage.join(stage.folder, "*", "*"))
+        of_model = _matched(*model)
         manifest = StageManifest(
             stage=name,
             fingerprint=self.fingerprint,
-            files=_files_below(stage.folder),
+            files=_names_by_part(parts) | ({"model": _names(of_model)} if model else {}),
             counters=counters.of_result(result).to_dict(),
             seconds=round(time.monotonic() - start, 3),
-            bytes=_bytes_below(stage.folder),
+            bytes=sum(file.size_in_bytes for file in [*parts, *of_model]),
+            started=started,
         )
         storage.write_text(storage.join(stage.folder, MANIFEST), manifest.to_json())
         if scratch is not None:
@@ -225,22 +231,21 @@ def _holds_files(folder: str) -> bool:
     return bool(FileSystems.match([storage.join(folder, "*")])[0].metadata_list)
 
 
-def _below(folder: str) -> list:
-    pattern = storage.join(folder, "*", "*")
-    found = FileSystems.match([pattern])[0].metadata_list
+def _matched(*patterns: str) -> list[FileMetadata]:
+    found = [m for match in FileSystems.match(list(patterns)) for m in match.metadata_list]
     return [m for m in found if not FileSystems.split(m.path)[1].startswith((".", "_"))]
 
 
-def _files_below(folder: str) -> dict[str, list[str]]:
-    files: dict[str, list[str]] = {}
-    for metadata in _below(folder):
-        part, name = FileSystems.split(metadata.path)
-        files.setdefault(FileSystems.split(part)[1], []).append(name)
-    return {part: sorted(names) for part, names in sorted(files.items())}
+def _names_by_part(files: list[FileMetadata]) -> dict[str, list[str]]:
+    parts: dict[str, list[FileMetadata]] = {}
+    for file in files:
+        folder = FileSystems.split(file.path)[0]
+        parts.setdefault(FileSystems.split(folder)[1], []).append(file)
+    return {part: _names(found) for part, found in sorted(parts.items())}
 
 
-def _bytes_below(folder: str) -> int:
-    return sum(m.size_in_bytes for m in _below(folder))
+def _names(files: list[FileMetadata]) -> list[str]:
+    return sorted(FileSystems.split(file.path)[1] for file in files)
 
 
 def readable(counters: dict[str, int]) -> str:

@@ -22,7 +22,7 @@ from advin.pipelines.errors import SettingsError
 from advin.pipelines.reading.columns import FLAGS, ROLES, Columns, input_columns
 from advin.runners.dataflow import dataflow
 from advin.runners.direct import direct
-from advin.runners.flags import parse
+from advin.runners.flags import given_flags, parse
 from advin.runners.flink import flink
 from advin.runners.job import Job
 from advin.runners.portable import portable
@@ -166,6 +166,7 @@ def _settings(flags: argparse.Namespace, model: str | None, config: Config) -> "
         precision=flags.encoder_precision,
         config=config,
         accelerator=flags.gpu,
+        given=given_flags(flags),
     )
 
 

@@ -3,7 +3,7 @@
 import argparse
 import os
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from advin.pipelines.errors import one_line
 from advin.pipelines.reading.columns import FLAGS, ROLES, ROWS
@@ -42,6 +42,13 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         return dashed + equals + value if dashed in ours else argument
 
     return parser.parse_known_args([spelled(a) for a in arguments])
+
+
+def given_flags(flags: argparse.Namespace) -> dict[str, Any]:
+    """Return the command, and each of its flags whose value is not the default."""
+    command = commands_of(command_line())[flags.command]
+    changed = {k: v for k, v in vars(flags).items() if v != command.get_default(k)}
+    return {name.replace("_", "-"): value for name, value in changed.items()}
 
 
 def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

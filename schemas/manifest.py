@@ -7,6 +7,7 @@ they never see a table that is half written.
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Self
 
 MANIFEST = "manifest.json"
@@ -24,6 +25,11 @@ def fingerprint(settings: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def utc_now() -> str:
+    """Return the time in UTC, such as 2026-01-31T09:30:00+00:00."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 @dataclass(frozen=True, slots=True)
 class StageManifest:
     """The manifest of a finished stage.
@@ -31,10 +37,12 @@ class StageManifest:
     Attributes:
         stage: name of the stage.
         fingerprint: of the run's settings.
-        files: names of the files in each part of the stage's folder.
+        files: names of the files in each part of the stage's folder. The part "model" is the
+            folder of the model.
         counters: counts by name; `pipelines.counters` has a record for each stage.
         seconds: duration.
         bytes: size of all files.
+        started: time in UTC at which the stage started, as `utc_now` returns it.
     """
 
     stage: str
@@ -43,6 +51,7 @@ class StageManifest:
     counters: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     bytes: int = 0
+    started: str = ""
 
     def to_json(self) -> str:
         """Return the manifest as JSON with sorted keys."""
@@ -68,8 +77,11 @@ class RunManifest:
         model: the model's folder, its encoder, its thresholds and their origins.
         funnel: counts from input to output, in order: [label, count].
         tables: the files of each table, relative to the run's folder.
-        stages: seconds, bytes and counters of each stage.
+        stages: start, seconds, bytes and counters of each stage.
         masking: version of the masking rules, and the rows of the log that each rule changed.
+        given: the settings that the user gave, by the name of the flag or argument.
+        started: time in UTC at which the first stage started.
+        finished: time in UTC at which the run finished.
     """
 
     versions: dict[str, str]
@@ -80,6 +92,9 @@ class RunManifest:
     tables: dict[str, list[str]]
     stages: dict[str, dict[str, Any]]
     masking: dict[str, Any] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict)
+    started: str = ""
+    finished: str = ""
 
     def to_json(self) -> str:
         """Return the manifest as JSON."""

@@ -227,6 +227,10 @@ def test_the_html_of_a_run_escapes_texts(run, monkeypatch):
     assert evil in repr(run)
 
 
+def test_the_manifest_holds_the_arguments_of_the_call(run):
+    assert run.manifest.given == {"command": "advin.discover", "config": QUICK}
+
+
 # Fit, save, use.
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from advin.discovery.config import Config
 from advin.discovery.model import Model
 from advin.pipelines import report
 from advin.pipelines.models import load_model
+from advin.pipelines.stages import Stage
 from advin.runners.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -248,6 +250,22 @@ def test_flags_end_up_in_the_manifest(run):
     values = {"intents.clustering": "density", "metric.loss": "margin"}
     expected = Config.preset("fast").with_values(values)
     assert code == 0 and manifest.settings["config"] == json.loads(json.dumps(expected.to_dict()))
+    assert manifest.given["command"] == "discover"
+    assert chosen.items() <= manifest.given.items() and "seed" not in manifest.given
+
+
+def test_the_manifest_says_when_the_run_started_and_finished(plain):
+    manifest = report.read_run(str(plain / "out"))
+    started, finished = map(datetime.fromisoformat, (manifest.started, manifest.finished))
+    assert started <= finished <= datetime.now(UTC)
+    starts = [stage["started"] for stage in manifest.stages.values()]
+    assert starts == sorted(starts) and starts[0] == manifest.started
+
+
+def test_the_stage_fit_counts_the_files_of_the_model(plain, model):
+    stage = Stage(str(plain / "out" / "stages" / "fit")).manifest()
+    assert stage.files == {"model": sorted(path.name for path in model.iterdir())}
+    assert stage.bytes == sum(path.stat().st_size for path in model.iterdir()) > 0
 
 
 def test_one_labeled_utterance_is_enough(run):
