@@ -1,0 +1,156 @@
+"""The grammar: an utterance is conversational if it consists of phrases and fillers."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from advin.discovery.conversation.phrases import (
+    PHRASE_CATEGORIES,
+    SLOT_VALUE,
+    SYMBOLS,
+    Language,
+)
+from advin.discovery.conversation.words import is_one_edit_apart, is_value, squeezed, tokens
+
+# Longer utterances are not matched: they tell a story.
+_MOST_WORDS = 40
+# Longest name after words such as "my name is", in words.
+_LONGEST_NAME = 3
+# Shortest word that is corrected or split.
+_CORRECTED_LENGTH = 5
+# Longest part of a code that has no digit, as "lkj" in "lkj 458".
+_CODE_LENGTH = 3
+# Most words that a word written together is split into.
+_MOST_PARTS = 4
+_CACHED_WORDS = 1 << 16
+_NAME = "[name]"
+
+
+class Grammar:
+    """The grammar of one language."""
+
+    def __init__(self, language: Language):
+        """Index the words of a language."""
+        self._language = language
+        phrases = language.phrases
+        self._longest = max((len(phrase) for phrase in phrases), default=0)
+        self._heads = {p[0]: category for p, category in phrases.items() if len(p) == 1}
+        self._polite = {w for w, c in self._heads.items() if c in ("greeting", "thanks")}
+        self._phrase_words = sorted({word for phrase in phrases for word in phrase})
+        self._vocabulary = (
+            set(self._phrase_words) | language.fillers | language.lead_ins | language.values
+        )
+        # A word of a phrase wins over a filler of the same letters.
+        self._squeezed = {squeezed(w): w for w in (*sorted(language.fillers), *self._phrase_words)}
+        self._repairs: dict[str, tuple[str, ...]] = {}
+
+    def category(self, words: Sequence[str]) -> str | None:
+        """Return the category of an utterance's words by `tokens`; None for a request."""
+        if self._is_named(words):
+            return SLOT_VALUE
+        repaired = [part for word in words for part in self._repaired(word)]
+        category = self._phrase_category(repaired)
+        if category is None and self._is_bare_value(repaired):
+            return SLOT_VALUE
+        return category
+
+    def _phrase_category(self, words: Sequence[str]) -> str | None:
+        """Return the category of an utterance of phrases and fillers."""
+        found = set()
+        at = 0
+        while at < len(words):
+            length, category = self._longest_phrase(words, at)
+            if category is not None:
+                found.add(category)
+                at += length
+            elif words[at] in self._language.fillers or words[at] == _NAME:
+                at += 1
+            else:
+                return None
+        return next((c for c in PHRASE_CATEGORIES if c in found), None)
+
+    def _longest_phrase(self, words: Sequence[str], at: int) -> tuple[int, str | None]:
+        for length in range(min(self._longest, len(words) - at), 0, -1):
+            category = self._language.phrases.get(tuple(words[at : at + length]))
+            if category is not None:
+                return length, category
+        return 0, None
+
+    def _is_bare_value(self, words: Sequence[str]) -> bool:
+        """True if an utterance is a value, perhaps with words that stand around values."""
+        lead_ins, values = self._language.lead_ins, self._language.values
+        is_given = [is_value(word) for word in words]
+        if not any(is_given):
+            has_value = any(word in values for word in words)
+            return has_value and all(word in values or word in lead_ins for word in words)
+        near = [any(is_given[max(0, i - 1) : i + 2]) for i in range(len(words))]
+        return all(
+            given
+            or word in values
+            or word in lead_ins
+            or word in self._polite
+            or len(word) == 1
+            or (beside and len(word) <= _CODE_LENGTH and word not in self._vocabulary)
+            for word, given, beside in zip(words, is_given, near, strict=True)
+        )
+
+    def _is_named(self, words: Sequence[str]) -> bool:
+        """True if an utterance is a name after words such as "my name is"."""
+        start = 0
+        while start < len(words) and words[start] in self._heads:
+            start += 1
+        return any(
+            tuple(words[start:stop]) in self._language.name_lead_ins
+            and self._vocabulary.isdisjoint(words[stop:])
+            for stop in range(max(start + 1, len(words) - _LONGEST_NAME), len(words))
+        )
+
+    def _repaired(self, word: str) -> tuple[str, ...]:
+        """Return a word as the language spells it, or the words that it is written together from.
+
+        An unknown word is returned as it is.
+        """
+        if word in self._vocabulary or is_value(word):
+            return (word,)
+        if word not in self._repairs:
+            if len(self._repairs) >= _CACHED_WORDS:
+                self._repairs.clear()
+            self._repairs[word] = self._repair(word)
+        return self._repairs[word]
+
+    def _repair(self, word: str) -> tuple[str, ...]:
+        short = squeezed(word)
+        if short in self._squeezed:
+            return (self._squeezed[short],)
+        if len(word) < _CORRECTED_LENGTH:
+            return (word,)
+        for parts in _parts(short, self._squeezed.keys(), _MOST_PARTS):
+            restored = tuple(self._squeezed[part] for part in parts)
+            if any(part in self._heads for part in restored):
+                return restored
+        return (self._correction(word),)
+
+    def _correction(self, word: str) -> str:
+        near = (
+            w for w in self._phrase_words if w[0] == word[0] and len(w) >= _CORRECTED_LENGTH
+        )
+        return next((w for w in near if is_one_edit_apart(word, w)), word)
+
+
+def _parts(word: str, known: Collection[str], most: int) -> Iterator[tuple[str, ...]]:
+    """Yield the ways to split a word into known words of two letters or more, longest first."""
+    if word in known:
+        yield (word,)
+    if most > 1:
+        for i in range(len(word) - 2, 1, -1):
+            if word[:i] in known:
+                for rest in _parts(word[i:], known, most - 1):
+                    yield (word[:i], *rest)
+
+
+def text_category(text: str, grammars: Sequence[Grammar]) -> str | None:
+    """Return the category of a text by the first grammar that knows one; None for a request."""
+    words = tokens(text)
+    if not words:
+        return SYMBOLS
+    if len(words) > _MOST_WORDS:
+        return None
+    return next((c for g in grammars if (c := g.category(words)) is not None), None)
