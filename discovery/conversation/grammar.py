@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from advin.discovery.conversation.phrases import (
+    ANY_WORD,
     PHRASE_CATEGORIES,
     SLOT_VALUE,
     SYMBOLS,
@@ -68,8 +69,10 @@ class Grammar:
         return next((c for c in PHRASE_CATEGORIES if c in found), None)
 
     def _longest_phrase(self, words: Sequence[str], at: int) -> tuple[int, str | None]:
+        phrases = self._language.phrases
         for length in range(min(self._longest, len(words) - at), 0, -1):
-            category = self._language.phrases.get(tuple(words[at : at + length]))
+            phrase = tuple(words[at : at + length])
+            category = phrases.get(phrase) or phrases.get((*phrase[:-1], ANY_WORD))
             if category is not None:
                 return length, category
         return 0, None
@@ -129,9 +132,7 @@ class Grammar:
         return (self._correction(word),)
 
     def _correction(self, word: str) -> str:
-        near = (
-            w for w in self._phrase_words if w[0] == word[0] and len(w) >= _CORRECTED_LENGTH
-        )
+        near = (w for w in self._phrase_words if w[0] == word[0] and len(w) >= _CORRECTED_LENGTH)
         return next((w for w in near if is_one_edit_apart(word, w)), word)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from advin.discovery.conversation.words import tokens
 
 SLOT_VALUE, SYMBOLS = "slot_value", "symbols"
+# As the last word of a phrase: any word.
+ANY_WORD = "*"
 # An utterance that matches several categories has the first of them.
 PHRASE_CATEGORIES = (
     "goodbye",
@@ -42,7 +44,7 @@ class Language:
         name_lead_ins: phrases before a name.
         values: words that are values.
         answers: short answers, from which the learned rule generalizes.
-        requests: requests, which it must not mark.
+        requests: requests, which it must not mark; without any, it is not trained on a language.
     """
 
     name: str
@@ -74,11 +76,11 @@ class Language:
                 f"{name}: {unknown[0]!r} is no category of phrases; use one of "
                 f"{', '.join(PHRASE_CATEGORIES)}"
             )
-        words, examples = parts["words"], parts["examples"]
+        words, examples = parts["words"], parts.get("examples", {})
         return cls(
             name=name,
             phrases={
-                tuple(tokens(phrase)): category
+                _phrase(phrase): category
                 for category in reversed(PHRASE_CATEGORIES)
                 for phrase in parts["phrases"].get(category, ())
             },
@@ -86,9 +88,14 @@ class Language:
             lead_ins=_folded(words["lead_ins"]),
             name_lead_ins=frozenset(tuple(tokens(phrase)) for phrase in words["name_lead_ins"]),
             values=_folded(words["values"]),
-            answers=tuple(examples["answers"]),
-            requests=tuple(examples["requests"]),
+            answers=tuple(examples.get("answers", ())),
+            requests=tuple(examples.get("requests", ())),
         )
+
+
+def _phrase(text: str) -> Phrase:
+    words = tuple(tokens(text))
+    return (*words, ANY_WORD) if text.endswith(ANY_WORD) else words
 
 
 def _folded(words: Iterable[str]) -> frozenset[str]:
@@ -100,6 +107,4 @@ def shipped_languages() -> tuple[Language, ...]:
     """Return the phrase set of this package, sorted by language."""
     folder = resources.files(__package__) / "phrases"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
-    return tuple(
-        Language.parse(f.name.removesuffix(".toml"), f.read_text("utf-8")) for f in files
-    )
+    return tuple(Language.parse(f.name.removesuffix(".toml"), f.read_text("utf-8")) for f in files)

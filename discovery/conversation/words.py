@@ -48,5 +48,7 @@ def is_one_edit_apart(word: str, other: str) -> bool:
     if len(short) < len(long):
         return short[start:] == long[start + 1 :]
     rest, rest_other = short[start + 1 :], long[start + 1 :]
-    swapped = short[start : start + 2] == long[start : start + 2][::-1] and rest[1:] == rest_other[1:]
+    swapped = (
+        short[start : start + 2] == long[start : start + 2][::-1] and rest[1:] == rest_other[1:]
+    )
     return rest == rest_other or swapped

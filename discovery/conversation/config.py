@@ -1,0 +1,27 @@
+"""The tunables of this package, which `advin.discovery.config` includes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from advin.discovery.compute.tunables import Section, fraction, tunable
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationConfig(Section):
+    """Which utterances are conversational: greetings, thanks, bare answers and the like."""
+
+    rules: Literal["all", "phrases", "none"] = tunable(
+        "all", "all: phrases and the learned rule; phrases: only these; none: no rule"
+    )
+    max_requests: float = fraction(0.03, "most requests that the learned rule marks")
+    max_labeled: float = fraction(0.01, "most labeled utterances that the learned rule marks")
+    min_probability: float = fraction(0.7, "least probability that the learned rule marks")
+    folds: int = tunable(3, "parts of the phrase set; each is held out once", low=2)
+    inverse_regularization: float = tunable(3.0, "C of the logistic regression", low=1e-6)
+    phrase_share: int = tunable(4, "one of so many phrases trains the learned rule", low=1)
+    intent_share: float = fraction(
+        0.5, "share of an intent's labels above which it is a conversational intent"
+    )
+    category_share: float = fraction(
+        0.2, "share of such an intent's labels above which it owns a category"
+    )

@@ -1,0 +1,162 @@
+"""The learned rule: a classifier of the encoder's vectors that generalizes from the phrase set."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from threadpoolctl import threadpool_limits
+
+from advin.discovery.conversation.config import ConversationConfig
+from advin.discovery.conversation.phrases import ANY_WORD, CATEGORIES, SLOT_VALUE, Language
+from advin.discovery.conversation.words import is_value, tokens
+
+REQUEST = "request"
+# Words and characters beyond which the length of an utterance tells no more.
+_LONG_WORDS, _LONG_CHARACTERS = 12, 40
+_SHORT_WORDS = (2, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedRule:
+    """A multinomial logistic regression of categories and requests.
+
+    Attributes:
+        classes: (c,) categories in the order of `CATEGORIES`, then REQUEST.
+        weights: (c, d) float64, for vectors of the encoder followed by `_features`.
+        biases: (c,) float64.
+        threshold: least log-odds that an utterance is conversational.
+    """
+
+    classes: tuple[str, ...]
+    weights: np.ndarray
+    biases: np.ndarray
+    threshold: float
+
+    @classmethod
+    def fit(
+        cls,
+        languages: Sequence[Language],
+        encode: Callable[[list[str]], np.ndarray],
+        config: ConversationConfig,
+        seed: int,
+    ) -> Self:
+        """Train on examples of the phrase set, and set the threshold on held-out parts of it.
+
+        Args:
+            languages: the phrase set; languages without examples are left out.
+            encode: from n texts to (n, d) vectors.
+            config: the tunables.
+            seed: seed of the held-out parts.
+        """
+        texts, names = zip(*_examples(languages, config.phrase_share), strict=True)
+        classes = tuple(c for c in (*CATEGORIES, REQUEST) if c in names)
+        labels = np.array([classes.index(name) for name in names])
+        inputs = _inputs(texts, encode(list(texts)).astype(np.float16))
+        # The last bits of a sum depend on the number of threads.
+        with threadpool_limits(1):
+            folds = StratifiedKFold(config.folds, shuffle=True, random_state=seed)
+            log_odds = np.zeros(len(texts))
+            for seen, held in folds.split(inputs, labels):
+                rule = cls._trained(classes, inputs[seen], labels[seen], config)
+                log_odds[held] = rule._log_odds(inputs[held])
+            rule = cls._trained(classes, inputs, labels, config)
+        requests = log_odds[labels == classes.index(REQUEST)]
+        return replace(
+            rule,
+            threshold=max(rule.threshold, float(np.quantile(requests, 1 - config.max_requests))),
+        )
+
+    @classmethod
+    def _trained(
+        cls,
+        classes: tuple[str, ...],
+        inputs: np.ndarray,
+        labels: np.ndarray,
+        config: ConversationConfig,
+    ) -> Self:
+        model = LogisticRegression(
+            C=config.inverse_regularization, max_iter=1000, class_weight=_balanced(classes, labels)
+        ).fit(inputs, labels)
+        lowest = np.log(config.min_probability / max(1 - config.min_probability, 1e-9))
+        return cls(classes, model.coef_, model.intercept_, float(lowest))
+
+    def raised(self, texts: Sequence[str], vectors: np.ndarray, share: float) -> Self:
+        """Return the rule with a threshold that marks no more than a share of some requests.
+
+        Args:
+            texts: (n,) requests.
+            vectors: (n, d) vectors of the encoder.
+            share: the share, 0 to 1.
+        """
+        if not len(texts):
+            return self
+        log_odds = self._log_odds(_inputs(texts, vectors))
+        return replace(self, threshold=max(self.threshold, float(np.quantile(log_odds, 1 - share))))
+
+    def categories(self, texts: Sequence[str], vectors: np.ndarray) -> list[str | None]:
+        """Return the category of each text, None for a request.
+
+        Args:
+            texts: (n,) texts.
+            vectors: (n, d) vectors of the encoder.
+        """
+        if not len(texts):
+            return []
+        inputs = _inputs(texts, vectors)
+        likeliest = self._logits(inputs)[:, :-1].argmax(axis=1)
+        is_marked = self._log_odds(inputs) > self.threshold
+        return [
+            self.classes[i] if marked else None
+            for i, marked in zip(likeliest.tolist(), is_marked.tolist(), strict=True)
+        ]
+
+    def _logits(self, inputs: np.ndarray) -> np.ndarray:
+        return inputs @ self.weights.T + self.biases
+
+    def _log_odds(self, inputs: np.ndarray) -> np.ndarray:
+        """Return (n,) log-odds of all categories against a request, which is the last class."""
+        logits = self._logits(inputs)
+        return np.logaddexp.reduce(logits[:, :-1], axis=1) - logits[:, -1]
+
+
+def _examples(languages: Sequence[Language], share: int) -> Iterator[tuple[str, str]]:
+    """Yield texts with their categories."""
+    for language in languages:
+        if not language.requests:
+            continue
+        yield from ((text, REQUEST) for text in language.requests)
+        yield from ((text, SLOT_VALUE) for text in language.answers)
+        for category in CATEGORIES:
+            phrases = [
+                p for p, c in language.phrases.items() if c == category and ANY_WORD not in p
+            ]
+            yield from ((" ".join(phrase), category) for phrase in phrases[::share])
+
+
+def _balanced(classes: Sequence[str], labels: np.ndarray) -> dict[int, float]:
+    """Return weights of the classes: requests weigh as much as all categories together."""
+    request = classes.index(REQUEST)
+    requests = np.count_nonzero(labels == request)
+    rest = (len(labels) - requests) / max(requests, 1)
+    return {i: rest if i == request else 1.0 for i in range(len(classes))}
+
+
+def _inputs(texts: Sequence[str], vectors: np.ndarray) -> np.ndarray:
+    """Return (n, d + 6) float64 vectors of the encoder and what is seen without one."""
+    return np.hstack([vectors.astype(np.float64), [_features(text) for text in texts]])
+
+
+def _features(text: str) -> list[float]:
+    """Return the length of a text and its share of values."""
+    words = tokens(text)
+    n = len(words)
+    return [
+        min(n, _LONG_WORDS) / 4,
+        *(float(n <= short) for short in _SHORT_WORDS),
+        sum(map(is_value, words)) / max(n, 1),
+        float(np.log1p(n)),
+        len(text) / _LONG_CHARACTERS,
+    ]
