@@ -21,7 +21,10 @@ setup(
     license_expression="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["advin", "advin.*"]),
-    package_data={"advin": ["py.typed", "sample/*.csv", "sample/*.jsonl", "sample/*.txt"]},
+    package_data={
+        "advin": ["py.typed", "sample/*.csv", "sample/*.jsonl", "sample/*.txt"],
+        "advin.discovery.conversation": ["phrases/*.toml"],
+    },
     include_package_data=False,
     zip_safe=False,
     install_requires=[

@@ -50,7 +50,7 @@ class TextEncoder:
 
     def encode(
         self, texts: Sequence[str | None], config: Config
-    ) -> "tuple[np.ndarray, np.ndarray]":
+    ) -> "tuple[np.ndarray, list[str], np.ndarray]":
         """Encode the usable ones among some texts, each distinct one once.
 
         Args:
@@ -58,7 +58,8 @@ class TextEncoder:
             config: how texts are prepared, and which are oversized.
 
         Returns:
-            (m,) int64 positions of the usable texts, and their (m, d) float16 unit vectors.
+            (m,) int64 positions of the usable texts, the (m,) texts as they were encoded, and
+            their (m, d) float16 unit vectors.
         """
         import numpy as np
         import pyarrow as pa
@@ -76,11 +77,12 @@ class TextEncoder:
             first.setdefault(prepared[i], len(first))
         encoder = self.load()
         if not first:
-            return np.zeros(0, np.int64), np.zeros((0, encoder.dimension), np.float16)
+            return np.zeros(0, np.int64), [], np.zeros((0, encoder.dimension), np.float16)
         ids = [utterance_id(normalize(text)) for text in first]
         batch = pa.RecordBatch.from_pydict({"utterance_id": ids, "text": list(first)})
         vectors = vectors_from_arrow(encode_batch(batch, encoder).column("vector"))
-        return np.array(rows, np.int64), vectors[[first[prepared[i]] for i in rows]]
+        usable = [prepared[i] for i in rows]
+        return np.array(rows, np.int64), usable, vectors[[first[text] for text in usable]]
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class KnownIntents:
 
         All are None for a text that is not usable, and for a model without known intents.
         """
-        rows, vectors = self.encoder.encode(texts, self.model.config)
+        rows, _, vectors = self.encoder.encode(texts, self.model.config)
         return self.score(len(texts), rows, vectors)
 
     def score(self, n: int, rows: "np.ndarray", vectors: "np.ndarray") -> list[dict[str, Any]]:
@@ -172,17 +174,22 @@ class RunIntents:
 
         All are None for a text that is not usable.
         """
+        import numpy as np
+
         from advin.discovery.intents.assignment import assign, utterance_reasons
         from advin.schemas.verdicts import kind_of
 
-        rows, vectors = self.known.encoder.encode(texts, self.known.model.config)
+        model = self.known.model
+        rows, usable, vectors = self.known.encoder.encode(texts, model.config)
         results: list[dict[str, Any]] = [dict.fromkeys(INTENT_COLUMNS) for _ in texts]
         if not len(rows):
             return results
         intents, columns = _intents(self.folder)
-        found, distances = assign(self.known.model.head.transform(vectors), intents)
+        categories = model.conversational(usable, vectors)
+        is_conversational = np.array([category is not None for category in categories], bool)
+        found, distances = assign(model.head.transform(vectors), intents, is_conversational)
         of_cluster = [row["reason"] for row in columns]
-        reasons = utterance_reasons(found, of_cluster, [None] * len(rows))
+        reasons = utterance_reasons(found, of_cluster, categories)
         for i, cluster, distance, reason in zip(rows, found, distances, reasons, strict=True):
             of_intent = columns[cluster] if cluster >= 0 else {}
             verdict = {"kind": kind_of(reason), "reason": reason, "distance": float(distance)}

@@ -121,7 +121,7 @@ class _Embed(beam.DoFn):
         self._encoder.load()
 
     def process(self, texts: list[str]) -> Iterator[tuple[str, np.ndarray | None]]:
-        rows, vectors = self._encoder.encode(texts, Config())
+        rows, _, vectors = self._encoder.encode(texts, Config())
         found = dict(zip(rows.tolist(), vectors, strict=True))
         for i, text in enumerate(texts):
             yield text, found.get(i)

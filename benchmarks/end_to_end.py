@@ -32,7 +32,13 @@ from advin.discovery.config import Config, SampleConfig
 from advin.discovery.discover import Log, discover
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.evaluation.measures import Found, Truth, evaluate_discovery, recovery
-from advin.discovery.fit import EmbeddedTexts, TrainingData, fit_model, needs_views
+from advin.discovery.fit import (
+    EmbeddedTexts,
+    TrainingData,
+    fit_conversation,
+    fit_model,
+    needs_views,
+)
 from advin.discovery.intents.points import (
     Points,
     anchor_clusters,
@@ -163,9 +169,11 @@ def learn(
         domains=tuple(domain_of[i] or None for i in intents),
         out_of_domain=ood,
     )
+    conversation = fit_conversation(data, encode_views, config)
+    data = data.requests(conversation)
     if needs_views(data.labels, config):
         data = data.with_views(encode_views, config)
-    return fit_model(data, encoder, config)
+    return fit_model(data, encoder, config, conversation)
 
 
 def run(log: Log, rows: np.ndarray, task: Task, model: Model, flagged: float | None) -> Measures:

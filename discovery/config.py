@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from advin.discovery.compute.tunables import ConfigError, Grid, Section, fraction, grid, tunable
+from advin.discovery.conversation.config import ConversationConfig
 from advin.discovery.labels import LabelsConfig
 from advin.discovery.text.config import MaskingConfig, TextConfig
 
@@ -359,6 +360,7 @@ class Config(Section):
     text: TextConfig = field(default_factory=TextConfig)
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)
+    conversation: ConversationConfig = field(default_factory=ConversationConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
     lexical: LexicalConfig = field(default_factory=LexicalConfig)
     views: ViewsConfig = field(default_factory=ViewsConfig)

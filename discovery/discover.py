@@ -130,16 +130,17 @@ def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Dis
         scores = model.novelty.score(log.vectors)
     novelty = np.full(len(log.texts), np.nan, np.float32) if scores is None else scores.score
 
-    # Stage II: cluster the log beside labeled and out-of-domain utterances. Each cluster is a known
-    # intent, a novel intent, junk, or too small.
+    # Stage II: cluster the log's requests beside labeled and out-of-domain utterances. Each cluster
+    # is a known intent, a novel intent, junk, or too small.
+    conversational = model.conversational(log.texts, log.vectors)
+    is_conversational = np.array([category is not None for category in conversational], bool)
     utterances = utterance_clusters(log.ids, vectors, log.counts, novelty)
+    utterances = utterances.take(np.flatnonzero(~is_conversational))
     anchors = anchor_clusters(model.head.transform(model.anchors))
     points = points_of(utterances, anchors, model.anchor_labels)
     intents = discover_intents(points, model.rules, config.intents).rounded()
 
-    # Every utterance belongs to the nearest cluster, if it lies within the cluster's radius.
-    conversational: list[str | None] = [None] * len(log.texts)
-    is_conversational = np.array([category is not None for category in conversational], bool)
+    # Every request belongs to the nearest cluster, if it lies within the cluster's radius.
     assigned, distances = assign(vectors, intents, is_conversational)
 
     # Describe each intent by its size and a sample; drop novel intents that are incoherent.

@@ -12,6 +12,7 @@ import numpy as np
 
 from advin.discovery.compute.classes import class_means
 from advin.discovery.config import Config
+from advin.discovery.conversation.rule import ConversationRule, LabeledTexts
 from advin.discovery.domains.linking import learn_domain_distance
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.encoding.lexical import lexical_vectors
@@ -91,6 +92,15 @@ class TrainingData:
         whole = self.whole()
         return replace(self, views=embedded_views(whole.texts, whole.vectors, encode, config.views))
 
+    def requests(self, rule: ConversationRule | None) -> "TrainingData":
+        """Return the same data without conversational utterances in the log; without views."""
+        if rule is None:
+            return self
+        found = rule.categories(self.log.texts, self.log.vectors)
+        rows = [i for i, category in enumerate(found) if category is None]
+        texts = [self.log.texts[i] for i in rows]
+        return replace(self, log=EmbeddedTexts(texts, self.log.vectors[rows]), views=None)
+
     def rows(self, config: Config) -> TrainingRows:
         """Return the rows that stage II learns from: all texts, some of them labeled."""
         whole = self.whole()
@@ -118,13 +128,33 @@ def needs_views(labels: np.ndarray, config: Config) -> bool:
     return config.views.count > 0 and not labels_suffice(labels, config.neighbors)
 
 
-def fit_model(data: TrainingData, encoder: EncoderIdentity, config: Config) -> Model:
+def fit_conversation(
+    data: TrainingData, encode: Callable[[list[str]], np.ndarray], config: Config
+) -> ConversationRule | None:
+    """Learn which utterances are conversational; None if the configuration switches it off.
+
+    Args:
+        data: the labeled utterances override the rule.
+        encode: the encoder of the vectors: n texts to (n, d) vectors.
+        config: all tunables.
+    """
+    labeled = LabeledTexts(data.labeled.texts, data.labeled.vectors, data.labels)
+    return ConversationRule.fit(encode, labeled, config.conversation, config.seed)
+
+
+def fit_model(
+    data: TrainingData,
+    encoder: EncoderIdentity,
+    config: Config,
+    conversation: ConversationRule | None = None,
+) -> Model:
     """Learn a model from a bounded sample of texts.
 
     Args:
-        data: texts with vectors and labels, with views if `needs_views`.
+        data: texts with vectors and labels, with views if `needs_views`; only requests.
         encoder: the encoder of the vectors.
         config: all tunables; the model keeps them.
+        conversation: by `fit_conversation`; None: all utterances are requests.
     """
     known = len(data.intents)
     labeled, outside = data.labeled.vectors, data.out_of_domain.vectors
@@ -147,4 +177,5 @@ def fit_model(data: TrainingData, encoder: EncoderIdentity, config: Config) -> M
         domain_origin=LEARNED if domain_distance.learned else DEFAULT,
         anchors=np.concatenate([labeled, outside]).astype(np.float16),
         anchor_labels=np.concatenate([data.labels, np.full(len(outside), OUT_OF_DOMAIN, np.int64)]),
+        conversation=conversation,
     )

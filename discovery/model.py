@@ -1,6 +1,7 @@
 """The model: everything that is learned before a log is processed, as safetensors and JSON."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -9,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as tensors
 
 from advin.discovery.config import Config, ConfigError
+from advin.discovery.conversation.rule import ConversationRule
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.intents.decision import IntentRules, intent_rules
 from advin.discovery.metric.head import MetricHead
@@ -18,7 +20,7 @@ from advin.discovery.text.config import MASKING_VERSION
 
 CONFIG = "config.json"
 TENSORS = "model.safetensors"
-_VERSION = 7
+_VERSION = 8
 # Fields of the learned distance that are no arrays.
 _DISTANCE_VALUES = ("value", "radius", "small", "origin")
 
@@ -43,6 +45,7 @@ class Model:
         domain_origin: "learned", or "default" if too few domains are known.
         anchors: (a, d) float16 vectors of labeled and out-of-domain utterances, by the encoder.
         anchor_labels: (a,) int64: index of the known intent, or OUT_OF_DOMAIN.
+        conversation: tells conversational utterances from requests; None: all are requests.
     """
 
     encoder: EncoderIdentity
@@ -56,6 +59,18 @@ class Model:
     domain_origin: str
     anchors: np.ndarray
     anchor_labels: np.ndarray
+    conversation: ConversationRule | None = None
+
+    def conversational(self, texts: Sequence[str], vectors: np.ndarray) -> list[str | None]:
+        """Return the category of each conversational utterance, None for requests.
+
+        Args:
+            texts: (n,) texts.
+            vectors: (n, d) vectors of the encoder.
+        """
+        if self.conversation is None:
+            return [None] * len(texts)
+        return self.conversation.categories(texts, vectors)
 
     @property
     def rules(self) -> IntentRules:
@@ -80,10 +95,13 @@ class Model:
             "domain_distance": self.domain_distance,
             "domain_origin": self.domain_origin,
             "has_novelty": self.novelty is not None,
+            "conversation": self.conversation and self.conversation.to_values(),
         }
         arrays = {f"head.{k}": v for k, v in self.head.to_arrays().items()}
         if self.novelty is not None:
             arrays |= {f"novelty.{k}": v for k, v in self.novelty.to_arrays().items()}
+        if self.conversation is not None:
+            arrays |= {f"conversation.{k}": v for k, v in self.conversation.to_arrays().items()}
         arrays |= {
             "distance.grid": self.distance.grid,
             "distance.agreement": self.distance.agreement,
@@ -131,6 +149,11 @@ class Model:
         novelty = None
         if config["has_novelty"]:
             novelty = NoveltyModel.from_arrays(_below("novelty.", arrays))
+        conversation = None
+        if config["conversation"] is not None:
+            conversation = ConversationRule.restored(
+                config["conversation"], _below("conversation.", arrays)
+            )
         return cls(
             encoder=EncoderIdentity(**config["encoder"]),
             config=Config().with_mapping(config["config"]),
@@ -147,6 +170,7 @@ class Model:
             domain_origin=config["domain_origin"],
             anchors=arrays["anchors"],
             anchor_labels=arrays["anchor_labels"],
+            conversation=conversation,
         )
 
 

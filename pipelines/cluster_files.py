@@ -36,7 +36,7 @@ class ClusterSource(ABC):
 
 @dataclasses.dataclass(frozen=True)
 class LogShards(ClusterSource):
-    """The log's utterances, each a cluster by itself.
+    """The log's utterances but conversational ones, each a cluster by itself.
 
     Attributes:
         utterances: texts and counts.
@@ -58,12 +58,13 @@ class LogShards(ClusterSource):
         """Read a shard, and map its vectors to the learned space."""
         parts = (self.utterances, self.vectors, self.scores)
         texts, vectors, scores = (storage.read_parquet(storage.join(p.folder, name)) for p in parts)
-        return utterance_clusters(
+        clusters = utterance_clusters(
             ids_from_arrow(texts["utterance_id"]),
             self.model.load().head.transform(vectors_from_arrow(vectors["vector"])),
             texts["count"].to_numpy(),
             scores_from_arrow(scores["novelty_score"]),
         )
+        return clusters.take(np.flatnonzero(scores["conversational"].is_null()))
 
     def sample(self, rows: int) -> np.ndarray:
         """Read the first shards: ids are hashes, so they are a random sample."""

@@ -162,11 +162,13 @@ class ScoreCounters(Counters):
     Attributes:
         scored: all of them.
         flagged: utterances with a novelty score above 0.
+        conversational: utterances that carry no request.
     """
 
     stage: ClassVar[str] = "score"
     scored: int = 0
     flagged: int = 0
+    conversational: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.fit import (
     EmbeddedTexts,
     TrainingData,
+    fit_conversation,
     fit_model,
     needs_views,
 )
@@ -88,15 +89,18 @@ def _fit(
     target: str,
     config: Config,
 ) -> str:
+    encode = encoder.load().encode
     data = read_training_data(inputs, identity.dimension, config)
+    conversation = fit_conversation(data, encode, config)
+    data = data.requests(conversation)
     FitCounters(
         fitted_on_log=len(data.log.texts),
         fitted_on_labeled=len(data.labeled.texts),
         known_intents=len(data.intents),
     ).add()
     if needs_views(data.labels, config):
-        data = data.with_views(encoder.load().encode, config)
-    save_model(target, fit_model(data, identity, config))
+        data = data.with_views(encode, config)
+    save_model(target, fit_model(data, identity, config, conversation))
     return target
 
 

@@ -1,4 +1,4 @@
-"""Stage score (stage I of the method): score the novelty of each utterance."""
+"""Stage score (stage I of the method): mark conversational utterances, and score the novelty."""
 
 import dataclasses
 import functools
@@ -21,44 +21,54 @@ class Score(beam.PTransform):
     """Score shards of vectors and return the names of the files.
 
     Attributes:
-        vectors: vectors of the log.
+        utterances: utterances of the log.
+        vectors: their vectors.
         model: the model.
         target: folder of the scores.
     """
 
+    utterances: Part
     vectors: Part
     model: ModelFolder
     target: str
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Map shards of vectors to shards of scores."""
-        function = functools.partial(_score_shard, vectors=self.vectors)
+        parts = (self.utterances, self.vectors)
+        function = functools.partial(_score_shard, parts=parts)
         return pipeline | MapShards(self.vectors, self.target, self.model.load, function)
 
 
-def _score_shard(shard: Shard, model: Model, vectors: Part) -> pa.RecordBatch:
-    scores = score_batch(read_shard(vectors.folder, shard), model)
+def _score_shard(shard: Shard, model: Model, parts: tuple[Part, Part]) -> pa.RecordBatch:
+    texts, vectors = (read_shard(part.folder, shard) for part in parts)
+    scores = score_batch(texts, vectors, model)
     values = np.nan_to_num(scores.column("novelty_score").to_numpy(zero_copy_only=False))
-    ScoreCounters(scored=len(values), flagged=int(np.count_nonzero(values > 0))).add()
+    ScoreCounters(
+        scored=len(values),
+        flagged=int(np.count_nonzero(values > 0)),
+        conversational=len(values) - scores.column("conversational").null_count,
+    ).add()
     return scores
 
 
-def score_batch(batch: pa.RecordBatch, model: Model) -> pa.RecordBatch:
+def score_batch(texts: pa.RecordBatch, batch: pa.RecordBatch, model: Model) -> pa.RecordBatch:
     """Score the vectors of a batch.
 
     Args:
-        batch: as `schemas.tables.embed_schema`.
+        texts: as `schemas.tables.INGEST`.
+        batch: their vectors, as `schemas.tables.embed_schema`.
         model: without labeled intents every score is null.
 
     Returns:
         a batch as `schemas.tables.SCORE`.
     """
-    n = batch.num_rows
-    ids = batch.column("utterance_id")
+    ids, vectors = batch.column("utterance_id"), vectors_from_arrow(batch.column("vector"))
+    categories = model.conversational(texts.column("text").to_pylist(), vectors)
+    conversational = pa.array(categories, pa.string())
     if model.novelty is None:
-        nulls = [pa.nulls(n, f.type) for f in tables.SCORE][1:]
-        return pa.RecordBatch.from_arrays([ids, *nulls], schema=tables.SCORE)
-    scores = model.novelty.score(vectors_from_arrow(batch.column("vector")))
+        nulls = [pa.nulls(batch.num_rows, f.type) for f in tables.SCORE][1:-1]
+        return pa.RecordBatch.from_arrays([ids, *nulls, conversational], schema=tables.SCORE)
+    scores = model.novelty.score(vectors)
     labels = pa.array(model.intents, pa.string())
     return pa.RecordBatch.from_arrays(
         [
@@ -66,7 +76,7 @@ def score_batch(batch: pa.RecordBatch, model: Model) -> pa.RecordBatch:
             labels.take(pa.array(scores.best_class)),
             pa.array(scores.probability, pa.float32()),
             pa.array(np.asarray(scores.score), pa.float32()),
-            pa.nulls(n, pa.string()),
+            conversational,
         ],
         schema=tables.SCORE,
     )

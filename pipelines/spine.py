@@ -99,7 +99,7 @@ def _fit(paths: Paths) -> Fit:
 
 
 def _score(paths: Paths) -> Score:
-    return Score(paths.read("embed"), paths.model, paths.write())
+    return Score(paths.read("ingest"), paths.read("embed"), paths.model, paths.write())
 
 
 def _rounds(paths: Paths) -> Rounds:
@@ -275,7 +275,7 @@ STAGES = (
     # Stage I of the method.
     StageEntry(
         "score",
-        reads=("embed", "model"),
+        reads=("ingest", "embed", "model"),
         writes=("data",),
         counters=counters.ScoreCounters,
         build=_score,

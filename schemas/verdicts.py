@@ -39,12 +39,27 @@ class Reason:
 IN_KNOWN_INTENT, IN_NOVEL_INTENT = "in_known_intent", "in_novel_intent"
 OUT_OF_DOMAIN, INCOHERENT, TOO_FAR = "out_of_domain", "incoherent", "too_far"
 
+# Why an utterance is conversational; `advin.discovery.conversation` tells them apart.
+CONVERSATIONAL_REASONS = {
+    "greeting": "It opens a conversation.",
+    "thanks": "It thanks.",
+    "goodbye": "It ends a conversation.",
+    "confirmation": "It says yes.",
+    "refusal": "It says no.",
+    "uncertainty": "It says neither yes nor no.",
+    "hold": "It asks for a moment, or fills one.",
+    "small_talk": "Small talk, an apology or an exclamation.",
+    "slot_value": "A bare answer, such as a name, a number, a size or a date.",
+    "symbols": "It holds no letter and no digit, such as emoji.",
+}
+
 REASONS = {
     IN_KNOWN_INTENT: Reason(KNOWN, "A known intent is the nearest one, and near enough."),
     IN_NOVEL_INTENT: Reason(NOVEL, "A novel intent is the nearest one, and near enough."),
     OUT_OF_DOMAIN: Reason(JUNK, "Its cluster holds many of the out-of-domain examples."),
     INCOHERENT: Reason(JUNK, "The utterances of its cluster have little in common."),
     TOO_FAR: Reason(UNASSIGNED, "It lies beyond the radius of the nearest intent."),
+    **{name: Reason(CONVERSATIONAL, text) for name, text in CONVERSATIONAL_REASONS.items()},
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 import advin
 
 ROOT = Path(__file__).parent.parent
+LANGUAGES = ("de", "en", "es", "fr", "it", "pt")
 SAMPLE = {"known.csv", "log.jsonl", "ood.txt", "truth.csv"}
 
 
@@ -48,8 +49,9 @@ def test_the_wheel_holds_all_code_and_the_sample(wheel):
     code = {f"advin/{p.relative_to(ROOT)}" for f in folders for p in (ROOT / f).rglob("*.py")}
     code |= {f"advin/{path.name}" for path in (ROOT / "advin").glob("*.py")}
     sample = {f"advin/sample/{name}" for name in SAMPLE}
+    phrases = {f"advin/discovery/conversation/phrases/{name}.toml" for name in LANGUAGES}
     found = {name for name in wheel.namelist() if name.startswith("advin/")}
-    assert found == code | sample | {"advin/py.typed"}
+    assert found == code | sample | phrases | {"advin/py.typed"}
 
 
 def test_the_sdist_holds_no_tests_and_no_links(built):

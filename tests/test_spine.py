@@ -54,8 +54,8 @@ def test_a_stage_reaches_only_the_folders_that_it_declares():
     paths = Paths(run, next(entry for entry in STAGES if entry.name == "score"))
     assert paths.read("embed").folder == "run/stages/embed/data"
     assert paths.write() == "run/stages/score/data"
-    with pytest.raises(KeyError, match="does not declare that it reads 'ingest'"):
-        paths.read("ingest")
+    with pytest.raises(KeyError, match="does not declare that it reads 'assign'"):
+        paths.read("assign")
     with pytest.raises(KeyError, match="does not declare that it writes 'sizes'"):
         paths.write("sizes")
 

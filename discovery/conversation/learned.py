@@ -139,7 +139,7 @@ def _examples(languages: Sequence[Language], share: int) -> Iterator[tuple[str, 
 def _balanced(classes: Sequence[str], labels: np.ndarray) -> dict[int, float]:
     """Return weights of the classes: requests weigh as much as all categories together."""
     request = classes.index(REQUEST)
-    requests = np.count_nonzero(labels == request)
+    requests = int((labels == request).sum())
     rest = (len(labels) - requests) / max(requests, 1)
     return {i: rest if i == request else 1.0 for i in range(len(classes))}
 

@@ -58,7 +58,7 @@ def assign(
     Args:
         vectors: (n, d) float32, unit vectors in the learned space.
         intents: what to assign to, junk included.
-        is_conversational: (n,) bool, utterances that only a known intent may take; None for none.
+        is_conversational: (n,) bool, utterances that no cluster takes; None for none.
 
     Returns:
         (n,) int32 row of the intent or junk cluster, or -1, and (n,) float32 distances to the
@@ -69,7 +69,7 @@ def assign(
     index, distance = nearest(vectors, intents.centroids)
     taken = distance <= intents.radii[index]
     if is_conversational is not None:
-        taken &= ~is_conversational | (intents.kinds[index] >= 0)
+        taken &= ~is_conversational
     return np.where(taken, index, -1).astype(np.int32), distance
 
 
@@ -104,8 +104,6 @@ def utterance_reasons(
     """
     reasons = [*of_cluster, verdicts.TOO_FAR]
     return [
-        category
-        if category is not None and reasons[row] != verdicts.IN_KNOWN_INTENT
-        else reasons[row]
+        reasons[row] if category is None else category
         for row, category in zip(assigned.tolist(), conversational, strict=True)
     ]
