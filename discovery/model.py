@@ -149,14 +149,15 @@ class Model:
         novelty = None
         if config["has_novelty"]:
             novelty = NoveltyModel.from_arrays(_below("novelty.", arrays))
+        tunables = Config().with_mapping(config["config"])
         conversation = None
         if config["conversation"] is not None:
             conversation = ConversationRule.restored(
-                config["conversation"], _below("conversation.", arrays)
+                tunables.conversation, config["conversation"], _below("conversation.", arrays)
             )
         return cls(
             encoder=EncoderIdentity(**config["encoder"]),
-            config=Config().with_mapping(config["config"]),
+            config=tunables,
             intents=tuple(config["intents"]),
             domains=tuple(config["domains"]),
             novelty=novelty,

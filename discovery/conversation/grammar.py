@@ -1,7 +1,9 @@
 """The grammar: an utterance is conversational if it consists of phrases and fillers."""
 
+import functools
 from collections.abc import Collection, Iterator, Sequence
 
+from advin.discovery.conversation.config import ConversationConfig
 from advin.discovery.conversation.phrases import (
     ANY_WORD,
     PHRASE_CATEGORIES,
@@ -11,16 +13,6 @@ from advin.discovery.conversation.phrases import (
 )
 from advin.discovery.conversation.words import is_one_edit_apart, is_value, squeezed, tokens
 
-# Longer utterances are not matched: they tell a story.
-_MOST_WORDS = 40
-# Longest name after words such as "my name is", in words.
-_LONGEST_NAME = 3
-# Shortest word that is corrected or split.
-_CORRECTED_LENGTH = 5
-# Longest part of a code that has no digit, as "lkj" in "lkj 458".
-_CODE_LENGTH = 3
-# Most words that a word written together is split into.
-_MOST_PARTS = 4
 _CACHED_WORDS = 1 << 16
 _NAME = "[name]"
 
@@ -28,9 +20,9 @@ _NAME = "[name]"
 class Grammar:
     """The grammar of one language."""
 
-    def __init__(self, language: Language):
+    def __init__(self, language: Language, config: ConversationConfig):
         """Index the words of a language."""
-        self._language = language
+        self._language, self._config = language, config
         phrases = language.phrases
         self._longest = max((len(phrase) for phrase in phrases), default=0)
         self._heads = {p[0]: category for p, category in phrases.items() if len(p) == 1}
@@ -41,7 +33,7 @@ class Grammar:
         )
         # A word of a phrase wins over a filler of the same letters.
         self._squeezed = {squeezed(w): w for w in (*sorted(language.fillers), *self._phrase_words)}
-        self._repairs: dict[str, tuple[str, ...]] = {}
+        self._repaired = functools.lru_cache(_CACHED_WORDS)(self._repair)
 
     def category(self, words: Sequence[str]) -> str | None:
         """Return the category of an utterance's words by `tokens`; None for a request."""
@@ -91,7 +83,7 @@ class Grammar:
             or word in lead_ins
             or word in self._polite
             or len(word) == 1
-            or (beside and len(word) <= _CODE_LENGTH and word not in self._vocabulary)
+            or (beside and len(word) <= self._config.max_code and word not in self._vocabulary)
             for word, given, beside in zip(words, is_given, near, strict=True)
         )
 
@@ -103,36 +95,30 @@ class Grammar:
         return any(
             tuple(words[start:stop]) in self._language.name_lead_ins
             and self._vocabulary.isdisjoint(words[stop:])
-            for stop in range(max(start + 1, len(words) - _LONGEST_NAME), len(words))
+            for stop in range(max(start + 1, len(words) - self._config.max_name_words), len(words))
         )
 
-    def _repaired(self, word: str) -> tuple[str, ...]:
+    def _repair(self, word: str) -> tuple[str, ...]:
         """Return a word as the language spells it, or the words that it is written together from.
 
         An unknown word is returned as it is.
         """
         if word in self._vocabulary or is_value(word):
             return (word,)
-        if word not in self._repairs:
-            if len(self._repairs) >= _CACHED_WORDS:
-                self._repairs.clear()
-            self._repairs[word] = self._repair(word)
-        return self._repairs[word]
-
-    def _repair(self, word: str) -> tuple[str, ...]:
         short = squeezed(word)
         if short in self._squeezed:
             return (self._squeezed[short],)
-        if len(word) < _CORRECTED_LENGTH:
+        if len(word) < self._config.min_corrected:
             return (word,)
-        for parts in _parts(short, self._squeezed.keys(), _MOST_PARTS):
+        for parts in _parts(short, self._squeezed.keys(), self._config.max_parts):
             restored = tuple(self._squeezed[part] for part in parts)
             if any(part in self._heads for part in restored):
                 return restored
         return (self._correction(word),)
 
     def _correction(self, word: str) -> str:
-        near = (w for w in self._phrase_words if w[0] == word[0] and len(w) >= _CORRECTED_LENGTH)
+        least = self._config.min_corrected
+        near = (w for w in self._phrase_words if w[0] == word[0] and len(w) >= least)
         return next((w for w in near if is_one_edit_apart(word, w)), word)
 
 
@@ -147,11 +133,17 @@ def _parts(word: str, known: Collection[str], most: int) -> Iterator[tuple[str, 
                     yield (word[:i], *rest)
 
 
-def text_category(text: str, grammars: Sequence[Grammar]) -> str | None:
-    """Return the category of a text by the first grammar that knows one; None for a request."""
+def text_category(text: str, grammars: Sequence[Grammar], max_words: int) -> str | None:
+    """Return the category of a text by the first grammar that knows one; None for a request.
+
+    Args:
+        text: the text.
+        grammars: the grammars of all languages.
+        max_words: words of a longer text, which tells a story.
+    """
     words = tokens(text)
     if not words:
         return SYMBOLS
-    if len(words) > _MOST_WORDS:
+    if len(words) > max_words:
         return None
     return next((c for g in grammars if (c := g.category(words)) is not None), None)

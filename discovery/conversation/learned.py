@@ -14,9 +14,6 @@ from advin.discovery.conversation.phrases import ANY_WORD, CATEGORIES, SLOT_VALU
 from advin.discovery.conversation.words import is_value, tokens
 
 REQUEST = "request"
-# Words and characters beyond which the length of an utterance tells no more.
-_LONG_WORDS, _LONG_CHARACTERS = 12, 40
-_SHORT_WORDS = (2, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,9 @@ class LearnedRule:
         config: ConversationConfig,
     ) -> Self:
         model = LogisticRegression(
-            C=config.inverse_regularization, max_iter=1000, class_weight=_balanced(classes, labels)
+            C=config.inverse_regularization,
+            max_iter=config.max_iterations,
+            class_weight=_balanced(classes, labels),
         ).fit(inputs, labels)
         lowest = np.log(config.min_probability / max(1 - config.min_probability, 1e-9))
         return cls(classes, model.coef_, model.intercept_, float(lowest))
@@ -145,7 +144,7 @@ def _balanced(classes: Sequence[str], labels: np.ndarray) -> dict[int, float]:
 
 
 def _inputs(texts: Sequence[str], vectors: np.ndarray) -> np.ndarray:
-    """Return (n, d + 6) float64 vectors of the encoder and what is seen without one."""
+    """Return (n, d + 4) float64 vectors of the encoder and what is seen without one."""
     return np.hstack([vectors.astype(np.float64), [_features(text) for text in texts]])
 
 
@@ -154,9 +153,8 @@ def _features(text: str) -> list[float]:
     words = tokens(text)
     n = len(words)
     return [
-        min(n, _LONG_WORDS) / 4,
-        *(float(n <= short) for short in _SHORT_WORDS),
-        sum(map(is_value, words)) / max(n, 1),
+        1 / max(n, 1),
         float(np.log1p(n)),
-        len(text) / _LONG_CHARACTERS,
+        float(np.log1p(len(text))),
+        sum(map(is_value, words)) / max(n, 1),
     ]

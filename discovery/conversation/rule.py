@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -36,12 +36,14 @@ class ConversationRule:
     """Tells conversational utterances from requests.
 
     Attributes:
+        config: the tunables.
         grammars: the grammars of all languages.
         learned: the learned rule, or None.
         known: categories that labeled intents own: their utterances go to these intents.
         labeled: labeled texts, by their words, that the rule would mark.
     """
 
+    config: ConversationConfig
     grammars: tuple[Grammar, ...]
     learned: LearnedRule | None
     known: frozenset[str]
@@ -65,21 +67,21 @@ class ConversationRule:
         learned = None
         if config.rules == "all":
             learned = LearnedRule.fit(languages, encode, config, seed)
-        rule = cls(tuple(map(Grammar, languages)), learned, frozenset(), frozenset())
-        return rule._under_labels(labeled, config)
+        grammars = tuple(Grammar(language, config) for language in languages)
+        return cls(config, grammars, learned, frozenset(), frozenset())._under_labels(labeled)
 
-    def _under_labels(self, labeled: LabeledTexts, config: ConversationConfig) -> Self:
+    def _under_labels(self, labeled: LabeledTexts) -> Self:
         """Return the rule without what the labels contradict."""
         found = self.categories(labeled.texts, labeled.vectors)
-        known = _owned(found, labeled.labels, config)
+        known = _owned(found, labeled.labels, self.config)
         learned = self.learned
         if learned is not None:
             rows = [i for i, category in enumerate(found) if category not in known]
             texts = [labeled.texts[i] for i in rows]
-            learned = learned.raised(texts, labeled.vectors[rows], config.max_labeled)
+            learned = learned.raised(texts, labeled.vectors[rows], self.config.max_labeled)
         marked = zip(labeled.texts, found, strict=True)
         exempt = frozenset(_key(text) for text, category in marked if category is not None)
-        return type(self)(self.grammars, learned, known, exempt)
+        return replace(self, learned=learned, known=known, labeled=exempt)
 
     def categories(self, texts: Sequence[str], vectors: np.ndarray) -> list[str | None]:
         """Return the category of each conversational utterance, None for the others.
@@ -88,7 +90,8 @@ class ConversationRule:
             texts: (n,) texts.
             vectors: (n, d) vectors of the encoder.
         """
-        found = [text_category(text, self.grammars) for text in texts]
+        most = self.config.max_words
+        found = [text_category(text, self.grammars, most) for text in texts]
         if self.learned is not None:
             rows = [i for i, category in enumerate(found) if category is None]
             more = self.learned.categories([texts[i] for i in rows], vectors[rows])
@@ -116,15 +119,18 @@ class ConversationRule:
         return {"weights": self.learned.weights, "biases": self.learned.biases}
 
     @classmethod
-    def restored(cls, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
-        """Restore a rule from `to_values` and `to_arrays`."""
+    def restored(
+        cls, config: ConversationConfig, values: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> Self:
+        """Restore a rule from its configuration, `to_values` and `to_arrays`."""
         learned = None
         if values["classes"] is not None:
             learned = LearnedRule(
                 tuple(values["classes"]), arrays["weights"], arrays["biases"], values["threshold"]
             )
         return cls(
-            tuple(map(Grammar, shipped_languages())),
+            config,
+            tuple(Grammar(language, config) for language in shipped_languages()),
             learned,
             frozenset(values["known"]),
             frozenset(values["labeled"]),

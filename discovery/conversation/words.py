@@ -1,6 +1,5 @@
 """Folds texts to words that all spellings of a phrase share."""
 
-import functools
 import re
 import unicodedata
 
@@ -36,7 +35,6 @@ def is_value(token: str) -> bool:
     return token[0] == "[" or bool(_NUMBER.search(token))
 
 
-@functools.lru_cache(maxsize=1 << 16)
 def is_one_edit_apart(word: str, other: str) -> bool:
     """True if one insertion, deletion, substitution or swap of neighbors makes two words equal."""
     if abs(len(word) - len(other)) > 1:
