@@ -280,6 +280,7 @@ NOT_A_WORD = re.compile(r"(izm|centerd|centerr)", re.IGNORECASE)
 ROOM = re.compile(r"\brooms?\b", re.IGNORECASE)
 WRITTEN = {".py", ".md", ".toml", ".yml", ".yaml", ".cff", ".xml", ".json", ".ipynb"}
 NOT_OURS = {".git", ".venv", ".engines", ".cache", "build", "dist", "site", "results", "examples"}
+NOT_OURS |= {"phrases"}  # words that users write
 
 
 def _written_files():

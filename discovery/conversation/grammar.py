@@ -12,8 +12,9 @@ from advin.discovery.conversation.phrases import (
     Language,
 )
 from advin.discovery.conversation.words import is_one_edit_apart, is_value, squeezed, tokens
+from advin.discovery.text.cleaning import CACHED_WORDS
 
-_CACHED_WORDS = 1 << 16
+
 _NAME = "[name]"
 
 
@@ -33,7 +34,7 @@ class Grammar:
         )
         # A word of a phrase wins over a filler of the same letters.
         self._squeezed = {squeezed(w): w for w in (*sorted(language.fillers), *self._phrase_words)}
-        self._repaired = functools.lru_cache(_CACHED_WORDS)(self._repair)
+        self._repaired = functools.lru_cache(CACHED_WORDS)(self._repair)
 
     def category(self, words: Sequence[str]) -> str | None:
         """Return the category of an utterance's words by `tokens`; None for a request."""
