@@ -14,7 +14,6 @@ from advin.discovery.conversation.phrases import (
 from advin.discovery.conversation.words import is_one_edit_apart, is_value, squeezed, tokens
 from advin.discovery.text.cleaning import CACHED_WORDS
 
-
 _NAME = "[name]"
 
 
