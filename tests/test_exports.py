@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import shutil
 
 import pytest
 
@@ -129,6 +130,36 @@ def test_training_data_is_read_with_its_intents(name, tmp_path):
     _, rows = read(write_folder(tmp_path, TRAINING[name]), LABELS)
     assert {row.problem for row in rows} == {None}
     assert sorted((row.text, row.intent) for row in rows) == sorted(EXAMPLES)
+
+
+AGENTS = {
+    "lex-bot": exports.LEX_BOT,
+    "dialogflow-agent": exports.DIALOGFLOW_AGENT,
+    "dialogflow-agent of cx": exports.DIALOGFLOW_CX_AGENT,
+}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize("name", AGENTS)
+def test_an_agent_of_many_files_is_read_with_its_intents(name, packed, tmp_path):
+    folder = write_folder(tmp_path / "agent", AGENTS[name])
+    path = shutil.make_archive(tmp_path / "agent", "zip", folder) if packed else folder
+    found, rows = read(path, LABELS)
+    assert found == {name.split()[0]} and {row.problem for row in rows} == {None}
+    assert sorted((row.text, row.intent) for row in rows) == sorted(EXAMPLES)
+
+
+def test_files_without_utterances_next_to_training_data_are_passed_over(tmp_path):
+    files = {"nlu.yml": exports.RASA_YAML, "stories.yml": "stories: []", "rules.yml": "- x"}
+    assert len(read(write_folder(tmp_path, files), LABELS)[1]) == len(EXAMPLES)
+    (tmp_path / "nlu.yml").unlink()
+    with pytest.raises(SettingsError):
+        read(tmp_path, LABELS)
+
+
+def test_settings_in_json_next_to_a_log_are_passed_over(tmp_path):
+    write_folder(tmp_path, {"log.csv": "text\nhello\n", "info.json": {"rows": 1}})
+    assert texts(read(tmp_path)[1]) == ["hello"]
 
 
 def test_marks_of_entities_are_stripped():

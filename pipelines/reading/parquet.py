@@ -7,12 +7,13 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from advin.pipelines.reading.cells import may_hold_json
 from advin.pipelines.reading.columns import AMBIGUOUS, TEXT, Columns, Types
 from advin.pipelines.reading.decompress import DamagedError
 from advin.pipelines.reading.exports import EXPORTS, MARKED
 from advin.pipelines.reading.nested import cells_of, nested_rows
 from advin.pipelines.reading.paths import root_column
-from advin.pipelines.reading.rows import Piece, Row, decoded
+from advin.pipelines.reading.rows import Piece, Row, decoded, row_of
 
 # Rows that are read at once.
 _BATCH_ROWS = 8192
@@ -81,12 +82,23 @@ def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]
 def _flat_rows(
     batch: pa.RecordBatch, source: str, position: int, columns: Columns
 ) -> Iterator[Row]:
-    # As bytes: one invalid string would make the conversion of the whole batch fail.
-    values = {c: _as_bytes(batch.column(c)).to_pylist() for c in batch.schema.names}
-    absent = [None] * batch.num_rows
-    lists = [values.get(c, absent) if c else absent for c in columns.names]
-    for at, (text, intent, domain) in enumerate(zip(*lists, strict=True), position):
-        yield decoded(source, at, text, intent, domain)
+    names = batch.schema.names
+    absent = pa.nulls(batch.num_rows, pa.large_string())
+    arrays = [_as_strings(batch.column(c)) if c in names else absent for c in columns.names]
+    try:
+        rows = zip(*(array.to_pylist() for array in arrays), strict=True)
+    except UnicodeDecodeError:  # one invalid string makes the conversion of all fail
+        encoded = (array.view(pa.large_binary()).to_pylist() for array in arrays)
+        for at, fields in enumerate(zip(*encoded, strict=True), position):
+            yield decoded(source, at, *fields)
+        return
+    for at, (text, intent, domain) in enumerate(rows, position):
+        if text is None:
+            yield Row(source, at, None, problem="null")
+        elif may_hold_json(text):
+            yield row_of(source, at, [text, intent, domain])
+        else:
+            yield Row(source, at, text, intent, domain)
 
 
 def _nested_rows(
@@ -140,10 +152,10 @@ def _wanted(file: pq.ParquetFile, columns: Columns) -> list[str]:
     return list(dict.fromkeys(root for root in roots if root is not None))
 
 
-def _as_bytes(column: pa.Array) -> pa.Array:
+def _as_strings(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    return column.cast(pa.large_string()).view(pa.large_binary())
+    return column.cast(pa.large_string())
 
 
 def _is_text(kind: pa.DataType) -> bool:
