@@ -65,6 +65,14 @@ def test_events_that_are_no_turns_are_no_rows(tmp_path):
     assert len(rows) == 2 * len(TEXTS)
 
 
+def test_turns_of_speakers_without_a_role_are_not_the_customers(tmp_path):
+    turns = [("CUSTOMER", "where is it"), ("AGENT", "let me see"), ("X9", "this call is recorded")]
+    transcript = [{"ParticipantId": who, "Content": text} for who, text in turns]
+    content = {"Participants": [], "Transcript": transcript}
+    (tmp_path / "log.json").write_text(json.dumps(content))
+    assert [row.text for row in read(tmp_path / "log.json")[1]] == ["where is it", None, None]
+
+
 @pytest.mark.parametrize("name", ["rasa-sql", "dialogflow-cx"])
 def test_json_in_the_cells_of_a_csv_export_is_opened(name, tmp_path):
     rows = {"rasa-sql": exports.rasa_sql, "dialogflow-cx": exports.dialogflow_cx}[name]()

@@ -223,6 +223,12 @@ def test_a_column_of_hypotheses_is_read(name, write_rows):
     ]
 
 
+def test_reading_the_best_of_hypotheses_is_reported(write_json, caplog):
+    with caplog.at_level("INFO", "advin"):
+        read(write_json([{"text": ["pay my bill", "play my bill"]}]))
+    assert "best text of each n-best list" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["a.b", "a[].b", 'a."b.c"[]', '"[]".x', "a[0][]"])
 def test_a_path_is_written_as_it_is_read(name):
     assert format_path(parse_path(name)) == name

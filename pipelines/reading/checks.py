@@ -7,7 +7,8 @@ from advin.pipelines.reading.cells import cell_text
 from advin.pipelines.reading.columns import AMBIGUOUS, TEXT, Columns, Types, likely
 from advin.pipelines.reading.exports import EXPORTS, has_text
 from advin.pipelines.reading.files import InputFile
-from advin.pipelines.reading.paths import has_path, is_path, select, text_paths
+from advin.pipelines.reading.hypotheses import best_hypothesis
+from advin.pipelines.reading.paths import has_path, is_path, opened, select, text_paths
 
 _SHOWN_PATHS = 3
 _KINDS: dict[type, str] = {dict: "objects", list: "lists", str: "JSON"}
@@ -51,6 +52,12 @@ def check_columns(
                 f"{file.name}: column {column!r} holds {kind}, not text; name {what} by "
                 f"{columns.flag(role, flag)}"
             )
+
+
+def has_hypotheses(columns: Columns, rows: list[Any]) -> bool:
+    """Return True if the text of a row is an n-best list."""
+    values = (value for row in rows for _, value in select(row, columns.text))
+    return any(best_hypothesis(opened(value)) is not None for value in values)
 
 
 def check_export(file: InputFile, columns: Columns, rows: list[Any]) -> None:

@@ -48,14 +48,15 @@ class Speakers:
     Attributes:
         path: path of the speaker of a turn.
         customer: the speaker whose texts are read, in lower case.
-        others: speakers of the other turns, in lower case. A row with any other value is no turn.
+        others: speakers of the other turns, in lower case; a row with any other value is no turn.
+            None if every row is a turn.
         roles: where a row lists its speakers: the paths of the list, of an id and of a role; None
             if turns name the role itself.
     """
 
     path: str
     customer: str
-    others: tuple[str, ...]
+    others: tuple[str, ...] | None
     roles: tuple[str, str, str] | None = None
 
 
@@ -98,23 +99,23 @@ EXPORTS: dict[str, Export] = {
         "a Rasa tracker store",
         (Fields("events[].text"),),
         marks=("sender_id", "events[].event", "events[].timestamp"),
-        speakers=Speakers("events[].event", "user", ("bot",)),
+        speakers=Speakers("events[].event", "user", ("bot", "agent")),
     ),
     "rasa-events": Export(
         "Rasa events",
         (Fields("text"),),
         marks=("event", "timestamp", "sender_id"),
-        speakers=Speakers("event", "user", ("bot",)),
+        speakers=Speakers("event", "user", ("bot", "agent")),
     ),
     "rasa-sql": Export(
         "the table of events of a Rasa tracker store in SQL",
         (Fields("data.text"),),
         marks=("sender_id", "type_name", "action_name", "data"),
-        speakers=Speakers("type_name", "user", ("bot",)),
+        speakers=Speakers("type_name", "user", ("bot", "agent")),
     ),
     "dialogflow-es": Export(
         "Dialogflow ES responses",
-        (Fields("queryResult.queryText"),),
+        (Fields("queryResult.queryText"), Fields("query_result.query_text")),
         marks=("responseId", "queryResult.queryText"),
     ),
     "dialogflow-cx": Export(
@@ -138,7 +139,7 @@ EXPORTS: dict[str, Export] = {
         speakers=Speakers(
             "Transcript[].ParticipantId",
             "customer",
-            ("agent", "system"),
+            None,
             ("Participants[]", "ParticipantId", "ParticipantRole"),
         ),
     ),

@@ -12,7 +12,7 @@ from typing import Any
 
 from advin.pipelines.errors import SettingsError, one_line
 from advin.pipelines.reading import delimited, parquet, sheets
-from advin.pipelines.reading.checks import check_columns, check_export
+from advin.pipelines.reading.checks import check_columns, check_export, has_hypotheses
 from advin.pipelines.reading.columns import TEXT, Columns, Types
 from advin.pipelines.reading.detection import (
     PROBED_ROWS,
@@ -123,6 +123,8 @@ def _checked(file: InputFile, columns: Columns, flag: str) -> InputFile:
         check_export(file, columns, rows)
     else:
         check_columns(file, columns, found, rows, flag)
+        if has_hypotheses(columns, rows):
+            return replace(file, layout=replace(file.layout, hypotheses=True))
     return file
 
 

@@ -23,6 +23,7 @@ class Layout:
         export: name of the export in `exports.EXPORTS` that the file belongs to; None for rows with
             columns.
         array: byte offset of the array that holds the rows of a JSON file; None if there is none.
+        hypotheses: True if texts are n-best lists, of which the most confident text is read.
     """
 
     encoding: str = UTF8
@@ -33,6 +34,7 @@ class Layout:
     sheet: str = ""
     export: str | None = None
     array: int | None = None
+    hypotheses: bool = False
 
     @property
     def is_usual(self) -> bool:
@@ -58,4 +60,6 @@ class Layout:
             parts.append(f"{self.skipped} line(s) before the header")
         if self.export:
             parts.append(f"read as {EXPORTS[self.export].title}")
+        if self.hypotheses:
+            parts.append("best text of each n-best list")
         return ", ".join(parts)

@@ -86,7 +86,7 @@ def _turns(
         if speakers is None or speaker == speakers.customer:
             bare = strip_entities(text) if text is not None and fields.entities else text
             yield bare, problem, elements
-        elif speaker in speakers.others:
+        elif speakers.others is None or speaker in speakers.others:
             yield None, OTHER_SPEAKER, elements
 
 
@@ -110,7 +110,7 @@ def _speaker(value: Any, speakers: Speakers, elements: Elements) -> str:
     if speakers.roles is not None:
         people, identity, role = speakers.roles
         listed = [person for _, person in select(value, people) if isinstance(person, dict)]
-        speaker = next((p.get(role) for p in listed if p.get(identity) == speaker), None)
+        speaker = next((p.get(role) for p in listed if p.get(identity) == speaker), speaker)
     return str(speaker).lower()
 
 
