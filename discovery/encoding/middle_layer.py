@@ -8,6 +8,7 @@ more of the wording, and middle layers transfer best to other tasks (Liu et al.,
 from typing import TYPE_CHECKING
 
 import torch
+from sentence_transformers.util import batch_to_device
 from torch.nn import functional
 
 if TYPE_CHECKING:
@@ -51,15 +52,28 @@ def add_middle_layer(model: "SentenceTransformer") -> None:
     """Add the middle layer to an encoder in place; an encoder without layers does not change."""
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
     sentence = model.get_embedding_dimension()
-    if config is None or sentence is None or getattr(config, "num_hidden_layers", 0) < 2:
+    if config is None or sentence is None:
         return
     config.output_hidden_states = True
-    model.append(MiddleLayer(sentence, config.hidden_size))
-    try:
-        model.encode(["a"], show_progress_bar=False)
-    except KeyError as error:
-        if error.args != (_LAYERS,):
-            raise
-        # Custom code of a checkpoint may not return its layers.
+    middle = _middle_width(model)
+    if middle is None:
         config.output_hidden_states = False
-        model.pop(-1)
+        return
+    model.append(MiddleLayer(sentence, middle))
+
+
+def _middle_width(model: "SentenceTransformer") -> int | None:
+    """Return the length of a token's vector in the middle layer.
+
+    Returns:
+        None if the first module does not return its layers, as custom code of a checkpoint may do;
+        if it has fewer than two; or if the middle layer has other tokens than the input.
+    """
+    with torch.inference_mode():
+        features = model[0](batch_to_device(model.preprocess(["a b c"]), model.device))
+    # The first of the layers is the input of the network.
+    layers, mask = features.get(_LAYERS), features.get("attention_mask")
+    if layers is None or mask is None or len(layers) < 3:
+        return None
+    middle = layers[len(layers) // 2]
+    return middle.shape[-1] if middle.shape[:2] == mask.shape else None

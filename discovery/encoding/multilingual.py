@@ -61,17 +61,15 @@ def load_multilingual(device: str | None) -> SentenceTransformer:
         device: torch device; None for the best one.
 
     Raises:
-        WeightsError: if the package is missing or its weights are not the original ones.
+        WeightsError: if the package is missing, or its weights are not the original ones.
     """
     file = _read_package()
-    modules = [TokenEncoder(file.network(), file.tokenizer()), *_pooled(file.hidden)]
-    return SentenceTransformer(
-        modules=modules, device=device, prompts=_PROMPTS, default_prompt_name="query"
-    )
-
-
-def _pooled(hidden: int) -> list[torch.nn.Module]:
-    return [Pooling(hidden, pooling_mode="mean"), Normalize()]
+    tokens = TokenEncoder(file.network(), file.tokenizer())
+    pooling = Pooling(file.config.hidden_size, pooling_mode="mean")
+    model = SentenceTransformer(modules=[tokens, pooling, Normalize()], device=device)
+    # As parameters of the constructor, these would print a line.
+    model.prompts, model.default_prompt_name = dict(_PROMPTS), next(iter(_PROMPTS))
+    return model
 
 
 class TokenEncoder(InputModule):
@@ -135,11 +133,6 @@ class _WeightsFile:
     unknown: int
     directory: dict[str, tuple[int, int, int]]
     content: bytes
-
-    @property
-    def hidden(self) -> int:
-        """Length of a token's vector."""
-        return int(self.config.hidden_size)
 
     @classmethod
     def parse(cls, content: bytes) -> "_WeightsFile":
