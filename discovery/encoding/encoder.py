@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from advin.discovery.compute.precision import BF16, autocast, best_precision
+from advin.discovery.encoding.centering import Centering
 from advin.discovery.encoding.middle_layer import MiddleLayer, add_middle_layer
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ class Encoder:
             for module in self.model
             if isinstance(module, Dense)
         ]
+        if isinstance(self.model[-1], Centering):
+            settings.append("centering")
         prompt = self.model.prompts.get(self.model.default_prompt_name or "")
         if prompt:
             settings.append(f"prompt={prompt}")
@@ -176,7 +179,6 @@ def load_encoder(
         with torch.random.fork_rng():
             torch.manual_seed(0)
             model = _open(name, None if _has_gpu() else "cpu")
-            add_middle_layer(model)
         encoder = Encoder(name, model.eval(), precision or best_precision())
         _check_usable(encoder)
     except EncoderError:
@@ -199,7 +201,9 @@ def _open(name: str, device: str | None) -> "SentenceTransformer":
             return load_multilingual(device)
         except WeightsError as error:
             raise EncoderError(f"--encoder {name}: {error}") from error
-    return SentenceTransformer(str(_locate(name)), device=device)
+    model = SentenceTransformer(str(_locate(name)), device=device)
+    add_middle_layer(model)
+    return model
 
 
 def _check_usable(encoder: Encoder) -> None:

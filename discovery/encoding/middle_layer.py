@@ -73,7 +73,7 @@ def _middle_width(model: "SentenceTransformer") -> int | None:
         features = model[0](batch_to_device(model.preprocess(["a b c"]), model.device))
     # The first of the layers is the input of the network.
     layers, mask = features.get(_LAYERS), features.get("attention_mask")
-    if layers is None or mask is None or len(layers) < 3:
+    if layers is None or mask is None or len(layers) - 1 < 2:
         return None
     middle = layers[len(layers) // 2]
     return middle.shape[-1] if middle.shape[:2] == mask.shape else None
