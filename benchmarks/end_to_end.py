@@ -31,7 +31,9 @@ from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.config import Config, SampleConfig
 from advin.discovery.discover import Log, discover
 from advin.discovery.encoding.identity import EncoderIdentity
-from advin.discovery.evaluation.measures import Found, Truth, evaluate_discovery, recovery
+from advin.discovery.evaluation.measures import evaluate_discovery
+from advin.discovery.evaluation.recovery import recovery
+from advin.discovery.evaluation.rows import Found, Truth
 from advin.discovery.fit import (
     EmbeddedTexts,
     TrainingData,
@@ -210,7 +212,7 @@ def run(log: Log, rows: np.ndarray, task: Task, model: Model, flagged: float | N
     )
     measures = evaluate_discovery(truth, answer)
     large = [r for r in recovery(replace(truth, counts=None), answer) if r.size >= _LARGE]
-    recovered = [r.recall > 0.5 and r.purity > 0.5 for r in large]
+    recovered = [row.is_recovered for row in large]
     return (
         {"recovered_20": _per_cent(recovered)}
         | {name: 100 * measures[name] for name in _SHARES if name in measures}

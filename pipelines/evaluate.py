@@ -6,7 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from advin.discovery.config import Config
-from advin.discovery.evaluation.measures import Found, Recovery, Truth, evaluate_discovery, recovery
+from advin.discovery.evaluation.measures import evaluate_discovery
+from advin.discovery.evaluation.recovery import (
+    Recovery,
+    Unmatched,
+    domain_recovery,
+    recovery,
+    unmatched_intents,
+)
+from advin.discovery.evaluation.rows import Found, Truth
 from advin.discovery.text.cleaning import clean, normalize
 from advin.discovery.text.config import MaskingConfig
 from advin.discovery.text.preparation import prepare
@@ -35,11 +43,15 @@ class Evaluation:
 
     Attributes:
         metrics: value of each metric, by name.
-        recovery: for each novel intent of the truth, the intent of the run that matches it best.
+        recovery: for each novel intent of the truth, the novel intent of the run that fits best.
+        unmatched: novel intents of the run that recover no novel intent of the truth.
+        domains: for each domain of the truth, the domain of the run that fits best.
     """
 
     metrics: dict[str, float]
     recovery: list[Recovery]
+    unmatched: list[Unmatched]
+    domains: list[Recovery]
 
 
 def evaluate(run: str, truth: str, columns: Columns) -> Evaluation:
@@ -86,7 +98,14 @@ def evaluate(run: str, truth: str, columns: Columns) -> Evaluation:
     )
     names = {i["intent_id"]: i["name"] for i in intents}
     metrics = {"distinct_texts": len(rows), **evaluate_discovery(true, found)}
-    return Evaluation(metrics, recovery(true, found, names))
+    found_domains = read_table(run, manifest, "domains", ["domain_id", "name"]).to_pylist()
+    domain_names = {d["domain_id"]: d["name"] for d in found_domains}
+    return Evaluation(
+        metrics,
+        recovery(true, found, names),
+        unmatched_intents(true, found, names),
+        domain_recovery(true, found, domain_names),
+    )
 
 
 def _read_truth(

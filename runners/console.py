@@ -7,7 +7,17 @@ from rich.table import Table
 from rich.text import Text
 
 _WIDTH = 110
-_NUMBERS = ("count", "rows", "distinct", "value", "recall", "purity", "seconds", "MB written")
+_NUMBERS = (
+    "count",
+    "rows",
+    "distinct",
+    "value",
+    "recall",
+    "purity",
+    "share",
+    "seconds",
+    "MB written",
+)
 
 
 def console(width_in_pipe: int = _WIDTH) -> Console:

@@ -2,23 +2,25 @@
 
 from rich.text import Text
 
-from advin.discovery.evaluation.meanings import MEANINGS
+from advin.discovery.evaluation.meanings import MEANINGS, WEIGHTS
+from advin.discovery.evaluation.recovery import Recovery, Unmatched
 from advin.pipelines.evaluate import Evaluation
 from advin.pipelines.models import load_model
 from advin.pipelines.report import read_table
 from advin.pipelines.stages import readable
 from advin.runners.console import console, new_table, plain
 from advin.schemas.manifest import RunManifest
-from advin.schemas.verdicts import NOVEL
+from advin.schemas.verdicts import KNOWN, NOVEL
 
 _NOVEL_SHOWN = 15
 # Columns of a pipe for the measures and their meanings.
 _WIDTH = 150
 _RECOVERED = (
-    "found as: the found intent that holds most of the true one. recall: share of the true intent "
-    "in it. purity: share of it that belongs to the true intent. A true intent is recovered if it "
-    "is found as a novel intent, and recall and purity both exceed 0.5."
+    "found as: the found group that fits the true one best. recall: share of the true group in it. "
+    "purity: share of it that belongs to the true group. A true intent is recovered if it is found "
+    "as a novel intent, and recall and purity both exceed 0.5."
 )
+_NO_INTENT = "(no intent)"
 
 
 def print_run(folder: str, manifest: RunManifest) -> None:
@@ -85,22 +87,45 @@ def print_model(folder: str) -> None:
 
 
 def print_evaluation(result: Evaluation) -> None:
-    """Print all measures with their meanings, and how each true novel intent was recovered."""
+    """Print how each true novel intent and domain was found, wrong novel intents, and measures."""
     out = console(_WIDTH)
+    if result.recovery:
+        _print_recovery("True novel intents", "intent", result.recovery)
+    if result.unmatched:
+        _print_unmatched(result.unmatched)
+    if result.domains:
+        _print_recovery("True domains", "domain", result.domains)
+    if result.recovery or result.domains:
+        out.print(Text(_RECOVERED))
     measures = new_table("Measures", "measure", "value", "meaning")
     for name, value in result.metrics.items():
         shown = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
         measures.add_row(name, shown, MEANINGS.get(name, ""))
     out.print(measures)
-    if result.recovery:
-        table = new_table("True novel intents", "intent", "rows", "found as", "recall", "purity")
-        for row in result.recovery:
-            table.add_row(
-                Text(row.intent),
-                f"{row.size:,}",
-                Text(row.found_name or "–"),
-                f"{row.recall:.2f}",
-                f"{row.purity:.2f}",
-            )
-        out.print(table)
-        out.print(Text(_RECOVERED))
+    out.print(Text(WEIGHTS))
+
+
+def _print_recovery(title: str, group: str, rows: list[Recovery]) -> None:
+    kinds = [KNOWN if row.is_known else NOVEL for row in rows]
+    shown = ["kind"] if KNOWN in kinds else []
+    table = new_table(title, group, *shown, "rows", "found as", "recall", "purity")
+    for row, kind in zip(rows, kinds, strict=True):
+        table.add_row(
+            Text(row.label),
+            *([kind] if shown else []),
+            f"{row.size:,}",
+            Text(row.found_name or "–"),
+            f"{row.recall:.2f}",
+            f"{row.purity:.2f}",
+        )
+    console(_WIDTH).print(table)
+
+
+def _print_unmatched(rows: list[Unmatched]) -> None:
+    title = "Found novel intents that match no true novel intent"
+    table = new_table(title, "intent", "rows", "most frequent true intent", "its kind", "share")
+    for row in rows:
+        kind = "" if row.label is None else KNOWN if row.is_known else NOVEL
+        label = _NO_INTENT if row.label is None else row.label
+        table.add_row(Text(row.found_name), f"{row.size:,}", Text(label), kind, f"{row.share:.2f}")
+    console(_WIDTH).print(table)

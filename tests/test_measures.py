@@ -11,7 +11,16 @@ from sklearn import metrics
 
 from advin.discovery.evaluation import measures as ev
 from advin.discovery.evaluation.meanings import MEANINGS
-from advin.discovery.evaluation.measures import Found, Truth, evaluate_discovery
+from advin.discovery.evaluation.measures import evaluate_discovery
+from advin.discovery.evaluation.recovery import (
+    Recovery,
+    Unmatched,
+    domain_recovery,
+    recovery,
+    unmatched_intents,
+)
+from advin.discovery.evaluation.rows import Found, Truth
+from advin.discovery.text.config import MaskingConfig
 from advin.pipelines.evaluate import _read_truth
 from advin.pipelines.reading.columns import Columns
 from advin.runners.console import console, new_table
@@ -105,7 +114,7 @@ def test_counts_equal_repeated_rows():
     assert counted.keys() == expected.keys()
     for name in counted:
         assert counted[name] == pytest.approx(expected[name], abs=1e-12), name
-    assert ev.recovery(truth, found) == ev.recovery(*repeated)
+    assert recovery(truth, found) == recovery(*repeated)
 
 
 def test_the_order_of_rows_and_the_names_of_clusters_have_no_effect():
@@ -172,6 +181,7 @@ def test_unassigned_and_out_of_scope_rows_count_in_the_right_measures():
         "junk_intents": 1,
         "novel_intents_found": 2,
         "novel_intents_recovered": 1.0,
+        "novel_intents_precision": 1 / 2,
         "open_accuracy": 9 / 11,
         "domains_true": 1,
         "domain_accuracy": 1.0,
@@ -187,17 +197,42 @@ def test_recovery_prefers_the_best_fit_to_the_largest_cluster():
     intent_id = [giant] * 6 + [own] * 4 + [None] * 3 + [giant] * 30 + [own]
     truth = Truth(intent, [None] * 44, {"k"})
     found = Found(intent_id, ["novel"] * 44, [None] * 44, [None] * 44, [None] * 44)
-    n, m = ev.recovery(truth, found, {"own": "own name"})
-    assert (n.intent, n.size, n.found_id, n.found_name) == ("n", 10, own, "own name")
+    n, m = recovery(truth, found, {"own": "own name"})
+    assert (n.label, n.size, n.found_id, n.found_name) == ("n", 10, own, "own name")
     assert (n.recall, n.purity) == (0.4, 0.8)
-    assert m == ev.Recovery("m", 3, None, None, 0.0, 0.0)
-    assert ev.recovery(truth, found)[0].found_name == own
+    assert m == Recovery("m", False, 3, None, None, 0.0, 0.0)
+    assert recovery(truth, found)[0].found_name == own
+
+
+def test_a_novel_intent_that_matches_no_true_one_is_reported_with_its_most_frequent_label():
+    truth = Truth(["n"] * 4 + ["k"] * 3 + [None] * 4, [None] * 11, {"k"}, np.arange(11))
+    intent_id = ["good"] * 4 + ["copy"] * 3 + ["junk"] * 3 + ["copy"]
+    found = Found(intent_id, ["novel"] * 11, [None] * 11, [None] * 11, [None] * 11)
+    copy, junk = unmatched_intents(truth, found, {"copy": "k again"})
+    assert copy == Unmatched("copy", "k again", 25, "k", True, 15 / 25)
+    assert junk == Unmatched("junk", "junk", 24, None, False, 1.0)
+    assert evaluate_discovery(truth, found)["novel_intents_precision"] == 1 / 3
+
+
+def test_each_true_domain_is_compared_with_the_found_domain_that_fits_best():
+    truth = Truth(["k", "k", "n", "m", None], ["A", "A", "A", "B", None], {"k"})
+    found = Found(
+        ["1", "1", "2", None, "2"],
+        ["known", "known", "novel", "unassigned", "novel"],
+        ["k"] * 5,
+        [None] * 5,
+        ["a", "a", "b", None, "b"],
+    )
+    a, b = domain_recovery(truth, found, {"a": "first"})
+    assert (a.label, a.is_known, a.size, a.found_name) == ("A", True, 3, "first")
+    assert (a.recall, a.purity, a.is_recovered) == (2 / 3, 1.0, True)
+    assert (b.label, b.is_known, b.found_id, b.is_recovered) == ("B", False, None, False)
 
 
 def test_a_known_intent_does_not_recover_a_novel_one():
     truth = Truth(["n"] * 4, [None] * 4, {"k"})
     found = Found(["k-1"] * 4, ["known"] * 4, ["k"] * 4, [0.0] * 4, [None] * 4)
-    assert ev.recovery(truth, found)[0].found_id is None
+    assert recovery(truth, found)[0].found_id is None
     assert evaluate_discovery(truth, found)["novel_in_novel"] == 0
 
 
@@ -239,7 +274,7 @@ def test_true_labels_are_cleaned_as_the_labels_of_a_run_are(tmp_path):
     path = tmp_path / "truth.jsonl"
     row = {"text": "a card", "intent": " lost\u200b  \x1b[31mcard ", "domain": "bank\n"}
     path.write_text(json.dumps(row) + "\n")
-    labels = _read_truth(str(path), Columns("text", "intent", "domain"))
+    labels = _read_truth(str(path), Columns("text", "intent", "domain"), MaskingConfig())
     assert list(labels.values()) == [("lost [31mcard", "bank")]
 
 

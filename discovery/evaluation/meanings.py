@@ -19,7 +19,7 @@ _CLUSTERING = {
 }
 
 _OTHERS = {
-    "rows": "utterances that were compared, repeated ones counted each time",
+    "rows": "rows of the log that were compared",
     "distinct_texts": "distinct texts that were compared",
     "coverage": "share of the utterances of true intents that were assigned to some intent",
     "intents_true": "true intents",
@@ -28,16 +28,21 @@ _OTHERS = {
     "novel_intents_found": "novel intents found that hold at least one compared utterance",
     "novel_intents_recovered": "share of the true novel intents of which one found novel intent "
     "holds more than half and consists of it by more than half",
+    "novel_intents_precision": "share of the novel intents found that match a true novel intent in "
+    "this way",
     "novel_in_novel": "share of the utterances of novel intents that are in a novel intent",
     "known_in_novel": "share of the utterances of known intents that are in a novel intent",
     "junk_in_novel": "share of the utterances without a true intent that are in a novel intent",
     "junk_intents": "novel intents found of which more than half has no true intent",
-    "open_accuracy": "share of utterances with the right verdict: their known intent, or novel",
-    "open_f1": "mean F1 of the verdicts over the known intents and the class novel",
+    "open_accuracy": "share of utterances with the right verdict: their known intent, or "
+    "no known intent",
+    "open_f1": "mean F1 of the verdicts over the known intents and the class novel or no intent",
     "f1_known": "mean F1 of the verdicts over the known intents",
-    "f1_open": "F1 of the verdict novel",
-    "auroc": "probability that a novel utterance has a higher novelty score than a known one",
-    "fpr95": "share of known utterances flagged at the threshold that flags 95 % of the novel ones",
+    "f1_open": "F1 of the verdict novel or no intent",
+    "auroc": "probability that an utterance that is novel or has no intent has a higher novelty "
+    "score than a known one",
+    "fpr95": "share of known utterances flagged at the threshold that flags 95 % of the utterances "
+    "that are novel or have no intent",
     "domains_true": "true domains",
     "domains_found": "found domains that hold at least one compared utterance",
 }
@@ -47,4 +52,10 @@ MEANINGS: dict[str, str] = {
     **_OTHERS,
     **{f"domain_{name}": text.format("domains") for name, text in _CLUSTERING.items()},
 }
-"""From the name of each measure to its meaning; a verdict is "novel" if it is not "known"."""
+"""From the name of each measure to its meaning."""
+
+WEIGHTS = (
+    "Shares, means and agreements count an utterance once for each of its rows in the log. "
+    "The numbers of intents, domains and distinct texts do not."
+)
+"""Which measures depend on the counts of the utterances."""

@@ -4,8 +4,7 @@ A row may stand for several utterances, by its count. A measure is nan if it is 
 on novel intents when there are none), and 0 if nothing was found that could be right.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,69 +23,13 @@ from advin.discovery.evaluation.agreement import (
     pairwise_f1,
     share,
 )
+from advin.discovery.evaluation.recovery import known_domains, recovery
+from advin.discovery.evaluation.rows import Found, Truth, aligned_counts, novel_ids
 from advin.discovery.labels import UNLABELED
-from advin.schemas.verdicts import KNOWN, NOVEL
+from advin.schemas.verdicts import KNOWN
 
 # Recall of novel utterances at which the false-positive rate is reported.
 _RECALL = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """The true labels of n rows.
-
-    Attributes:
-        intent: (n,) intents, None for rows without an intent (out of scope).
-        domain: (n,) domains, None for rows without a domain.
-        known: the intents that labels were given for; all others are novel.
-        counts: (n,) int, number of utterances of each row; None for one each.
-    """
-
-    intent: Sequence[str | None]
-    domain: Sequence[str | None]
-    known: Collection[str]
-    counts: np.ndarray | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The results of a run for the same n rows.
-
-    Attributes:
-        intent_id: (n,) intent that a row was assigned to, or None.
-        kind: (n,) verdict on each row, a kind of `schemas.verdicts.KINDS`.
-        known_intent: (n,) known intent that fits best; read for rows of kind known.
-        novelty_score: (n,) float, higher is more novel; nan or None without scores.
-        domain: (n,) domain that a row was assigned to, or None.
-    """
-
-    intent_id: Sequence[str | None]
-    kind: Sequence[str]
-    known_intent: Sequence[str | None]
-    novelty_score: Sequence[float | None] | np.ndarray
-    domain: Sequence[str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """How well one true novel intent was found.
-
-    Attributes:
-        intent: the true intent.
-        size: number of its utterances.
-        found_id: the found novel intent that fits best; None if none holds any of its utterances.
-        found_name: name of the found intent.
-        recall: share of the true intent's utterances that are in the found intent, 0 to 1.
-        purity: share of the found intent's utterances that have the true intent, 0 to 1;
-            out-of-scope utterances lower it.
-    """
-
-    intent: str
-    size: int
-    found_id: str | None
-    found_name: str | None
-    recall: float
-    purity: float
 
 
 def open_intent_scores(
@@ -152,45 +95,6 @@ def fpr_at_recall(
     return float(false_positives[enough[0]]) if len(enough) else np.nan
 
 
-def recovery(truth: Truth, found: Found, names: Mapping[str, str] | None = None) -> list[Recovery]:
-    """Return how well each true novel intent was found, largest intent first.
-
-    The best found intent has the highest harmonic mean of recall and purity; ties break by id.
-
-    Args:
-        truth: the true labels of n rows.
-        found: the results for the same rows.
-        names: from ids to names of found intents; an intent without a name has its id as name.
-    """
-    counts = _check(truth, found)
-    names = names or {}
-    novel_ids = _novel_ids(found)
-    # Out-of-scope rows lower the purity; they get a label that no intent has.
-    labels = [("", 0) if intent is None else (intent, 1) for intent in truth.intent]
-    pairs = contingency(labels, novel_ids, counts)
-    sizes, found_sizes = pairs.truth_sizes(), pairs.found_sizes()
-    purity = pairs.count / found_sizes[pairs.found]
-    # Harmonic mean of recall and purity.
-    fit = 2 * pairs.count / (sizes[pairs.truth] + found_sizes[pairs.found])
-    fit[pairs.found == UNLABELED] = -1
-    rows = []
-    bounds = np.searchsorted(pairs.truth, np.arange(len(sizes) + 1))
-    for code, (intent, in_scope) in enumerate(pairs.truth_labels):
-        start, stop = bounds[code], bounds[code + 1]
-        if not in_scope or intent in truth.known or start == stop:
-            continue
-        best = start + int(np.argmax(fit[start:stop]))
-        size = int(sizes[code])
-        if pairs.found[best] == UNLABELED:
-            rows.append(Recovery(intent, size, None, None, recall=0.0, purity=0.0))
-            continue
-        found_id = pairs.found_labels[pairs.found[best]]
-        recall = float(pairs.count[best] / size)
-        name = names.get(found_id, found_id)
-        rows.append(Recovery(intent, size, found_id, name, recall, purity=float(purity[best])))
-    return sorted(rows, key=lambda row: (-row.size, row.intent))
-
-
 def evaluate_discovery(truth: Truth, found: Found) -> dict[str, float]:
     """Compare the results of a run with the truth, by every measure.
 
@@ -207,7 +111,7 @@ def evaluate_discovery(truth: Truth, found: Found) -> dict[str, float]:
     Raises:
         ValueError: if the lengths differ, or a count is negative or not a whole number.
     """
-    counts = _check(truth, found)
+    counts = aligned_counts(truth, found)
     known = frozenset(truth.known)
     is_known = np.array([intent in known for intent in truth.intent], bool)
     measures: dict[str, float] = {
@@ -218,10 +122,8 @@ def evaluate_discovery(truth: Truth, found: Found) -> dict[str, float]:
     if known:
         measures |= _verdict_measures(truth, found, is_known, counts)
     if (domains := _distinct(truth.domain, counts > 0)) > 0:
-        # A domain is known if it has a known intent.
-        known_domains = {d for d, k in zip(truth.domain, is_known, strict=True) if k} - {None}
         pairs = contingency(truth.domain, found.domain, counts)
-        measures |= _clustering("domain_", pairs, known_domains)
+        measures |= _clustering("domain_", pairs, known_domains(truth))
         measures["domains_true"] = domains
         measures["domains_found"] = _distinct(found.domain, counts > 0)
     return {name: value for name, value in measures.items() if not np.isnan(value)}
@@ -232,22 +134,24 @@ def _intent_measures(
 ) -> dict[str, float]:
     """Return numbers of intents, and which kinds of utterances are in novel intents."""
     in_scope = np.array([intent is not None for intent in truth.intent], bool)
-    novel_ids = _novel_ids(found)
-    in_novel = np.array([i is not None for i in novel_ids], bool)
+    of_novel = novel_ids(found)
+    in_novel = np.array([i is not None for i in of_novel], bool)
     assigned = np.array([i is not None for i in found.intent_id], bool)
     present = counts > 0
-    recovered = [r.recall > 0.5 and r.purity > 0.5 for r in recovery(truth, found)]
+    recovered = [row.is_recovered for row in recovery(truth, found)]
+    n_found = _distinct(of_novel, present)
     return {
         "coverage": _weighted_share(assigned, in_scope, counts),
         "intents_true": _distinct(truth.intent, present),
         "intents_found": _distinct(found.intent_id, present),
         "novel_intents_true": _distinct(truth.intent, present & ~is_known),
-        "novel_intents_found": _distinct(novel_ids, present),
+        "novel_intents_found": n_found,
         "novel_intents_recovered": float(np.mean(recovered)) if recovered else np.nan,
+        "novel_intents_precision": share(sum(recovered), n_found),
         "novel_in_novel": _weighted_share(in_novel, in_scope & ~is_known, counts),
         "known_in_novel": _weighted_share(in_novel, is_known, counts),
         "junk_in_novel": _weighted_share(in_novel, ~in_scope, counts),
-        "junk_intents": _junk_intents(in_scope, novel_ids, counts),
+        "junk_intents": _junk_intents(in_scope, of_novel, counts),
     }
 
 
@@ -280,31 +184,12 @@ def _clustering(prefix: str, pairs: Contingency, known: Collection[Any]) -> dict
     return {prefix + name: value for name, value in measures.items()}
 
 
-def _junk_intents(in_scope: np.ndarray, novel_ids: Sequence[str | None], counts: np.ndarray) -> int:
-    labels, codes = codes_of(novel_ids)
+def _junk_intents(in_scope: np.ndarray, of_novel: Sequence[str | None], counts: np.ndarray) -> int:
+    labels, codes = codes_of(of_novel)
     inside = codes != UNLABELED
     size = np.bincount(codes[inside], counts[inside], minlength=len(labels))
     junk = inside & ~in_scope
     return int(np.sum(np.bincount(codes[junk], counts[junk], minlength=len(labels)) * 2 > size))
-
-
-def _novel_ids(found: Found) -> list[str | None]:
-    """Return (n,) the intent of each row if it is novel, else None."""
-    return [i if k == NOVEL else None for i, k in zip(found.intent_id, found.kind, strict=True)]
-
-
-def _check(truth: Truth, found: Found) -> np.ndarray:
-    """Return the (n,) counts; raise ValueError if columns differ in length."""
-    n = len(truth.intent)
-    columns = {"truth.domain": truth.domain} | {
-        f"found.{name}": getattr(found, name) for name in Found.__dataclass_fields__
-    }
-    for name, column in columns.items():
-        if len(column) != n:
-            raise ValueError(
-                f"truth.intent has {n} rows, but {name} has {len(column)}: give one value per row"
-            )
-    return checked_counts(truth.counts, n)
 
 
 def _roc(
