@@ -43,6 +43,7 @@ class MaskingConfig(Section):
 
     off: tuple[Rule | Literal["all"], ...] = tunable((), "rules that are switched off")
     kept_digits: int = tunable(3, "longest number that mostly has a meaning", "digits", 1)
+    min_code: int = tunable(7, "shortest code that may have few digits or none", "characters", 3)
     min_phone_digits: int = tunable(7, "shortest telephone number", "digits", 4)
     max_name_words: int = tunable(4, "longest name of a person", "words", 1)
     name_commonness: tuple[float, float] = tunable(
@@ -60,6 +61,8 @@ class MaskingConfig(Section):
     sure_share: float = fraction(0.9, "share of first names from which the census is sure")
     least_share: float = fraction(0.2, "the same, from which a name may be a first name")
     popularity_of_census: int = tunable(6, "popularity of these names", low=0, high=13)
+    short_name: int = tunable(4, "longest name that must be popular", "characters", 1)
+    short_popularity: int = tunable(4, "least popularity of a short first name", low=0, high=13)
     zipf_tie: float = tunable(0.3, "lead of English in how common a word is", "zipf", 0)
     max_pair_zipf: float = tunable(
         3.2, "most common surname after a doubtful first name", "zipf", 0

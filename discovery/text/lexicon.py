@@ -55,19 +55,20 @@ _OTHER_NAMES = frozenset(
     """may april june august alexa siri bixby echo watson cortana jarvis google tesla ford lincoln
     dodge mercedes porsche kia chevy audi dell levi hilton wendy marriott domino visa mac
     cisco oracle adobe perl julia java dart swift scala eclipse macy target lowe kohl ross
-    marshall sears chase duke paris london austin sydney charlotte madison jordan chad georgia
-    virginia phoenix florence vienna victoria carolina dakota israel kenya india asia china
-    brooklyn dallas houston denver jackson columbia milan sofia lima santiago troy cairo
-    geneva savannah chelsea cleveland raleigh orlando montana tennessee ireland holland france
-    spain germany lourdes verona siena valencia leon adelaide alexandria catalina trinidad
-    malta salem berlin hamburg boston washington hudson nevada alabama arizona texas cuba
-    america africa europe brazil italy jamaica roma romania petersburg augusta eugene lansing
-    orleans memphis nashville dublin bristol york kent devon essex surrey cork angeles rio san
-    santa los las saint nova pam ram sim tan van les del des mommy mom mama papa dad nana baby
-    babe boss mister madam maam sir bro dude lord lady ok yes sea sunny merit lease tab debit
-    linux barclay barclays schwab ira reno modesto burma viet nam deb gui ati suse beryl
-    fedora gerrit lilo kali haskell octave maverick unity aud raid revert alfredo tulsa
-    trenton nirvana beverly notting fee delta bent florida tampa sal theres manual""".split()
+    marshall sears chase duke paris london austin sydney charlotte madison jordan chad
+    georgia virginia phoenix florence vienna victoria carolina dakota israel kenya india asia
+    china brooklyn dallas houston denver jackson columbia milan sofia lima santiago troy
+    cairo geneva savannah chelsea cleveland raleigh orlando montana tennessee ireland holland
+    france spain germany lourdes verona siena valencia leon adelaide alexandria catalina
+    trinidad malta salem berlin hamburg boston washington hudson nevada alabama arizona texas
+    cuba america africa europe brazil italy jamaica roma romania petersburg augusta eugene
+    lansing orleans memphis nashville dublin bristol york kent devon essex surrey cork
+    angeles rio san santa los las saint nova pam ram sim tan van les del des mommy mom mama
+    papa dad nana baby babe boss mister madam maam sir bro dude lord lady ok yes sea sunny
+    merit lease tab debit linux barclay barclays schwab ira reno modesto burma viet nam deb
+    gui ati suse beryl fedora gerrit lilo kali haskell octave maverick unity aud raid revert
+    alfredo tulsa trenton nirvana beverly notting fee delta emerald wayland wierd ubuntu
+    expecting ty vi si mo lou tiny camden arbor bent florida tampa sal theres manual""".split()
 )
 # Frequent names that the lists lack, or count as rarer than they are.
 _MORE = frozenset(
@@ -75,40 +76,40 @@ _MORE = frozenset(
     phil pete ron ken ted bobby billy jimmy johnny tommy danny kenny ricky eddie jerry larry
     terry gary barry harry kim liz kate katie beth meg sally betty peggy nancy judy becky
     debbie cindy jenny jess nicole steph tina tracy kathy pepe paco nacho lola pepa toni uwe
-    heinz dieter jupp heidi steffi susi gigi beppe gianni chico zeca thiago luiz breno matheus
-    laís thaís taís caio heloísa heloisa cauã kauã davi vitor vinicius vinícius otávio murilo
-    benício lavínia gabrielly maitê ísis lívia luan ruan erick calebe thales théo luana luísa
-    eloá rayssa raíssa iago yago lucca josué amanda""".split()
+    heinz dieter jupp heidi steffi susi gigi beppe gianni chico zeca thiago luiz breno
+    matheus laís thaís taís caio heloísa heloisa cauã kauã davi vitor vinicius vinícius
+    otávio murilo benício lavínia gabrielly maitê ísis lívia luan ruan erick calebe thales
+    théo luana luísa eloá rayssa raíssa iago yago lucca josué amanda""".split()
 )
 
 
 # Surnames so frequent that they follow a first name more often than the word does.
 _FREQUENT = frozenset(
     """smith johnson williams brown jones miller davis wilson anderson thomas taylor moore jackson
-    martin lee thompson white harris clark lewis robinson walker young allen king wright scott
-    hill green adams nelson baker hall campbell mitchell carter roberts turner phillips parker
-    evans edwards collins stewart morris rogers reed cook morgan bell murphy bailey cooper
-    richardson cox howard ward peterson gray james watson brooks kelly sanders price bennett
-    wood barnes ross henderson coleman jenkins perry powell long patterson hughes washington
-    butler simmons foster bryant alexander russell griffin hayes myers ford hamilton graham
-    sullivan wallace woods cole west jordan owens reynolds fisher ellis harrison gibson
-    mcdonald marshall wells webb simpson stevens tucker porter hunter hicks crawford henry
-    boyd mason kennedy warren dixon burns gordon shaw holmes rice robertson hunt black daniels
-    palmer mills grant knight ferguson stone hawkins dunn perkins hudson spencer gardner payne
-    pierce berry matthews wagner willis ray watkins olson carroll duncan snyder hart
-    cunningham bradley lane andrews ruiz harper fox riley armstrong carpenter weaver greene
-    lawrence elliott chavez sims austin peters franklin lawson fields garcia rodriguez
-    martinez hernandez lopez gonzalez perez sanchez ramirez torres flores rivera gomez diaz
-    cruz reyes morales gutierrez ortiz ramos alvarez castillo moreno romero fernandez jimenez
-    santos silva costa ferreira pereira oliveira rossi russo ferrari bianchi romano bernard
-    dubois durand leroy moreau laurent simon michel garnier roux müller schmidt schneider
-    fischer weber meyer becker schulz hoffmann koch richter klein wolf schröder neumann
-    schwarz zimmermann braun krüger hartmann lange werner krause lehmann schmid schulze maier
-    köhler herrmann walter kaiser fuchs lang scholz weiß jung hahn vogel friedrich keller
-    günther frank berger winkler roth beck lorenz baumann franke albrecht schuster ludwig böhm
-    winter kraus schumacher krämer vogt stein jäger otto sommer groß seidel heinrich brandt
-    haas schreiber graf schulte dietrich ziegler kuhn kühn pohl engel horn busch bergmann
-    voigt sauer arnold wolff pfeiffer""".split()
+    martin lee thompson white harris clark lewis robinson walker young allen king wright
+    scott hill green adams nelson baker hall campbell mitchell carter roberts turner phillips
+    parker evans edwards collins stewart morris rogers reed cook morgan bell murphy bailey
+    cooper richardson cox howard ward peterson gray james watson brooks kelly sanders price
+    bennett wood barnes ross henderson coleman jenkins perry powell long patterson hughes
+    washington butler simmons foster bryant alexander russell griffin hayes myers ford
+    hamilton graham sullivan wallace woods cole west jordan owens reynolds fisher ellis
+    harrison gibson mcdonald marshall wells webb simpson stevens tucker porter hunter hicks
+    crawford henry boyd mason kennedy warren dixon burns gordon shaw holmes rice robertson
+    hunt black daniels palmer mills grant knight ferguson stone hawkins dunn perkins hudson
+    spencer gardner payne pierce berry matthews wagner willis ray watkins olson carroll
+    duncan snyder hart cunningham bradley lane andrews ruiz harper fox riley armstrong
+    carpenter weaver greene lawrence elliott chavez sims austin peters franklin lawson fields
+    garcia rodriguez martinez hernandez lopez gonzalez perez sanchez ramirez torres flores
+    rivera gomez diaz cruz reyes morales gutierrez ortiz ramos alvarez castillo moreno romero
+    fernandez jimenez santos silva costa ferreira pereira oliveira rossi russo ferrari
+    bianchi romano bernard dubois durand leroy moreau laurent simon michel garnier roux
+    müller schmidt schneider fischer weber meyer becker schulz hoffmann koch richter klein
+    wolf schröder neumann schwarz zimmermann braun krüger hartmann lange werner krause
+    lehmann schmid schulze maier köhler herrmann walter kaiser fuchs lang scholz weiß jung
+    hahn vogel friedrich keller günther frank berger winkler roth beck lorenz baumann franke
+    albrecht schuster ludwig böhm winter kraus schumacher krämer vogt stein jäger otto sommer
+    groß seidel heinrich brandt haas schreiber graf schulte dietrich ziegler kuhn kühn pohl
+    engel horn busch bergmann voigt sauer arnold wolff pfeiffer""".split()
 )
 
 
@@ -172,10 +173,12 @@ def _traits(word: str, config: MaskingConfig) -> Traits:
     is_apart = count.is_apart and most <= config.max_unlisted_zipf
     is_listed = count.best > 0 or (as_first or 0) > 0.5
     is_first = is_apart or (is_listed and most <= base + slope * popularity)
+    # A short word may be another one with a typo.
+    is_known_enough = len(word) > config.short_name or popularity >= config.short_popularity
     is_other = word in _WORDS or word in _OTHER_NAMES
     maybe_first = is_apart or count.best > 0 or (as_first or 0) >= config.least_share
     return Traits(
-        first=word in _MORE or (is_first and len(word) > 2 and not is_other),
+        first=word in _MORE or (is_first and is_known_enough and not is_other),
         maybe_first=maybe_first and len(word) > 2,
         last=as_first is not None or word in _FREQUENT,
         frequent=word in _FREQUENT,

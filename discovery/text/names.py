@@ -38,6 +38,10 @@ _PARTICLES = frozenset(
 _BEFORE_PLACES = frozenset(
     "san santa saint st los las fort new mount lake north south port".split()
 )
+_ARTICLES = frozenset(
+    """the a an my your our his her their this that these der die das den dem ein eine mein meine
+    el la un una mi tu su le les une mon ma il lo o os uma meu minha""".split()
+)
 _TITLE = re.compile(
     r"""(?:\b(?:mr|mrs|ms|miss|mister|dr|prof|herr|frau|sra?|se[ñn]ora?|do[ñn]a|monsieur|madame|mme
         |sig|sig\.ra|signora?|dott|dom|ing|dipl\.-ing|univ\.prof)\.?[ ])+$""",
@@ -98,11 +102,12 @@ class _Sentence:
         if known.first:
             return True
         if word.start() in self._cued:
-            listed = known.maybe_first or known.last
-            return known.common <= config.max_cued_zipf or (listed and self._ends_clause(i))
+            if not (known.maybe_first or known.last):
+                return known.common <= config.max_surname_zipf
+            return known.common <= config.max_cued_zipf or self._ends_clause(i)
         if known.common > config.max_capital_zipf:
             return False
-        inside = self._capital[i] and not self._starts_sentence(i)
+        inside = self._capital[i] and not self._starts_sentence(i) and not self._is_a_thing(i)
         if known.maybe_first:
             return self._has_surname(i) or (
                 not known.elsewhere and (inside or (self._ends_clause(i) and self._hinted(i)))
@@ -114,22 +119,23 @@ class _Sentence:
     def _has_surname(self, i: int) -> bool:
         """True if a surname follows word i, which may be a first name."""
         j = self._next(i)
-        if j is None or self._known[j].elsewhere:
+        if j is None or self._known[j].elsewhere or self._capital[i] != self._capital[j]:
             return False
-        if self._capital[i] and self._capital[j]:
-            if (
-                self._known[j].common > self._config.max_surname_zipf
-                and not self._known[j].frequent
-            ):
-                return self._known[i].maybe_first and self._known[j].last
-            return self._known[i].maybe_first or self._known[j].last or self._known[j].first
-        limit = self._config.max_surname_zipf
-        return (
-            not self._cased_apart(i, j) and self._known[j].last and self._known[j].common <= limit
-        )
+        first, last, config = self._known[i], self._known[j], self._config
+        is_rare = last.common <= config.max_pair_zipf
+        if not self._capital[i]:
+            return (last.last or last.maybe_first) and (
+                is_rare or (last.frequent and self._ends_clause(j))
+            )
+        if first.elsewhere:
+            return first.maybe_first and last.last and (is_rare or last.frequent)
+        if last.common > config.max_surname_zipf and not last.frequent:
+            return first.maybe_first and last.last
+        return first.maybe_first or last.last or last.first
 
-    def _cased_apart(self, i: int, j: int) -> bool:
-        return self._words[i][0][0].isupper() != self._words[j][0][0].isupper()
+    def _is_a_thing(self, i: int) -> bool:
+        """True if an article or a possessive stands before word i."""
+        return i > 0 and self._words[i - 1][0].casefold() in _ARTICLES
 
     def _is_place(self, i: int) -> bool:
         return i > 0 and self._words[i - 1][0].casefold() in _BEFORE_PLACES

@@ -8,9 +8,14 @@ case. Words before the token decide the cases between.
 import re
 
 from advin.discovery.text.config import MaskingConfig
+from advin.discovery.text.lexicon import traits
 
-_TOKEN = re.compile(r"(?<![\w\[])#?[ ]?[^\W_]+(?:[-_/.,:+]+[^\W_]+)*")
+_TOKEN = re.compile(r"(?<![\w\[])#?[ ]?[^\W_]+(?:[-_.,:+]+[^\W_]+)*")
+# Versions, decimals and numbers such as 1.5 or 2.6.8.
+_VERSION = re.compile(r"\d{1,3}(?:\.\d{1,2}){1,3}")
 _DIGITS = re.compile(r"\d+")
+_CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
+_CHANGE = re.compile(r"(?<=\d)[^\W\d_]|(?<=[^\W\d_])\d")
 _HEX = re.compile(r"[0-9a-f]{8,}(?:-[0-9a-f]{4,})*", re.IGNORECASE)
 _UNIT = re.compile(
     r"""\d{1,4}(?:[.,]\d+)?(?:st|nd|rd|th|k|m|g|b|t|gb|mb|tb|kb|kbps|mbps|gbps|kg|km|mi|mph|cm|mm|ml
@@ -40,7 +45,9 @@ _KINDS = frozenset(
 
 def mask_ids(text: str, config: MaskingConfig) -> str:
     """Replace ids: codes of letters and digits, and numbers after words such as "order"."""
-    return _TOKEN.sub(lambda m: "[id]" if _is_id(m, config.kept_digits) else m[0], text)
+    if _DIGITS.search(text):
+        text = _TOKEN.sub(lambda m: "[id]" if _is_id(m, config) else m[0], text)
+    return _CAPITALS.sub(lambda m: "[id]" if _is_letter_code(m, config) else m[0], text)
 
 
 def mask_numbers(text: str, config: MaskingConfig) -> str:
@@ -48,32 +55,46 @@ def mask_numbers(text: str, config: MaskingConfig) -> str:
     return _TOKEN.sub(lambda m: "[number]" if _is_number(m, config.kept_digits) else m[0], text)
 
 
-def _is_id(match: re.Match[str], kept: int) -> bool:
+def _is_id(match: re.Match[str], config: MaskingConfig) -> bool:
     token = match[0].lstrip("# ")
     digits = sum(map(str.isdigit, token))
     if not digits:
         return False
     marked = match[0].startswith("#")
     if any(map(str.isalpha, token)):
-        return _is_code(token, digits, kept) or (digits > 1 and marked)
+        return _is_code(token, digits, config) or (digits > 1 and marked)
     named = _word_before(match) in _NAMED and not _follows_kind(match)
     return (marked or named) and digits > 1
 
 
-def _is_code(token: str, digits: int, kept: int) -> bool:
+def _is_code(token: str, digits: int, config: MaskingConfig) -> bool:
     """True if a token of letters and digits has no pattern of a word with a number."""
     if _UNIT.fullmatch(token):
         return False
     if _HEX.fullmatch(token):
         return True
     letters = [piece for piece in re.split(r"[\W\d_]+", token) if piece]
-    switches = len(_DIGITS.findall(token)) + len(letters) - 1
-    if digits > kept or switches > kept:
+    switches = max(len(_CHANGE.findall(run)) for run in re.split(r"[\W_]+", token))
+    if digits > config.kept_digits or switches > config.kept_digits:
         return True
-    if not all(map(str.isupper, letters)):
+    words = [p for p in letters if len(p) > config.kept_digits and _is_word(p, config)]
+    if len(token) >= config.min_code and not words and (switches > 1 or token.isupper()):
+        return True
+    # Such as the flight BA249.
+    is_short = switches == 1 and len(letters[0]) <= config.kept_digits
+    return is_short and digits == config.kept_digits and letters[0].isupper()
+
+
+def _is_letter_code(match: re.Match[str], config: MaskingConfig) -> bool:
+    """True for capital letters that are no word, after a word such as "order"."""
+    if len(match[0]) < config.min_code or _word_before(match) not in _NAMED:
         return False
-    is_short = switches == 1 and all(len(piece) <= kept for piece in letters)
-    return (is_short and digits == kept) or (switches > 1 and len(token) > 2 * kept)
+    return not _is_word(match[0], config)
+
+
+def _is_word(letters: str, config: MaskingConfig) -> bool:
+    known = traits(letters.casefold(), config)
+    return known.common > 0 or known.last or known.maybe_first
 
 
 def _is_number(match: re.Match[str], kept: int) -> bool:
@@ -82,8 +103,10 @@ def _is_number(match: re.Match[str], kept: int) -> bool:
     if not digits or any(map(str.isalpha, token)):
         return False
     around = match.string[: match.start()] + match.string[match.end() :]
-    if not around.strip(" .,!?") and "/" not in token:
+    if not around.strip(" .,!?"):
         return True
+    if _VERSION.fullmatch(token):
+        return False
     return digits > kept and not (digits == kept + 1 and _word_before(match) in _KINDS)
 
 

@@ -35,10 +35,12 @@ PHONE = re.compile(
         (?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?(?![\w%])""",
     _I | re.VERBOSE,
 )
+_IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 DATE = re.compile(
     rf"""\b(?:
       {_YEAR}[-/.]\d{{1,2}}[-/.]\d{{1,2}}(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?
-    | \d{{1,2}}[-/.]\d{{1,2}}[-/.](?:{_YEAR}|\d\d)
+    | \d{{1,2}}[-/.]\d{{1,2}}[-/.]{_YEAR}
+    | \d{{1,2}}[-/]\d{{1,2}}[-/]\d\d | \d\d\.\d\d\.\d\d
     | {_DAY}[ -]?(?:{_OF}[ ])?{_MONTHS}(?:(?:,?[ ]|-)(?:{_OF}[ ])?{_YEAR})?
     | {_MONTHS}[ -]?{_DAY}(?:,?[ ]{_YEAR})?
     | {_MONTHS}[ ](?:{_OF}[ ])?{_YEAR}
@@ -78,4 +80,6 @@ def is_card(text: str, config: MaskingConfig) -> bool:
 
 def is_phone(text: str, config: MaskingConfig) -> bool:
     """Return True if digits and separators are as long as a telephone number."""
-    return sum(map(str.isdigit, text)) >= config.min_phone_digits and not text.isdigit()
+    if text.isdigit() or _IP.fullmatch(text):
+        return False
+    return sum(map(str.isdigit, text)) >= config.min_phone_digits

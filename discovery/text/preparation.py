@@ -85,7 +85,6 @@ MASKING = (
         "id",
         "codes of letters and digits, and numbers of orders and cases",
         mask_ids,
-        "0",
     ),
     MaskingRule(
         "number",
