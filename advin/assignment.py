@@ -70,7 +70,8 @@ class TextEncoder:
         from advin.schemas.batches import vectors_from_arrow
         from advin.schemas.ids import utterance_id
 
-        prepared = [prepare(text or "", config.masking).text for text in texts]
+        longest = config.text.max_characters
+        prepared = [prepare(text or "", config.masking, longest).text for text in texts]
         rows = [i for i, text in enumerate(prepared) if defect(text, config.text) is None]
         first: dict[str, int] = {}
         for i in rows:

@@ -35,7 +35,7 @@ _THREADS = 2
 
 def write_texts(folder: str, texts: list[str]) -> dict[str, float]:
     """Write shards of utterances like the stage ingest."""
-    rows = [(utterance_id(t), (utterance_id(t), t, 1)) for t in texts]
+    rows = [(utterance_id(t), (utterance_id(t), t, 1, None)) for t in texts]
     part = _part(folder)
     with beam.Pipeline("FnApiRunner") as pipeline:
         pipeline | beam.Create(rows) | WriteShards(part.folder, INGEST)

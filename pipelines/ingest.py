@@ -32,7 +32,8 @@ _REJECTS = "rejects"
 
 # Utterances are counted by (id, intent, domain); intent and domain are None in the log.
 Key = tuple[str, str | None, str | None]
-Counted = tuple[int, str]
+# Count, spelling, and the text before masking if it is kept.
+Counted = tuple[int, str, str | None]
 
 
 class _ReadPiece(beam.DoFn):
@@ -50,7 +51,7 @@ class _ReadPiece(beam.DoFn):
 
 
 class _CheckRow(beam.DoFn):
-    """Turns a row into (key, (1, text)), or into a reject with a reason."""
+    """Turns a row into (key, (1, text, original)), or into a reject with a reason."""
 
     def __init__(self, labeled: bool, config: TextConfig, masking: MaskingConfig):
         self._labeled, self._config, self._masking = labeled, config, masking
@@ -59,7 +60,11 @@ class _CheckRow(beam.DoFn):
         self._masked: Counter[str] = Counter()
 
     def process(self, row: Row) -> Iterator[Any]:
-        prepared = prepare(row.text or "", self._masking)
+        original = row.text or ""
+        if row.problem:
+            original = original[:_REJECT_PAYLOAD]
+        prepared = prepare(original, self._masking, self._config.max_characters)
+        is_kept = self._config.original == "keep"
         intent = clean(row.intent or "") or None
         domain = clean(row.domain or "") or None
         reason = row.problem or defect(prepared.text, self._config)
@@ -67,13 +72,13 @@ class _CheckRow(beam.DoFn):
             reason = "no_intent"
         if reason is not None:
             IngestCounters(rows_rejected=1).add()
-            payload = prepared.text[:_REJECT_PAYLOAD]
+            payload = (original if is_kept else prepared.text)[:_REJECT_PAYLOAD]
             reject = (row.source, row.position, reason, payload)
             yield pvalue.TaggedOutput(_REJECTS, reject)
         else:
             self._masked.update(prepared.masks)
             key = (utterance_id(normalize(prepared.text)), intent, domain)
-            yield key, (1, prepared.text)
+            yield key, (1, prepared.text, original if is_kept else None)
 
     def finish_bundle(self) -> None:
         IngestCounters.of_rules(self._masked).add()
@@ -86,14 +91,15 @@ class _CountUtterances(beam.CombineFn):
         """Nothing is stored; Beam's own constructor has no types."""
 
     def create_accumulator(self) -> Counted:
-        return 0, ""
+        return 0, "", None
 
     def add_input(self, accumulator: Counted, element: Counted) -> Counted:
-        return accumulator[0] + element[0], max(accumulator[1], element[1])
+        return self.merge_accumulators((accumulator, element))
 
     def merge_accumulators(self, accumulators: Iterable[Counted]) -> Counted:
-        counts, spellings = zip(*accumulators, strict=True)
-        return sum(counts), max(spellings)
+        merged = list(accumulators)
+        _, text, original = max(merged, key=lambda counted: (counted[1], counted[2] or ""))
+        return sum(count for count, _, _ in merged), text, original
 
     def extract_output(self, accumulator: Counted) -> Counted:
         return accumulator
@@ -134,7 +140,7 @@ class Ingest(beam.PTransform):
 class ReadUtterances(beam.PTransform):
     """Read input files; return distinct utterances and rejects.
 
-    Utterances are (key, (count, text)); rejects are (source, position, reason, payload).
+    Utterances are (key, (count, text, original)); rejects are (source, position, reason, payload).
 
     Attributes:
         files: input files.
@@ -164,7 +170,7 @@ class ReadUtterances(beam.PTransform):
             checked.utterances
             | "Typed"
             >> beam.Map(lambda pair: pair).with_output_types(
-                tuple[tuple[str, str | None, str | None], tuple[int, str]]
+                tuple[tuple[str, str | None, str | None], tuple[int, str, str | None]]
             )
             | "Count" >> beam.CombinePerKey(_CountUtterances())
         )
@@ -194,9 +200,8 @@ class WriteUtterances(beam.PTransform):
 
 
 def _to_row(utterance: tuple[Key, Counted], labeled: bool) -> tuple[str, tuple[Any, ...]]:
-    (identity, intent, domain), (count, text) = utterance
-    labels = (intent, domain) if labeled else ()
-    return identity, (identity, text, count, *labels)
+    (identity, intent, domain), (count, text, original) = utterance
+    return identity, (identity, text, count, *((intent, domain) if labeled else (original,)))
 
 
 def _count_utterances(table: pa.Table) -> None:

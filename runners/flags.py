@@ -14,7 +14,7 @@ ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
 _OTHER_FLAGS = "Other flags are passed to Apache Beam."
 _ORDER = (
     "Values apply in this order, and the last one wins: --effort, --config, --set, then --seed, "
-    "--clustering, --loss, --label-spellings and --max-linked."
+    "--clustering, --loss, --label-spellings, --max-linked, --no-masking and --keep-original."
 )
 
 
@@ -212,6 +212,18 @@ def _add_config_flags(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="change one tunable, such as metric.steps=200; can be repeated",
+    )
+    group.add_argument(
+        "--no-masking",
+        action="store_const",
+        const="all",
+        help="sets masking.off to all: keep numbers, names and markup in texts",
+    )
+    group.add_argument(
+        "--keep-original",
+        action="store_const",
+        const="keep",
+        help="sets text.original to keep: the table assignments has the texts before masking, too",
     )
     group.add_argument("--seed", metavar="N", help="seed of all random numbers (default: 0)")
     group.add_argument(

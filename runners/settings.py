@@ -17,6 +17,8 @@ SHORTHANDS = {
     "loss": "metric.loss",
     "label_spellings": "labels.spellings",
     "max_linked": "linkage.max_clusters",
+    "no_masking": "masking.off",
+    "keep_original": "text.original",
 }
 
 

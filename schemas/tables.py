@@ -29,14 +29,20 @@ def _schema(description: str, *fields: pa.Field) -> pa.Schema:
 _UTTERANCE_ID = _field(
     "utterance_id",
     pa.string(),
-    "BLAKE2b-128 hash of the normalized text, 32 hex digits; the same in every run.",
+    "BLAKE2b-128 hash of the normalized masked text, 32 hex digits; the same in every run.",
 )
 _TEXT = _field(
     "text",
     pa.string(),
-    "The utterance. If it has several spellings, the one that sorts last.",
+    "The masked utterance. If it has several spellings, the one that sorts last.",
 )
 _COUNT = _field("count", pa.int64(), "Number of rows of the log with this text.")
+_ORIGINAL = _field(
+    "original",
+    pa.string(),
+    "The text as it stands in the input, before masking; null without --keep-original.",
+    nullable=True,
+)
 
 ASSIGNMENTS = _schema(
     "One row for each distinct utterance of the log.",
@@ -84,6 +90,7 @@ ASSIGNMENTS = _schema(
         "The intent's domain in the table domains; null if it has none.",
         nullable=True,
     ),
+    _ORIGINAL,
 )
 
 INTENTS = _schema(
@@ -165,7 +172,9 @@ REJECTS = _schema(
         pa.string(),
         "Such as empty, null, invalid_utf8, oversized, not_text, malformed.",
     ),
-    _field("payload", pa.string(), "The beginning of the row, with unreadable bytes escaped."),
+    _field(
+        "payload", pa.string(), "The masked beginning of the row, with unreadable bytes escaped."
+    ),
 )
 
 TABLES = {
@@ -177,7 +186,9 @@ TABLES = {
 
 # Files between stages. Files with the same number hold the same utterances in the same order.
 
-INGEST = _schema("Stage ingest: distinct utterances of the log.", _UTTERANCE_ID, _TEXT, _COUNT)
+INGEST = _schema(
+    "Stage ingest: distinct utterances of the log.", _UTTERANCE_ID, _TEXT, _COUNT, _ORIGINAL
+)
 
 INGEST_LABELED = _schema(
     "Stage ingest: labeled utterances.",

@@ -31,7 +31,7 @@ def a_log(rows: int, seed: int = 0) -> list[dict]:
     choose = random.Random(seed)
     texts = [" ".join(choose.choices(WORDS, k=choose.randint(1, 4))) for _ in range(rows)]
     texts = [t.upper() if choose.random() < 0.1 else t for t in texts]
-    return [{"text": choose.choice(["", "  ", "x" * 3000]) if i % 17 == 0 else t}
+    return [{"text": choose.choice(["", "  ", "x" * 30_000]) if i % 17 == 0 else t}
             for i, t in enumerate(texts)]  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def test_counts_add_up(write_rows, run_pipeline, tmp_path, small_shards):
     rows = a_log(2000)
     path = write_rows("log.parquet", rows)
     counters, utterances, rejects = ingest(run_pipeline, path, tmp_path / "out")
-    expected = Counter(r["text"].lower() for r in rows if 0 < len(r["text"].strip()) < 3000)
+    expected = Counter(r["text"].lower() for r in rows if 0 < len(r["text"].strip()) < 30_000)
     found = {u["text"].lower(): u["count"] for u in utterances.to_pylist()}
     assert found == expected
     assert counters.rows_read == 2000 == counters.rows_kept + counters.rows_rejected

@@ -23,8 +23,11 @@ from advin.discovery.naming.candidates import (
 )
 from advin.discovery.naming.domains import domain_words
 from advin.discovery.naming.terms import Documents, IntentWords, Terms, read_documents
+from advin.discovery.text.placeholders import without_placeholders
 
 _Key = frozenset[str]
+# Name of an intent whose utterances hold numbers and placeholders alone.
+_NO_NAME = "untitled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,7 @@ def _key(name: str) -> _Key:
 
 def _beginning(text: str, config: NamingConfig) -> str:
     """Return the beginning of a text, the name of an intent without any phrase."""
-    start = " ".join(text.split()[: config.max_words])
+    words = [w for w in without_placeholders(text).split() if not any(map(str.isdigit, w))]
+    start = " ".join(words[: config.max_words]) or (_NO_NAME if text else "")
     most = config.max_evidence
     return start if len(start) <= most else start[: most - 1] + "…"

@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import chain
 
 from advin.discovery.text.cleaning import CACHED_WORDS, normalize
+from advin.discovery.text.placeholders import without_placeholders
 
 # Words that no name needs, because they carry no topic.
 DROPPED = frozenset(
@@ -66,8 +67,11 @@ _APOSTROPHES = re.compile("[\u2018\u2019\u02bc`]")
 
 
 def split_words(text: str) -> list[str]:
-    """Split a text into case-folded words, without numbers; negations become "not"."""
-    runs = _WORD.findall(_APOSTROPHES.sub("'", normalize(text)))
+    """Split a text into case-folded words, without numbers and placeholders.
+
+    Negations become "not".
+    """
+    runs = _WORD.findall(_APOSTROPHES.sub("'", normalize(without_placeholders(text))))
     return list(chain.from_iterable(map(_words_in, runs)))
 
 

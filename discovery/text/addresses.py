@@ -38,9 +38,9 @@ _ENGLISH = rf"""
         (?i:{_STREET})\b\.?{_UNIT}"""
 _NUMBER = r"\d{1,5}(?:\s?[a-zA-Z]\b)?(?:[-/]\d{1,5})?\b"
 _GERMAN = rf"""
-    \b(?:[A-ZÄÖÜ][\w-]*(?i:weg|ring|ufer|damm|chaussee|steig|pfad|markt|berg|hof)
-        | [\w-]+(?i:stra(?:ß|ss)e|str\.|platz|gasse|allee)
-        | [A-ZÄÖÜ][\w-]*\s(?i:stra(?:ß|ss)e|str\.|weg|platz|allee))
+    \b(?:[A-ZÄÖÜ][\w-]{{0,40}}(?i:weg|ring|ufer|damm|chaussee|steig|pfad|markt|berg|hof)
+        | [\w-]{{1,40}}(?i:stra(?:ß|ss)e|str\.|platz|gasse|allee)
+        | [A-ZÄÖÜ][\w-]{{0,40}}\s(?i:stra(?:ß|ss)e|str\.|weg|platz|allee))
         \s{_NUMBER}(?:,?\s(?:D-)?\d{{5}}\s[A-ZÄÖÜ][\w-]+)?"""
 _CLEAR = (
     "calle|avenida|avda\\.?|rua|rue|viale|vicolo|piazzale|piazza|boulevard|chemin|impasse|avenue"

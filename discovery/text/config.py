@@ -27,11 +27,15 @@ Rule = Literal[
 ]
 
 
+# Rules that leave no placeholder.
+STRIPPING = ("html", "quote")
+
+
 @dataclass(frozen=True, slots=True)
 class TextConfig(Section):
     """Which texts are accepted as utterances, and what is kept of them."""
 
-    max_characters: int = tunable(2000, "longest accepted text", "characters", 1)
+    max_characters: int = tunable(20_000, "longest accepted text", "characters", 1)
     original: Literal["drop", "keep"] = tunable(
         "drop", "whether the tables keep texts as they stand in the input"
     )

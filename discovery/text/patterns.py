@@ -22,11 +22,11 @@ _YEAR = r"(?:19|20)\d\d"
 URL = re.compile(
     r"""\b(?:https?|ftps?|sftp|file|s3|gs)://[^\s<>"']+
     | \bwww\.[^\s<>"']+\.[^\s<>"']+
-    | \b(?<!@)[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|info|biz|io
+    | \b(?<!@)[a-z0-9][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){0,6}\.(?:com|org|net|edu|gov|info|biz|io
         |de|fr|es|it|pt|eu|ch|at|nl|ly|co\.uk)\b(?:/[^\s<>"']*)?(?<![.,;:!?)])""",
     _I | re.VERBOSE,
 )
-EMAIL = re.compile(r"[\w.+%'-]+\s?@\s?[\w-]+(?:\.[\w-]+)+|\b[\w.+%-]+@[\w-]+\b", _I)
+EMAIL = re.compile(r"(?<![\w.+%'-])[\w.+%'-]{1,64}(?:\s?@\s?[\w-]+(?:\.[\w-]+)+|@[\w-]+\b)", _I)
 HANDLE = re.compile(r"(?<![\w@])@\w(?:[\w.-]*\w)?")
 IBAN = re.compile(r"\b[a-z]{2}\d{2}(?:[ -]?[a-z0-9]{4}){2,7}(?:[ -]?[a-z0-9]{1,4})?\b", _I)
 CARD = re.compile(r"(?<![\d.,+-])[2-6]\d{3}(?:[ -]?\d){8,15}(?![\d-])")

@@ -95,26 +95,22 @@ MASKING = (
     MaskingRule("name", "names of people", mask_names),
 )
 RULES = STRIPPING + MASKING
-PLACEHOLDERS = frozenset(f"[{rule.name}]" for rule in MASKING)
 _DIGIT = re.compile(r"\d")
 
 
-def is_placeholder(token: str) -> bool:
-    """Return True if a token is a placeholder such as [number]."""
-    return token in PLACEHOLDERS
-
-
-def prepare(text: str, config: MaskingConfig) -> Prepared:
+def prepare(text: str, config: MaskingConfig, longest: int | None = None) -> Prepared:
     """Strip, clean and mask a text.
 
     Args:
         text: as it stands in the log.
         config: the rules that are switched off.
+        longest: a stripped text of more characters is cut behind the next one; None for any length.
     """
+    end = None if longest is None else longest + 1
     if "all" in config.off:
-        return Prepared(clean(text))
+        return Prepared(clean(text)[:end])
     masks: list[str] = []
-    text = clean(_applied(STRIPPING, text, config, masks))
+    text = clean(_applied(STRIPPING, text, config, masks))[:end]
     return Prepared(_applied(MASKING, text, config, masks), tuple(masks))
 
 
