@@ -65,6 +65,12 @@ def test_events_that_are_no_turns_are_no_rows(tmp_path):
     assert len(rows) == 2 * len(TEXTS)
 
 
+def test_payloads_of_buttons_are_rejected_as_commands(tmp_path):
+    (tmp_path / "log.jsonl").write_text(lines(exports.rasa_events(["/greet", "pay 1/2 of it"])))
+    _, rows = read(tmp_path / "log.jsonl")
+    assert [r.problem for r in rows] == ["command", "other_speaker", None, "other_speaker"]
+
+
 def test_turns_of_speakers_without_a_role_are_not_the_customers(tmp_path):
     turns = [("CUSTOMER", "where is it"), ("AGENT", "let me see"), ("X9", "this call is recorded")]
     transcript = [{"ParticipantId": who, "Content": text} for who, text in turns]

@@ -52,12 +52,14 @@ class Speakers:
             None if every row is a turn.
         roles: where a row lists its speakers: the paths of the list, of an id and of a role; None
             if turns name the role itself.
+        command: how a turn begins that is no text, such as the payload of a button; None for none.
     """
 
     path: str
     customer: str
     others: tuple[str, ...] | None
     roles: tuple[str, str, str] | None = None
+    command: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +95,29 @@ class Export:
         return [path for path in found if path is not None]
 
 
+def _rasa(path: str) -> Speakers:
+    return Speakers(path, "user", ("bot", "agent"), command="/")
+
+
 # By the names that --input-format and --labeled-format take. The first that matches is detected.
 EXPORTS: dict[str, Export] = {
     "rasa-tracker": Export(
         "a Rasa tracker store",
         (Fields("events[].text"),),
         marks=("sender_id", "events[].event", "events[].timestamp"),
-        speakers=Speakers("events[].event", "user", ("bot", "agent")),
+        speakers=_rasa("events[].event"),
     ),
     "rasa-events": Export(
         "Rasa events",
         (Fields("text"),),
         marks=("event", "timestamp", "sender_id"),
-        speakers=Speakers("event", "user", ("bot", "agent")),
+        speakers=_rasa("event"),
     ),
     "rasa-sql": Export(
         "the table of events of a Rasa tracker store in SQL",
         (Fields("data.text"),),
         marks=("sender_id", "type_name", "action_name", "data"),
-        speakers=Speakers("type_name", "user", ("bot", "agent")),
+        speakers=_rasa("type_name"),
     ),
     "dialogflow-es": Export(
         "Dialogflow ES responses",

@@ -29,6 +29,7 @@ from advin.pipelines.reading.rows import Row
 # Distance between the positions of two texts of one value; positions in files are below it.
 ELEMENT = 1 << 40
 OTHER_SPEAKER = "other_speaker"
+COMMAND = "command"
 
 
 def nested_rows(value: Any, source: str, position: int, columns: Columns) -> Iterator[Row]:
@@ -82,10 +83,14 @@ def _turns(
     if not found:
         found = [((), None, "no_text_column")]
     for elements, text, problem in found:
-        speaker = None if speakers is None else _speaker(value, speakers, elements)
-        if speakers is None or speaker == speakers.customer:
+        if speakers is None:
             bare = strip_entities(text) if text is not None and fields.entities else text
             yield bare, problem, elements
+            continue
+        speaker = _speaker(value, speakers, elements)
+        if speaker == speakers.customer:
+            is_command = speakers.command and (text or "").startswith(speakers.command)
+            yield text, COMMAND if is_command else problem, elements
         elif speakers.others is None or speaker in speakers.others:
             yield None, OTHER_SPEAKER, elements
 

@@ -50,7 +50,8 @@ def first_rows(stream: BinaryIO, columns: Columns, limit: int) -> list[Any]:
     missing = at[0] is None or (columns.intent is not None and at[1] is None)
     wanted = names if missing else [*_wanted(file, columns), *(n for n in names if n in MARKED)]
     batches = _batches(file, 0, list(dict.fromkeys(wanted)), limit)
-    return [row for batch in itertools.islice(batches, 1) for row in _to_rows(batch) if row]
+    found = (row for batch in itertools.islice(batches, 1) for row in _to_rows(batch))
+    return [row for row in found if isinstance(row, dict)]
 
 
 def row_groups(stream: BinaryIO) -> int:
@@ -105,19 +106,20 @@ def _nested_rows(
     batch: pa.RecordBatch, source: str, position: int, columns: Columns
 ) -> Iterator[Row]:
     for at, row in enumerate(_to_rows(batch), position):
-        if row is None:
-            yield Row(source, at, None, problem="invalid_utf8")
+        if isinstance(row, str):
+            yield Row(source, at, None, problem=row)
         else:
             yield from nested_rows(row, source, at, columns)
 
 
-def _to_rows(batch: pa.RecordBatch) -> list[dict[str, Any] | None]:
-    """Return the rows of a batch; None for those with invalid UTF-8."""
+def _to_rows(batch: pa.RecordBatch) -> list[dict[str, Any] | str]:
+    """Return the rows of a batch, and the problem of rows that Python cannot represent."""
     try:
         return batch.to_pylist()
-    except UnicodeDecodeError:
+    except (ValueError, OverflowError, pa.ArrowException) as error:
         if batch.num_rows == 1:
-            return [None]
+            invalid = isinstance(error, UnicodeDecodeError)
+            return ["invalid_utf8" if invalid else "malformed"]  # such as a date in year 10,000
         return [row for i in range(batch.num_rows) for row in _to_rows(batch.slice(i, 1))]
 
 
