@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 # MkDocs loads this file by its path, from any folder.
@@ -23,10 +24,9 @@ sys.path.insert(0, str(ROOT))
 from advin import discovery  # noqa: E402
 from advin.discovery.config import Config  # noqa: E402
 from advin.discovery.evaluation.meanings import MEANINGS  # noqa: E402
+from advin.runners.columns import listings  # noqa: E402
 from advin.runners.flags import command_line, commands_of  # noqa: E402
 from advin.runners.listing import as_markdown  # noqa: E402
-from advin.schemas.tables import TABLES  # noqa: E402
-from advin.schemas.verdicts import KINDS, REASONS  # noqa: E402
 
 # Files of the repository, and the page that each becomes.
 COPIED = {
@@ -58,35 +58,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def tables_page() -> str:
-    """Return the page of the tables, from the metadata of their schemas."""
+    """Return the page of the tables, as `advin tables` prints them."""
     lines = [
         "# Tables",
         "",
-        "A run writes four tables as Parquet. Each description below is also in the files, as "
-        "metadata of the field.",
+        "A run writes these tables as Parquet. `advin tables` prints this page. Each description "
+        "is also in the files, as metadata of the Arrow field.",
     ]
-    for name, schema in TABLES.items():
-        lines += ["", f"## {name}", "", schema.metadata[b"description"].decode(), ""]
-        rows = [
-            (
-                f"`{field.name}`",
-                f"{field.type}".replace("element: ", ""),
-                "yes" if field.nullable else "no",
-                field.metadata[b"description"].decode(),
-            )
-            for field in schema
-        ]
-        lines += table(("column", "type", "may be null", "meaning"), rows)
-    lines += [
-        "",
-        "## Kinds and reasons",
-        "",
-        "Each utterance has one kind, and a reason for it.",
-        "",
-    ]
-    lines += table(("kind", "meaning"), [(f"`{kind}`", text) for kind, text in KINDS.items()])
-    reasons = [(f"`{r.kind}`", f"`{name}`", r.meaning) for name, r in REASONS.items()]
-    lines += ["", *table(("kind", "reason", "meaning"), reasons)]
+    for listing in listings():
+        lines += ["", f"## {listing.title}", "", listing.meaning, ""]
+        lines += table(listing.header, [(f"`{name}`", *cells) for name, *cells in listing.rows])
     return "\n".join(lines) + "\n"
 
 
@@ -155,8 +136,26 @@ def discovery_modules() -> list[str]:
     ]
 
 
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Turn the links of a page to files outside docs/ into links of the site."""
+    path = page.file.src_uri
+    is_written = page.file.abs_src_path is not None and (ROOT / "docs" / path).exists()
+    return relinked(markdown, f"docs/{path}", path) if is_written else markdown
+
+
 def copied(source: str, page: str) -> str:
     """Return a Markdown file of the repository with its links turned into links of the site."""
+    return relinked((ROOT / source).read_text(encoding="utf-8"), source, page)
+
+
+def relinked(text: str, source: str, page: str) -> str:
+    """Return Markdown with its links turned into links of the site.
+
+    Args:
+        text: the Markdown.
+        source: path of the file in the repository, from which its links start.
+        page: path of the page on the site.
+    """
     folder = posixpath.dirname(source)
 
     def replaced(match: re.Match[str]) -> str:
@@ -171,7 +170,7 @@ def copied(source: str, page: str) -> str:
         link = posixpath.relpath(found, posixpath.dirname(page))
         return f"{label}({link}{hash_mark}{anchor})"
 
-    return LINK.sub(replaced, (ROOT / source).read_text(encoding="utf-8"))
+    return LINK.sub(replaced, text)
 
 
 def site_page(path: str) -> str | None:

@@ -105,6 +105,14 @@ def run_config(flags: argparse.Namespace, beam_args: list[str]) -> None:
         print({"markdown": as_markdown, "toml": as_toml}[flags.format](config), end="")
 
 
+def run_tables(flags: argparse.Namespace, beam_args: list[str]) -> None:
+    """Run `advin tables`."""
+    _refuse_beam_args("tables", beam_args)
+    from advin.runners.columns import print_columns
+
+    print_columns()
+
+
 def run_demo(flags: argparse.Namespace, beam_args: list[str]) -> None:
     """Run `advin demo`: discover and evaluate on the packaged sample."""
     _refuse_beam_args("demo", beam_args)
@@ -125,6 +133,7 @@ COMMANDS = {
     "fit": run_fit,
     "evaluate": run_evaluate,
     "config": run_config,
+    "tables": run_tables,
 }
 
 

@@ -72,6 +72,7 @@ def command_line() -> argparse.ArgumentParser:
     _add_fit(commands)
     _add_evaluate(commands)
     _add_config(commands)
+    _add_tables(commands)
     return parser
 
 
@@ -84,7 +85,7 @@ def _add_demo(commands: "argparse._SubParsersAction[_Parser]") -> None:
     )
     demo.add_argument(
         "--output",
-        default="advin-demo",
+        default="demo-output",
         metavar="DIR",
         help="folder of the run (default: %(default)s)",
     )
@@ -163,6 +164,15 @@ def _add_config(commands: "argparse._SubParsersAction[_Parser]") -> None:
         choices=("table", "markdown", "toml"),
         default="table",
         help="format of the list; --config takes the output of toml (default: %(default)s)",
+    )
+
+
+def _add_tables(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    commands.add_parser(
+        "tables",
+        help="list the columns of all tables, with all kinds and reasons",
+        description="List the columns of all tables, with all kinds and reasons.",
+        allow_abbrev=False,
     )
 
 

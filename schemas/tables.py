@@ -111,7 +111,11 @@ INTENTS = _schema(
         _STRINGS,
         "Characteristic words by class-based TF-IDF, the most characteristic first.",
     ),
-    _field("exemplars", _STRINGS, "Typical utterances: the most central one, then varied others."),
+    _field(
+        "exemplars",
+        _STRINGS,
+        "Typical utterances: the one most central in the encoder's space, then varied others.",
+    ),
     _field("size", pa.int64(), "Number of rows of the log in the intent."),
     _field("distinct_size", pa.int64(), "Number of distinct utterances in the intent."),
     _field(

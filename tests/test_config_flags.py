@@ -13,6 +13,8 @@ from advin.pipelines.errors import SettingsError, one_line
 from advin.runners.cli import main
 from advin.runners.flags import parse
 from advin.runners.settings import SHORTHANDS, configured, flat, for_model, overrides
+from advin.schemas.tables import TABLES
+from advin.schemas.verdicts import KINDS, REASONS
 from advin.version import __version__
 
 ROOT = Path(__file__).parent.parent
@@ -218,3 +220,15 @@ def test_a_grid_without_distinct_values_is_refused(name, bounds):
 
 def test_json_holds_every_tunable():
     assert json.loads(json.dumps(Config().to_dict())).keys() == Config().to_dict().keys()
+
+
+def test_advin_tables_lists_every_column_and_every_reason(capsys):
+    assert main(["tables"]) == 0
+    words = set(capsys.readouterr().out.split())
+    columns = {field.name for schema in TABLES.values() for field in schema}
+    assert columns | REASONS.keys() | KINDS.keys() <= words
+
+
+def test_advin_tables_takes_no_other_flag(capsys):
+    assert main(["tables", "--rows"]) == 2
+    assert "unknown flag --rows" in capsys.readouterr().err
