@@ -134,7 +134,7 @@ class KnownIntents:
         results: list[dict[str, Any]] = [dict.fromkeys(KNOWN_COLUMNS) for _ in range(n)]
         novelty = self.model.novelty
         if novelty is not None and len(rows):
-            scores = novelty.score(vectors)
+            scores = novelty.score(self.model.neutral(vectors))
             for j, i in enumerate(rows):
                 results[i] = {
                     "known_intent": self.model.intents[int(scores.best_class[j])],
@@ -188,7 +188,7 @@ class RunIntents:
         intents, columns = _intents(self.folder)
         categories = model.conversational(usable, vectors)
         is_conversational = np.array([category is not None for category in categories], bool)
-        found, distances = assign(model.head.transform(vectors), intents, is_conversational)
+        found, distances = assign(model.learned(vectors), intents, is_conversational)
         of_cluster = [row["reason"] for row in columns]
         reasons = utterance_reasons(found, of_cluster, categories)
         for i, cluster, distance, reason in zip(rows, found, distances, reasons, strict=True):

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from advin.discovery.compute.tunables import ConfigError, Grid, Section, fraction, grid, tunable
 from advin.discovery.conversation.config import ConversationConfig
 from advin.discovery.labels import LabelsConfig
-from advin.discovery.text.config import MaskingConfig, TextConfig
+from advin.discovery.text.config import LanguageConfig, MaskingConfig, TextConfig
 
 __all__ = ["Config", "ConfigError", "grid"]
 
@@ -28,6 +28,7 @@ class SampleConfig(Section):
     max_log: int = tunable(20_000, "most utterances sampled from the log", "utterances", 1)
     max_labeled: int = tunable(20_000, "most labeled utterances sampled", "utterances", 1)
     max_out_of_domain: int = tunable(5_000, "most out-of-domain texts sampled", "utterances", 1)
+    min_log: int = tunable(500, "a smaller log is reported", "utterances", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +362,7 @@ class Config(Section):
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)
     conversation: ConversationConfig = field(default_factory=ConversationConfig)
+    language: LanguageConfig = field(default_factory=LanguageConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
     lexical: LexicalConfig = field(default_factory=LexicalConfig)
     views: ViewsConfig = field(default_factory=ViewsConfig)
@@ -387,7 +389,7 @@ class Config(Section):
         return cls().with_values(PRESETS[effort])
 
 
-DISCOVER_SECTIONS = ("text", "intents", "coherence", "linkage", "naming")
+DISCOVER_SECTIONS = ("text", "language", "intents", "coherence", "linkage", "naming")
 
 # Fast takes two thirds of the time and loses a little quality (benchmarks/history.md).
 PRESETS: dict[str, dict[str, Any]] = {

@@ -5,7 +5,7 @@ the same functions, shard by shard, and write equal tables.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -123,6 +123,8 @@ def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Dis
     """
     config = model.config
     _check_size(log, config.linkage.max_clusters)
+    conversational = model.conversational(log.texts, log.vectors)
+    log = replace(log, vectors=model.neutral(log.vectors))
     vectors = model.head.transform(log.vectors)
 
     # Stage I: how unlike all known intents is each utterance?
@@ -132,7 +134,6 @@ def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Dis
 
     # Stage II: cluster the log's requests beside labeled and out-of-domain utterances. Each cluster
     # is a known intent, a novel intent, junk, or too small.
-    conversational = model.conversational(log.texts, log.vectors)
     is_conversational = np.array([category is not None for category in conversational], bool)
     utterances = utterance_clusters(log.ids, vectors, log.counts, novelty)
     utterances = utterances.take(np.flatnonzero(~is_conversational))

@@ -16,6 +16,7 @@ from advin.discovery.conversation.rule import ConversationRule, LabeledTexts
 from advin.discovery.domains.linking import learn_domain_distance
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.encoding.lexical import lexical_vectors
+from advin.discovery.encoding.neutral import LanguageDirections
 from advin.discovery.encoding.views import embedded_views
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import OUT_OF_DOMAIN, UNLABELED
@@ -101,6 +102,22 @@ class TrainingData:
         texts = [self.log.texts[i] for i in rows]
         return replace(self, log=EmbeddedTexts(texts, self.log.vectors[rows]), views=None)
 
+    def neutral(self, directions: LanguageDirections) -> "TrainingData":
+        """Return the same data without the language bias."""
+        if not directions.parts:
+            return self
+
+        def cleaned(part: EmbeddedTexts) -> EmbeddedTexts:
+            return EmbeddedTexts(part.texts, directions.remove(part.vectors))
+
+        return replace(
+            self,
+            log=cleaned(self.log),
+            labeled=cleaned(self.labeled),
+            out_of_domain=cleaned(self.out_of_domain),
+            views=None if self.views is None else directions.remove(self.views),
+        )
+
     def rows(self, config: Config) -> TrainingRows:
         """Return the rows that stage II learns from: all texts, some of them labeled."""
         whole = self.whole()
@@ -156,6 +173,10 @@ def fit_model(
         config: all tunables; the model keeps them.
         conversation: by `fit_conversation`; None: all utterances are requests.
     """
+    directions = LanguageDirections.learn(
+        data.log.texts, data.log.vectors, encoder, config.language
+    )
+    data = data.neutral(directions)
     known = len(data.intents)
     labeled, outside = data.labeled.vectors, data.out_of_domain.vectors
     ood = outside if len(outside) else None

@@ -33,6 +33,8 @@ class LabelsConfig(Section):
     spellings: Literal["keep", "join"] = tunable(
         "keep", "whether labels that differ only in spelling are one intent"
     )
+    min_labels: int = tunable(5, "fewer labels of an intent are reported", "utterances", 1)
+    min_intents: int = tunable(3, "fewer labeled intents are reported", "intents", 1)
 
 
 @dataclass(frozen=True, slots=True)

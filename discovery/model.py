@@ -12,6 +12,7 @@ from safetensors import numpy as tensors
 from advin.discovery.config import Config, ConfigError
 from advin.discovery.conversation.rule import ConversationRule
 from advin.discovery.encoding.identity import EncoderIdentity
+from advin.discovery.encoding.neutral import LanguageDirections
 from advin.discovery.intents.decision import IntentRules, intent_rules
 from advin.discovery.metric.head import MetricHead
 from advin.discovery.novelty.model import NoveltyModel
@@ -46,6 +47,8 @@ class Model:
         anchors: (a, d) float16 vectors of labeled and out-of-domain utterances, by the encoder.
         anchor_labels: (a,) int64: index of the known intent, or OUT_OF_DOMAIN.
         conversation: tells conversational utterances from requests; None: all are requests.
+        directions: in which the languages of the log differ; removed from all vectors but those
+            that `conversation` takes.
     """
 
     encoder: EncoderIdentity
@@ -60,6 +63,15 @@ class Model:
     anchors: np.ndarray
     anchor_labels: np.ndarray
     conversation: ConversationRule | None = None
+    directions: LanguageDirections = LanguageDirections()
+
+    def neutral(self, vectors: np.ndarray) -> np.ndarray:
+        """Return vectors (n, d) of the encoder without the language bias of the log."""
+        return self.directions.remove(vectors)
+
+    def learned(self, vectors: np.ndarray) -> np.ndarray:
+        """Return vectors (n, d) of the encoder in the learned space: (n, e) float32, unit norm."""
+        return self.head.transform(self.neutral(vectors))
 
     def conversational(self, texts: Sequence[str], vectors: np.ndarray) -> list[str | None]:
         """Return the category of each conversational utterance, None for requests.
@@ -102,6 +114,7 @@ class Model:
             arrays |= {f"novelty.{k}": v for k, v in self.novelty.to_arrays().items()}
         if self.conversation is not None:
             arrays |= {f"conversation.{k}": v for k, v in self.conversation.to_arrays().items()}
+        arrays |= {f"directions.{k}": v for k, v in self.directions.to_arrays().items()}
         arrays |= {
             "distance.grid": self.distance.grid,
             "distance.agreement": self.distance.agreement,
@@ -172,6 +185,7 @@ class Model:
             anchors=arrays["anchors"],
             anchor_labels=arrays["anchor_labels"],
             conversation=conversation,
+            directions=LanguageDirections.from_arrays(_below("directions.", arrays)),
         )
 
 

@@ -15,6 +15,8 @@ from advin.discovery.model import Model
 from advin.discovery.naming.exemplars import exemplars
 from advin.discovery.naming.names import IntentName, name_domains, name_intents
 from advin.discovery.naming.terms import Documents
+from advin.discovery.text.config import LanguageConfig
+from advin.discovery.text.language import LanguageShare, detect, log_languages, shares
 from advin.schemas.ids import known_id, novel_id
 from advin.schemas.verdicts import KNOWN, NOVEL
 
@@ -88,6 +90,8 @@ class IntentRow:
     nearest_known_intent: str | None
     domain_id: str | None
     centroid: np.ndarray
+    languages: list[str]
+    language_shares: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,8 @@ def build_taxonomy(
     domain_of = dict(zip(model.intents, model.domains, strict=True))
     known_domains = [domain_of[k] if k is not None else None for k in described.known]
     groups = _link(described, known_domains, model)
+    languages = _languages(described, model.config.language)
+    described = _with_languages(described, languages, model.config.language)
     naming = model.config.naming
     taken = {domain for domain in known_domains if domain is not None}
     domains = _domain_rows(described, groups, taken, naming)
@@ -203,6 +209,8 @@ def build_taxonomy(
             nearest_known_intent=nearest,
             domain_id=domain_ids.get(i),
             centroid=described.centroids[i],
+            languages=[language.code for language in languages[i]],
+            language_shares=[language.share for language in languages[i]],
         )
         for i, (name, nearest) in enumerate(
             zip(_intent_names(described, naming), _nearest_known(described), strict=True)
@@ -212,6 +220,27 @@ def build_taxonomy(
         sorted(rows, key=lambda row: row.intent_id),
         sorted((row for row, _ in domains), key=lambda row: row.domain_id),
     )
+
+
+def _languages(described: DescribedIntents, config: LanguageConfig) -> list[list[LanguageShare]]:
+    """Return the languages of each intent's sample; none if those of the log are unclear."""
+    found = log_languages([text for d in described.documents for text in d.texts], config)
+    if not found:
+        return [[] for _ in described.documents]
+    return [shares(detect(d.texts, found), d.weights) for d in described.documents]
+
+
+def _with_languages(
+    described: DescribedIntents,
+    languages: Sequence[Sequence[LanguageShare]],
+    config: LanguageConfig,
+) -> DescribedIntents:
+    """Return the same intents with the languages whose stop words count."""
+    documents = [
+        replace(d, languages=tuple(s.code for s in own if s.share >= config.min_name_share))
+        for d, own in zip(described.documents, languages, strict=True)
+    ]
+    return replace(described, documents=documents)
 
 
 def _link(

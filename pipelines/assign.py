@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from advin.discovery.intents.assignment import Intents, assign
-from advin.discovery.metric.head import MetricHead
+from advin.discovery.model import Model
 from advin.pipelines.cluster import read_intents
 from advin.pipelines.counters import AssignCounters
 from advin.pipelines.models import ModelFolder
@@ -43,18 +43,18 @@ class Assign(beam.PTransform):
         return pipeline | MapShards(self.vectors, self.target, load, function)
 
 
-def _load(model: ModelFolder, centroids: Part) -> tuple[MetricHead, Intents]:
-    return model.load().head, read_intents(centroids)
+def _load(model: ModelFolder, centroids: Part) -> tuple[Model, Intents]:
+    return model.load(), read_intents(centroids)
 
 
 def _assign_shard(
-    shard: Shard, loaded: tuple[MetricHead, Intents], vectors: Part, scores: Part
+    shard: Shard, loaded: tuple[Model, Intents], vectors: Part, scores: Part
 ) -> pa.RecordBatch:
-    head, intents = loaded
+    model, intents = loaded
     batch = read_shard(vectors.folder, shard)
     categories = read_shard(scores.folder, shard, ["conversational"]).column("conversational")
     is_conversational = categories.is_valid().to_numpy(zero_copy_only=False)
-    learned = head.transform(vectors_from_arrow(batch.column("vector")))
+    learned = model.learned(vectors_from_arrow(batch.column("vector")))
     intent, distance = assign(learned, intents, is_conversational)
     assigned = int(np.count_nonzero(intent >= 0))
     AssignCounters(assigned=assigned, unassigned=len(intent) - assigned).add()

@@ -58,9 +58,10 @@ class LogShards(ClusterSource):
         """Read a shard, and map its vectors to the learned space."""
         parts = (self.utterances, self.vectors, self.scores)
         texts, vectors, scores = (storage.read_parquet(storage.join(p.folder, name)) for p in parts)
+        model = self.model.load()
         clusters = utterance_clusters(
             ids_from_arrow(texts["utterance_id"]),
-            self.model.load().head.transform(vectors_from_arrow(vectors["vector"])),
+            model.learned(vectors_from_arrow(vectors["vector"])),
             texts["count"].to_numpy(),
             scores_from_arrow(scores["novelty_score"]),
         )
@@ -69,8 +70,8 @@ class LogShards(ClusterSource):
     def sample(self, rows: int) -> np.ndarray:
         """Read the first shards: ids are hashes, so they are a random sample."""
         batches = read_first_rows(self.vectors, rows, ["vector"])
-        head = self.model.load().head
-        vectors = [head.transform(vectors_from_arrow(b.column("vector"))) for b in batches]
+        model = self.model.load()
+        vectors = [model.learned(vectors_from_arrow(b.column("vector"))) for b in batches]
         return np.concatenate(vectors).astype(np.float16)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from collections import Counter
 from itertools import chain
 
 import apache_beam as beam
@@ -18,6 +19,7 @@ from advin.discovery.fit import (
     needs_views,
 )
 from advin.discovery.labels import ConsistentLabels, LabelsConfig, consistent_labels
+from advin.discovery.text.notices import label_notices
 from advin.pipelines.counters import FitCounters
 from advin.pipelines.embed import EncoderSettings
 from advin.pipelines.errors import one_line
@@ -142,21 +144,31 @@ def read_training_data(inputs: FitInputs, dimension: int, config: Config) -> Tra
 
 
 def check_labels(labeled: Part, config: Config) -> None:
-    """Check labels before a fit, and log what is contradictory in them, one line for each kind."""
+    """Check labels before a fit, and log what is wrong with them, one line for each kind."""
+    for line in label_lines(labeled, config):
+        _log.warning("%s", line)
+
+
+def label_lines(labeled: Part, config: Config) -> list[str]:
+    """Return what is contradictory in labels, and where they are too few, one line each."""
     rows = _read_utterances(labeled, config.sample.max_labeled, _LABELS)
     labels = _consistent(rows, config)
+    lines = label_notices(
+        Counter(labels.intents), config.labels.min_labels, config.labels.min_intents
+    )
     if labels.spellings:
-        _log.warning("%s", one_line(_spellings_line(labels, config.labels)))
+        lines.append(_spellings_line(labels, config.labels))
     if labels.split:
-        _log.warning("%s", one_line(_domains_line(labels)))
+        lines.append(_domains_line(labels))
     if len(labels.rows) < rows.num_rows:
         lost = sorted({*rows["intent"].to_pylist()} - {*chain(labels.intents, *labels.spellings)})
-        _log.warning(
-            "--labeled: %d labels are dropped because the utterance has another intent, too; the "
-            "most frequent label counts, then the first by name%s",
-            rows.num_rows - len(labels.rows),
-            f"; no utterance is left of {_listed(lost)}" if lost else "",
+        left = f"; no utterance is left of {_listed(lost)}" if lost else ""
+        lines.append(
+            f"--labeled: {rows.num_rows - len(labels.rows)} labels are dropped because the "
+            "utterance has another intent, too; the most frequent label counts, then the first by "
+            f"name{left}"
         )
+    return [one_line(line) for line in lines]
 
 
 def _spellings_line(labels: ConsistentLabels, config: LabelsConfig) -> str:

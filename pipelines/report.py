@@ -8,7 +8,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from advin.discovery.text.config import MASKING_VERSION
 from advin.discovery.text.preparation import RULES
-from advin.pipelines import storage
+from advin.pipelines import notices, storage
 from advin.pipelines.counters import (
     AssembleCounters,
     Counters,
@@ -43,6 +43,7 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
         CountError: if the rows of the tables do not add up to the rows read.
     """
     finished = list(finished_stages(run))
+    found = notices.of_inputs(run)
     _check_counts(_counters(finished, IngestCounters), _counters(finished, AssembleCounters))
     published = {
         table: _publish(run, table, manifest, part)
@@ -65,6 +66,8 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
             }
             for _, manifest in finished
         },
+        languages=found.language_values(),
+        warnings=found.lines,
         masking=_masking(run, _counters(finished, IngestCounters)),
         given=run.prepared.settings.given,
         started=min(manifest.started for _, manifest in finished),

@@ -68,7 +68,7 @@ def score_batch(texts: pa.RecordBatch, batch: pa.RecordBatch, model: Model) -> p
     if model.novelty is None:
         nulls = [pa.nulls(batch.num_rows, f.type) for f in tables.SCORE][1:-1]
         return pa.RecordBatch.from_arrays([ids, *nulls, conversational], schema=tables.SCORE)
-    scores = model.novelty.score(vectors)
+    scores = model.novelty.score(model.neutral(vectors))
     labels = pa.array(model.intents, pa.string())
     return pa.RecordBatch.from_arrays(
         [

@@ -4,10 +4,11 @@ Read `STAGES` from top to bottom: each entry says what a stage reads, what it wr
 runs. The order of a run, resuming, the dry run, the report and the tests follow from this list.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 
 from advin.discovery.clustering.rounds import LinkageRound
-from advin.pipelines import counters
+from advin.pipelines import counters, notices
 from advin.pipelines.assemble import Assemble
 from advin.pipelines.assign import Assign
 from advin.pipelines.cluster import Cluster
@@ -25,6 +26,8 @@ from advin.pipelines.settings import Prepared
 from advin.pipelines.taxonomy import Taxonomy
 from advin.schemas import tables
 from advin.schemas.manifest import StageManifest
+
+_log = logging.getLogger("advin")
 
 
 def run_stages(run: Run, last: str | None = None) -> None:
@@ -198,6 +201,8 @@ def _check_log(run: Run) -> None:
             f"--input: the log has {distinct} distinct utterances, but HDBSCAN takes at most "
             f"{config.max_density_points} here: use --clustering linkage"
         )
+    for line in notices.of_log(run).lines:
+        _log.warning("%s", line)
 
 
 def _check_labeled(run: Run) -> None:

@@ -110,7 +110,7 @@ def _read_samples(part: Part, model: Model) -> dict[int, IntentSample]:
             samples[int(intents[start])] = IntentSample(
                 texts=rows.column("text").to_pylist(),
                 counts=rows.column("count").to_numpy(),
-                vectors=vectors.reshape(-1, model.encoder.dimension),
+                vectors=model.neutral(vectors.reshape(-1, model.encoder.dimension)),
             )
     return samples
 

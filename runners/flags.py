@@ -14,7 +14,8 @@ ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
 _OTHER_FLAGS = "Other flags are passed to Apache Beam."
 _ORDER = (
     "Values apply in this order, and the last one wins: --effort, --config, --set, then --seed, "
-    "--clustering, --loss, --label-spellings, --max-linked, --no-masking and --keep-original."
+    "--clustering, --loss, --language, --label-spellings, --max-linked, --no-masking and "
+    "--keep-original."
 )
 
 
@@ -246,6 +247,12 @@ def _add_config_flags(parser: argparse.ArgumentParser) -> None:
         metavar="LOSS",
         help="sets metric.loss: contrastive, or margin for the loss of the ADVIN paper "
         "(default: contrastive)",
+    )
+    group.add_argument(
+        "--language",
+        metavar="CODES",
+        help="sets language.names: the ISO 639 codes of the log's languages, such as en,es, or "
+        "auto to detect them (auto)",
     )
     group.add_argument(
         "--label-spellings",

@@ -34,6 +34,8 @@ def print_run(folder: str, manifest: RunManifest) -> None:
     if masked:
         rules = ", ".join(f"{name} {count:,}" for name, count in masked.items())
         out.print(plain(f"Rows changed by masking rules: {rules}."))
+    for line in manifest.warnings:
+        out.print(Text(f"Warning: {line}"))
 
     columns = ["intent_id", "name", "kind", "exemplars", "size", "distinct_size", "domain_id"]
     intents = read_table(folder, manifest, "intents", columns).to_pylist()

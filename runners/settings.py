@@ -15,6 +15,7 @@ SHORTHANDS = {
     "seed": "seed",
     "clustering": "intents.clustering",
     "loss": "metric.loss",
+    "language": "language.names",
     "label_spellings": "labels.spellings",
     "max_linked": "linkage.max_clusters",
     "no_masking": "masking.off",

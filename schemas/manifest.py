@@ -78,6 +78,8 @@ class RunManifest:
         funnel: counts from input to output, in order: [label, count].
         tables: the files of each table, relative to the run's folder.
         stages: start, seconds, bytes and counters of each stage.
+        languages: languages of the log with their shares; empty if they are unclear.
+        warnings: what makes the results unreliable, one line each.
         masking: version of the masking rules, and the rows of the log that each rule changed.
         given: the settings that the user gave, by the name of the flag or argument.
         started: time in UTC at which the first stage started.
@@ -91,6 +93,8 @@ class RunManifest:
     funnel: list[list[Any]]
     tables: dict[str, list[str]]
     stages: dict[str, dict[str, Any]]
+    languages: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     masking: dict[str, Any] = field(default_factory=dict)
     given: dict[str, Any] = field(default_factory=dict)
     started: str = ""

@@ -142,6 +142,16 @@ INTENTS = _schema(
         nullable=True,
     ),
     _field("centroid", pa.list_(_ELEMENT), "Centroid in the learned space, a unit vector."),
+    _field(
+        "languages",
+        _STRINGS,
+        "ISO 639 codes of the languages of its utterances, by a sample, largest share first.",
+    ),
+    _field(
+        "language_shares",
+        pa.list_(pa.field("element", pa.float32())),
+        "Share of the sampled rows in each of the languages, above 0 and at most 1.",
+    ),
 )
 
 DOMAINS = _schema(

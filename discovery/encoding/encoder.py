@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tokenizers import Tokenizer
+from yaml import YAMLError
 
 from advin.discovery.compute.precision import BF16, autocast, best_precision
 from advin.discovery.encoding.centering import Centering
@@ -76,11 +78,14 @@ class Encoder:
         name: hub id or folder.
         model: the SentenceTransformer.
         precision: FP32 or BF16. BF16 is 1.5 to 2 times as fast; the cosine to FP32 is above 0.9999.
+        languages: ISO 639 codes of the languages that it reads, separated by commas; empty if that
+            is not known.
     """
 
     name: str
     model: "SentenceTransformer"
     precision: str
+    languages: str = ""
 
     @property
     def dimension(self) -> int:
@@ -149,6 +154,22 @@ class Encoder:
             )
         return np.asarray(vectors, dtype=np.float32)
 
+    def unknown_share(self, texts: Sequence[str]) -> float:
+        """Return the share of texts (n,) with letters that the tokenizer does not know, 0 to 1."""
+        tokenizer = self.model.tokenizer
+        unknown = getattr(tokenizer, "unk_token_id", None)
+        if isinstance(tokenizer, Tokenizer):
+            model = tokenizer.model
+            unknown = getattr(model, "unk_id", None) or tokenizer.token_to_id("[UNK]")
+        if unknown is None or not texts:
+            return 0.0
+        letters = ["".join(c if c.isalpha() else " " for c in text) for text in texts]
+        if isinstance(tokenizer, Tokenizer):
+            ids = [found.ids for found in tokenizer.encode_batch(letters)]
+        else:
+            ids = tokenizer(letters, truncation=True)["input_ids"]
+        return float(np.mean([unknown in found for found in ids]))
+
 
 @functools.lru_cache(maxsize=2)
 def load_encoder(
@@ -179,7 +200,8 @@ def load_encoder(
         with torch.random.fork_rng():
             torch.manual_seed(0)
             model = _open(name, None if _has_gpu() else "cpu")
-        encoder = Encoder(name, model.eval(), precision or best_precision())
+        languages = _languages(name)
+        encoder = Encoder(name, model.eval(), precision or best_precision(), languages)
         _check_usable(encoder)
     except EncoderError:
         raise
@@ -204,6 +226,23 @@ def _open(name: str, device: str | None) -> "SentenceTransformer":
     model = SentenceTransformer(str(_locate(name)), device=device)
     add_middle_layer(model)
     return model
+
+
+def _languages(name: str) -> str:
+    """Return the languages that the model card of an encoder names."""
+    from huggingface_hub import metadata_load
+
+    if name in _DEFAULT_ALIASES:
+        return "en"
+    card = Path(name) / "README.md"
+    try:
+        named = (metadata_load(card) or {}).get("language") if card.is_file() else None
+    except (OSError, ValueError, YAMLError):
+        named = None
+    codes = [named] if isinstance(named, str) else named if isinstance(named, list) else []
+    # Cards of encoders for many languages say "multilingual" instead of listing them.
+    known = [str(code).lower() for code in codes]
+    return "" if "multilingual" in known else ",".join(known)
 
 
 def _check_usable(encoder: Encoder) -> None:

@@ -18,6 +18,8 @@ class EncoderIdentity:
         dimension: length of a vector.
         sentence_dimension: length of the sentence vector, which is the first part of a vector.
         precision: "fp32" or "bf16".
+        languages: ISO 639 codes of the languages that it reads, separated by commas; empty if that
+            is not known.
     """
 
     name: str
@@ -25,6 +27,7 @@ class EncoderIdentity:
     dimension: int
     sentence_dimension: int
     precision: str
+    languages: str = ""
 
     @classmethod
     def of(cls, encoder: Encoder) -> Self:
@@ -35,7 +38,17 @@ class EncoderIdentity:
             dimension=encoder.dimension,
             sentence_dimension=encoder.sentence_dimension,
             precision=encoder.precision,
+            languages=encoder.languages,
         )
+
+    def reads(self, language: str) -> bool:
+        """True if the encoder reads a language, or if its languages are not known."""
+        return not self.languages or language in self.languages.split(",")
+
+    def parts(self, vectors: np.ndarray) -> list[np.ndarray]:
+        """Return the parts of vectors (n, dimension): sentence vector and middle layer, if any."""
+        bounds = [self.sentence_dimension] if self.sentence_dimension < self.dimension else []
+        return list(np.split(vectors, bounds, axis=1))
 
     def sentence_part(self, vectors: np.ndarray) -> np.ndarray:
         """Return the sentence vectors of full vectors.

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer
 
 from advin.discovery.config import NamingConfig
-from advin.discovery.naming.words import INNER, base_form, has_meaning, split_words
+from advin.discovery.naming.words import INNER, base_form, has_meaning, split_words, stop_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,13 @@ class Documents:
         texts: (n,) utterances.
         weights: (n,) number of occurrences of each utterance, above 0.
         vectors: (n, d) unit vectors.
+        languages: ISO 639 codes of the languages whose stop words carry no meaning.
     """
 
     texts: Sequence[str]
     weights: np.ndarray
     vectors: np.ndarray
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +165,17 @@ def read_documents(documents: Sequence[Documents], config: NamingConfig) -> list
     for d, (order, lines) in zip(documents, split, strict=True):
         near = centrality(d.vectors, d.weights)[order]
         weights = damped(d.weights)[order]
+        unsaid = stop_words(d.languages)
+        lemmas = [[lemma[word] for word in line] for line in lines]
         intents.append(
             IntentWords(
                 texts=[d.texts[i] for i in order],
                 words=lines,
-                lemmas=(lemmas := [[lemma[word] for word in line] for line in lines]),
-                meant=[[i for i, w in enumerate(line) if w in meaning] for line in lemmas],
+                lemmas=lemmas,
+                meant=[
+                    [i for i, w in enumerate(line) if w in meaning and w not in unsaid]
+                    for line in lemmas
+                ],
                 weights=weights,
                 closeness=near / max(near.mean(), 1e-6) if len(near) else near,
                 centroid=weights @ np.asarray(d.vectors, np.float64)[order],

@@ -1,12 +1,15 @@
 """Words of utterances: splitting, base forms, and function words.
 
-Function words and endings are English. Words of other languages are split but keep their endings.
+Endings and the function words of names are English. Words of other languages keep their endings;
+their stop words are those of Stopwords ISO.
 """
 
 import re
 from collections.abc import Collection
 from functools import lru_cache
 from itertools import chain
+
+from stopwordsiso import has_lang, stopwords
 
 from advin.discovery.text.cleaning import CACHED_WORDS, normalize
 from advin.discovery.text.placeholders import without_placeholders
@@ -49,6 +52,19 @@ _NEGATED = frozenset(
 )
 
 
+# Words of requests that Stopwords ISO lacks, and nouns in its lists that do name intents.
+_REQUESTING = frozenset(
+    """quiero quisiera necesito puedo puedes podría favor ayuda gracias hola dime qué cómo
+    cuál dónde cuándo möchte bitte brauche benötige danke hallo gerne würde kannst voudrais
+    veux besoin merci bonjour plaît svp quero queria preciso gostaria posso obrigado olá
+    vorrei voglio bisogno grazie ciao potrei puoi wil graag kan bedankt""".split()
+)
+_NOUNS = frozenset(
+    """cuenta estado trabajo parte tiempo lugar zeit tag jahr uhr compte état travail temps
+    conta estado trabalho tempo lugar conto stato lavoro tempo luogo anno giorno""".split()
+)
+
+
 FUNCTION = DROPPED | INNER | ASKING
 
 
@@ -88,6 +104,19 @@ def _words_in(run: str) -> tuple[str, ...]:
         elif any(map(str.isalpha, word)):
             words.append(word)
     return tuple(words)
+
+
+@lru_cache(maxsize=256)
+def stop_words(languages: tuple[str, ...]) -> frozenset[str]:
+    """Return the words that carry no topic in some languages other than English.
+
+    Args:
+        languages: ISO 639 codes.
+    """
+    listed = {language for language in languages if language != "en" and has_lang(language)}
+    if not listed:
+        return frozenset()
+    return (frozenset(stopwords(listed)) | _REQUESTING) - _NOUNS
 
 
 def base_form(word: str, vocabulary: Collection[str], min_stem: int) -> str:

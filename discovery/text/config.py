@@ -1,7 +1,7 @@
 """The tunables of this package, which `advin.discovery.config` includes."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from advin.discovery.compute.tunables import Section, fraction, tunable
 
@@ -25,6 +25,34 @@ Rule = Literal[
     "number",
     "name",
 ]
+
+# The languages of a log are detected.
+AUTO = "auto"
+_CODES = tuple(
+    """af am an ar ary arz as az ba be bg bn br bs ca crh cs cy da de dz el en eo es et eu ext
+    fa fi fo fr fy ga gd gl gom gu ha he hi hr ht hu hy id ig is it ja jv ka kab kk km kn ko
+    ku ky la lb lg ln lo lt lv mg mk ml mn mr ms mt my ne nl nn no oc om or pa pcm pl ps pt ro
+    ru rw sa se si sk sl sn so sq sr st sv sw ta te tg th tk tl tr tt ug uk ur uz vec vi vo wa
+    xh yo yue zh zu""".split()
+)
+if TYPE_CHECKING:
+    Language = str
+else:
+    Language = Literal[(AUTO, *_CODES)]
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageConfig(Section):
+    """The languages of the log, and when the encoder does not read them."""
+
+    names: tuple[Language, ...] = tunable((AUTO,), "ISO 639 codes, or auto to detect them")
+    sample: int = tunable(2000, "most utterances that auto looks at", "utterances", 1)
+    min_bytes: int = tunable(30, "shortest utterance that auto looks at", "bytes of UTF-8", 1)
+    min_share: float = fraction(0.05, "least share of a language")
+    min_utterances: int = tunable(50, "fewest to learn the bias of a language", "utterances", 1)
+    min_name_share: float = fraction(0.2, "least share of a language whose stop words count")
+    max_foreign: float = fraction(0.2, "a larger share that the encoder does not read is reported")
+    max_unknown: float = fraction(0.05, "a larger share in unknown letters is reported")
 
 
 # Rules that leave no placeholder.
