@@ -6,7 +6,7 @@ their stop words are those of Stopwords ISO.
 
 import re
 from collections.abc import Collection
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain
 
 from stopwordsiso import has_lang, stopwords
@@ -106,7 +106,7 @@ def _words_in(run: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-@lru_cache(maxsize=256)
+@cache
 def stop_words(languages: tuple[str, ...]) -> frozenset[str]:
     """Return the words that carry no topic in some languages other than English.
 

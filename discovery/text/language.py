@@ -72,7 +72,7 @@ def shares(languages: Sequence[str], weights: np.ndarray) -> list[LanguageShare]
     return [LanguageShare(str(codes[i]), float(share[i])) for i in order]
 
 
-@functools.lru_cache(maxsize=4)
+@functools.cache
 def _identifier(candidates: tuple[str, ...]) -> LanguageIdentifier:
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
     if candidates:
