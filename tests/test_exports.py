@@ -171,6 +171,30 @@ def test_files_without_utterances_next_to_training_data_are_passed_over(tmp_path
         read(tmp_path, LABELS)
 
 
+HOSTILE_YAML = {
+    "deep": "nlu: " + "[" * 100_000,
+    "indented": "\n".join(" " * i + "a:" for i in range(500)),
+    "bomb": "a: &a {x: 1}\n" + "".join("b: &a {<<: [*a, *a]}\n" for _ in range(60)),
+    "tag": "nlu: !!python/object/apply:os.getcwd []",
+    "no yaml": 'nlu: "',
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_YAML)
+def test_hostile_yaml_is_refused_in_one_line(name, tmp_path):
+    (tmp_path / "nlu.yml").write_text(HOSTILE_YAML[name])
+    with pytest.raises(SettingsError) as error:
+        read(tmp_path / "nlu.yml", LABELS)
+    assert len(str(error.value)) <= 300
+
+
+def test_intents_of_rasa_are_words_as_they_are_written(tmp_path):
+    (tmp_path / "nlu.yml").write_text("nlu:\n- intent: yes\n  examples: |\n    - of course\n")
+    assert [(r.text, r.intent) for r in read(tmp_path / "nlu.yml", LABELS)[1]] == [
+        ("of course", "yes")
+    ]
+
+
 def test_settings_in_json_next_to_a_log_are_passed_over(tmp_path):
     write_folder(tmp_path, {"log.csv": "text\nhello\n", "info.json": {"rows": 1}})
     assert texts(read(tmp_path)[1]) == ["hello"]

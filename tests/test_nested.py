@@ -59,6 +59,11 @@ def test_each_element_of_a_list_is_a_row_with_its_own_position(path, write_json)
     assert [row.position for row in rows] == [0, ELEMENT, second, second + ELEMENT]
 
 
+def test_each_member_of_an_object_is_a_row(write_json):
+    content = json.dumps({"id1": {"text": "a"}, "id2": {"text": "b"}}, indent=1)
+    assert found(write_json(content, "a.json"), "*.text") == [("a", None), ("b", None)]
+
+
 def test_one_element_of_a_list_is_named_by_its_position(write_json):
     assert found(write_json([CHAT]), "messages[1].text") == [("my parcel", None)]
 
@@ -139,6 +144,17 @@ def test_a_json_file_is_read_in_any_arrangement(content, write_json):
     assert [row.text for row in rows] == ["a", "b"]
     data = path.read_bytes()
     assert all(row.text.encode() in data[row.position :].split(b"}")[0] for row in rows)
+
+
+def test_an_array_in_a_jsonl_file_is_read(write_json):
+    content = json.dumps([{"text": "a"}, {"text": "b"}], indent=1)
+    assert found(write_json(content)) == [("a", None), ("b", None)]
+
+
+def test_utf16_is_read(tmp_path):
+    content = json.dumps([{"text": "où est"}, {"text": "b"}], indent=1, ensure_ascii=False)
+    (tmp_path / "a.json").write_text(content, encoding="utf-16")
+    assert found(tmp_path / "a.json") == [("où est", None), ("b", None)]
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])

@@ -91,7 +91,7 @@ def _kind(role: str, column: str, found: Types, rows: list[Any]) -> str | None:
     """Return TEXT, AMBIGUOUS or another kind of values in a column; None if it is not there."""
     if found.get(column) == AMBIGUOUS:
         return AMBIGUOUS
-    values = [v for row in rows for _, v in select(row, column) if v is not None]
+    values = [v for row in rows for _, v in select(row, column) if v is not None and v != ""]
     if not values:
         there = any(has_path(row, column) for row in rows)
         return found.get(column, TEXT if there else None)

@@ -69,11 +69,12 @@ def probe_json(head: bytes, file: InputFile, columns: Columns) -> Probe:
         columns: the columns to read, or the export that the user names.
     """
     layout = file.layout
-    if file.format == "jsonl" or _are_lines(head):
-        rows = list(_parsed_lines(head))
+    rows = list(_parsed_lines(head))
+    if _are_lines(head) or (file.format == "jsonl" and rows):
         layout = replace(layout, export=layout.export or export_of(rows, columns))
         return Probe(replace(file, format="jsonl", layout=layout), rows, True)
     found = []
+    file = replace(file, format="json")
     for array in _arrays(head):
         rows = parsed_head(head, array, PROBED_ROWS)
         export = layout.export or export_of(rows, columns)
@@ -99,9 +100,10 @@ def _are_lines(head: bytes) -> bool:
 
 
 def _parsed_lines(head: bytes) -> Iterator[Any]:
+    """Yield the objects among the first lines."""
     for line in head.removeprefix(_BOM).split(b"\n")[:PROBED_ROWS]:
         value = _parsed(line)
-        if value is not None:
+        if isinstance(value, dict):
             yield value
 
 

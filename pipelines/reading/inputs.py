@@ -25,6 +25,7 @@ from advin.pipelines.reading.encodings import detect
 from advin.pipelines.reading.files import InputFile, find_files, first_line
 from advin.pipelines.reading.json_values import ROW_BYTES
 from advin.pipelines.reading.layout import Layout
+from advin.pipelines.reading.paths import root_column
 from advin.pipelines.reading.streams import open_stream
 from advin.pipelines.reading.training import parse_nlu
 
@@ -139,7 +140,8 @@ def _inspect(file: InputFile, columns: Columns) -> _Inspected:
             return _as_export(file, rows, columns), parquet.column_types(stream), rows
         if file.format == "xlsx":
             layout, found = _choose_sheet(sheets.column_types(stream, file.name), columns)
-            return replace(file, layout=layout), found, []
+            rows = sheets.first_rows(stream, layout.sheet)
+            return _as_export(replace(file, layout=layout), rows, columns), found, rows
         data = stream.read(_SNIFFED_BYTES)
     for magic, ending in _MAGIC.items():
         if data.startswith(magic):
@@ -196,7 +198,7 @@ def _as_export(file: InputFile, rows: list[Any], columns: Columns) -> InputFile:
 def _choose_sheet(found: dict[str, Types], columns: Columns) -> tuple[Layout, Types]:
     """Return the first sheet that has the required columns, or the first sheet."""
     for sheet, types in found.items():
-        if set(columns.required) <= types.keys():
+        if all(root_column(column, types) for column in columns.required):
             return Layout(sheet=sheet), types
     if not found:
         raise ValueError("the workbook has no sheet")

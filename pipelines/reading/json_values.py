@@ -26,7 +26,8 @@ _TOKEN = re.compile(
     rb"|(?P<open>[{\[])|(?P<close>[}\]])"
 )
 _BEFORE_OBJECT = re.compile(rb",\s*(?=\{)")
-_SPACE = b" \t\r\n,"
+# What may stand between two rows: also the record separator of RFC 7464.
+_SPACE = b" \t\r\n,\x1e"
 
 
 class JsonValue(NamedTuple):

@@ -1,9 +1,9 @@
 """Paths into nested rows: `queryResult.queryText`, `messages[].text`, `"odd.key".text`.
 
-A path is a chain of keys with dots between them. `[]` or `*` stands for each element of a list, and
-`[2]` for one element. Quotes make a key literal. A key that contains the dots itself comes first:
-the column `a.b` wins over the key `b` of the object `a`. A string that holds JSON is opened on the
-way.
+A path is a chain of keys with dots between them. `[]` or `*` stands for each element of a list, or
+each member of an object, and `[2]` for one element. Quotes make a key literal. A key that contains
+the dots itself comes first: the column `a.b` wins over the key `b` of the object `a`. A string that
+holds JSON is opened on the way.
 """
 
 import functools
@@ -120,8 +120,12 @@ def select(row: Any, name: str) -> Iterator[tuple[Elements, Any]]:
         yield (), row[name]
     else:
         steps = parse_path(name)
-        # `[].text` names the elements of a file that is an array, and these are the rows.
-        yield from _follow(row, steps[1:] if steps[0] is None else steps, ())
+        found = _follow(row, steps, ())
+        if steps[0] is None and not isinstance(row, list):
+            # `[].text` names the elements of a file that is an array, and these are the rows.
+            elements = list(_follow(row, steps[1:], ()))
+            found = iter(elements) if elements else found
+        yield from found
 
 
 def has_path(row: Any, name: str) -> bool:
@@ -155,6 +159,8 @@ def _follow(value: Any, steps: Steps, elements: Elements) -> Iterator[tuple[Elem
     while steps:
         value = opened(value)
         step = steps[0]
+        if step is None and isinstance(value, dict):
+            value = list(value.values())
         if isinstance(value, dict):
             found = next(((k, rest) for k, rest in _keys(steps) if k in value), None)
             if found is None:

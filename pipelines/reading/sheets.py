@@ -35,6 +35,13 @@ def column_types(stream: BinaryIO, path: str) -> dict[str, Types]:
     return found
 
 
+def first_rows(stream: BinaryIO, sheet: str) -> list[dict[str, Any]]:
+    """Return the first rows of a sheet."""
+    stream.seek(0)
+    header, *rows = [*_rows(_open(stream), sheet, _PROBED_ROWS + 1)] or [[]]
+    return [dict(zip(_names(header), row, strict=False)) for row in rows]
+
+
 def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
     """Read the rows of a sheet. A cell that holds a number or a date is no text."""
     source = piece.file.name

@@ -12,6 +12,9 @@ from advin.pipelines.reading.nested import nested_rows
 from advin.pipelines.reading.rows import Piece, Row, decoded, escaped
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# Deepest nesting of a YAML file; training data has five levels.
+_MAX_DEPTH = 32
+_KEY = object()
 _MARKERS = ("- ", "* ", "+ ")
 
 
@@ -27,10 +30,7 @@ def parse_nlu(data: bytes) -> dict[str, Any]:
     Raises:
         NotYamlError: if the file is not YAML.
     """
-    try:
-        document = yaml.load(data, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise NotYamlError(" ".join(str(error).split())) from error
+    document = _parse_yaml(data)
     items = document.get("nlu") if isinstance(document, dict) else None
     intents = [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
     return {
@@ -40,6 +40,49 @@ def parse_nlu(data: bytes) -> dict[str, Any]:
             if "intent" in item
         ]
     }
+
+
+def _parse_yaml(data: bytes) -> Any:
+    """Return the first document of a YAML file; all scalars are strings, and aliases are None.
+
+    A loader of the library would follow aliases, which can grow without bound, and recurse.
+
+    Raises:
+        NotYamlError: if the file is not YAML, or is nested too deeply.
+    """
+    documents: list[Any] = []
+    # Containers that are open, and the key of a mapping's next value or `_KEY` if a key comes next.
+    path: list[Any] = [documents]
+    keys: list[Any] = [None]
+
+    def add(value: Any) -> None:
+        if isinstance(path[-1], list):
+            path[-1].append(value)
+        elif keys[-1] is _KEY:
+            keys[-1] = value if isinstance(value, str) else None
+        else:
+            path[-1][keys[-1]] = value
+            keys[-1] = _KEY
+
+    try:
+        for event in yaml.parse(data, Loader=_Loader):
+            if isinstance(event, yaml.ScalarEvent):
+                add(event.value)
+            elif isinstance(event, yaml.AliasEvent):
+                add(None)
+            elif isinstance(event, yaml.CollectionStartEvent):
+                value: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
+                add(value)
+                path.append(value)
+                keys.append(_KEY)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                path.pop()
+                keys.pop()
+            if len(path) > _MAX_DEPTH:
+                raise NotYamlError(f"it is nested more than {_MAX_DEPTH} levels deep")
+    except yaml.YAMLError as error:
+        raise NotYamlError(" ".join(str(error).split())) from error
+    return documents[0] if documents else None
 
 
 def _examples(examples: Any) -> list[Any]:
