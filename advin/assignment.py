@@ -81,7 +81,9 @@ class TextEncoder:
             return np.zeros(0, np.int64), [], np.zeros((0, encoder.dimension), np.float16)
         ids = [utterance_id(normalize(text)) for text in first]
         batch = pa.RecordBatch.from_pydict({"utterance_id": ids, "text": list(first)})
-        vectors = vectors_from_arrow(encode_batch(batch, encoder).column("vector"))
+        vectors = vectors_from_arrow(
+            encode_batch(batch, encoder, config.text.piece_words).column("vector")
+        )
         usable = [prepared[i] for i in rows]
         return np.array(rows, np.int64), usable, vectors[[first[text] for text in usable]]
 

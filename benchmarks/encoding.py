@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from advin.discovery.compute.precision import BF16, FP32
 from advin.discovery.encoding.encoder import load_encoder
 from advin.discovery.text.cleaning import normalize
+from advin.discovery.text.config import TextConfig
 from advin.pipelines import storage
 from advin.pipelines.embed import Embed, EncoderSettings
 from advin.pipelines.shards import Shard, WriteShards, read_shard, shards_for
@@ -50,7 +51,7 @@ def stage(folder: str, shards: int, precision: str) -> dict[str, float]:
     """Run the stage embed on the in-process engine."""
     target = tempfile.mkdtemp()
     with beam.Pipeline("FnApiRunner") as pipeline:
-        settings = EncoderSettings(None, _THREADS, precision)
+        settings = EncoderSettings(None, _THREADS, precision, TextConfig().piece_words)
         pipeline | Embed(_part(folder), target, settings)
     return {}
 

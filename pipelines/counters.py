@@ -126,11 +126,13 @@ class EmbedCounters(Counters):
     Attributes:
         vectors: vectors written.
         encoder_msecs: milliseconds in the encoder, summed over workers.
+        long_texts: texts longer than the encoder reads, which are encoded in pieces.
     """
 
     stage: ClassVar[str] = "embed"
     vectors: int = 0
     encoder_msecs: int = 0
+    long_texts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import pyarrow as pa
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
 from advin.discovery.encoding.encoder import Encoder, batches_by_length, load_encoder
+from advin.discovery.encoding.long_texts import encode_long, long_rows
 from advin.pipelines import (
     coders,  # noqa: F401, registers the coder of record batches
     storage,
@@ -40,23 +41,26 @@ class EncoderSettings:
         encoder: hub id or folder.
         threads: processor threads.
         precision: "fp32" or "bf16".
+        piece_words: most words of a piece of a text that is longer than the encoder reads.
     """
 
     encoder: str
     threads: int
     precision: str
+    piece_words: int
 
     def load(self) -> Encoder:
         """Load the encoder, once in a process."""
         return load_encoder(self.encoder, self.threads, self.precision)
 
 
-def encode_batch(batch: pa.RecordBatch, encoder: Encoder) -> pa.RecordBatch:
+def encode_batch(batch: pa.RecordBatch, encoder: Encoder, piece_words: int) -> pa.RecordBatch:
     """Encode the texts of a batch.
 
     Args:
         batch: utterances, with the columns ``utterance_id`` and ``text``.
         encoder: the loaded encoder.
+        piece_words: most words of a piece of a text that is longer than the encoder reads.
 
     Returns:
         a batch with the schema `schemas.tables.embed_schema`, in the order of the input.
@@ -65,9 +69,14 @@ def encode_batch(batch: pa.RecordBatch, encoder: Encoder) -> pa.RecordBatch:
     ids = batch.column("utterance_id").to_pylist()
     vectors = np.zeros((len(texts), encoder.dimension), np.float16)
     progress = _Progress(len(texts))
+    too_long = set(long_rows(texts, encoder))
     for rows in batches_by_length(texts, ids):
-        vectors[rows] = encoder.encode([texts[i] for i in rows])
-        progress.advance(len(rows))
+        short = [i for i in rows if i not in too_long]
+        vectors[short] = encoder.encode([texts[i] for i in short])
+        progress.advance(len(short))
+    for row in sorted(too_long):
+        vectors[row] = encode_long(texts[row], encoder, piece_words)
+    EmbedCounters(long_texts=len(too_long)).add()
     return pa.RecordBatch.from_arrays(
         [batch.column("utterance_id"), vectors_to_arrow(vectors)],
         schema=embed_schema(encoder.dimension),
@@ -116,7 +125,7 @@ class EncoderHandler(
         """Encode each shard."""
         for shard, texts in batch:
             start = time.monotonic()
-            vectors = encode_batch(texts, model)
+            vectors = encode_batch(texts, model, self._settings.piece_words)
             EmbedCounters(encoder_msecs=round((time.monotonic() - start) * 1000)).add()
             yield shard, vectors
 

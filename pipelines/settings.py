@@ -120,8 +120,9 @@ def prepare(settings: Settings) -> Prepared:
             model.encoder.check_same(identity)
     except (EncoderError, ModelError) as error:
         raise SettingsError(str(error)) from error
-    chosen = EncoderSettings(encoder.name, settings.threads, precision)
-    return Prepared(settings, _config(settings, model), sources, chosen, identity)
+    config = _config(settings, model)
+    chosen = EncoderSettings(encoder.name, settings.threads, precision, config.text.piece_words)
+    return Prepared(settings, config, sources, chosen, identity)
 
 
 def _find_sources(settings: Settings) -> dict[str, Source]:

@@ -64,6 +64,9 @@ class TextConfig(Section):
     """Which texts are accepted as utterances, and what is kept of them."""
 
     max_characters: int = tunable(20_000, "longest accepted text", "characters", 1)
+    piece_words: int = tunable(
+        40, "pieces in which a text longer than the encoder reads is encoded", "words", 1
+    )
     original: Literal["drop", "keep"] = tunable(
         "drop", "whether the tables keep texts as they stand in the input"
     )

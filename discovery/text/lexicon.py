@@ -146,7 +146,7 @@ def traits(word: str, config: MaskingConfig) -> Traits:
     return Traits(
         first=whole.first or (all(p.first or p.maybe_first for p in parts) and parts[0].first),
         maybe_first=whole.maybe_first or all(p.maybe_first for p in parts),
-        last=whole.last or all(p.last or not p.common for p in parts),
+        last=whole.last or parts[-1].last,
         frequent=any(p.frequent for p in parts) and all(p.last for p in parts),
         elsewhere=False,
         common=whole.common or min((p.common for p in parts), default=0),

@@ -23,6 +23,7 @@ _UNIT = re.compile(
         |er|e|i|a|ª|º|ème|eme|ten|te|de|-?(?:day|week|month|year|inch|digit|step|factor)s?)""",
     re.IGNORECASE | re.VERBOSE,
 )
+_CONTEXT = len("confirmation number, reference number: ")
 _LAST_WORD = re.compile(r"([^\W\d_]+)[^\w\[\]]*$")
 
 # Words before a number or a code that names one thing among many.
@@ -110,12 +111,17 @@ def _is_number(match: re.Match[str], kept: int) -> bool:
     return digits > kept and not (digits == kept + 1 and _word_before(match) in _KINDS)
 
 
+def _before(match: re.Match[str]) -> str:
+    """Return the last two words or so before a match."""
+    return match.string[max(0, match.start() - _CONTEXT) : match.start()]
+
+
 def _word_before(match: re.Match[str]) -> str:
-    found = _LAST_WORD.search(match.string, 0, match.start())
+    found = _LAST_WORD.search(_before(match))
     return found[1].casefold() if found else ""
 
 
 def _follows_kind(match: re.Match[str]) -> bool:
     """True after "error code": the number says which error, and no thing."""
-    found = re.search(r"([^\W\d_]+)[^\w]+[^\W\d_]+[^\w]*$", match.string[: match.start()])
+    found = re.search(r"([^\W\d_]+)[^\w]+[^\W\d_]+[^\w]*$", _before(match))
     return found is not None and found[1].casefold() in _KINDS

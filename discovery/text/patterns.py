@@ -20,10 +20,10 @@ _OF = r"(?:of|de|do|di)"
 _YEAR = r"(?:19|20)\d\d"
 
 URL = re.compile(
-    r"""\b(?:https?|ftps?|sftp|file|s3|gs)://[^\s<>"']+
+    r"""(?:\b(?:https?|ftps?|sftp|file|s3|gs)://[^\s<>"']+
     | \bwww\.[^\s<>"']+\.[^\s<>"']+
     | \b(?<!@)[a-z0-9][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){0,6}\.(?:com|org|net|edu|gov|info|biz|io
-        |de|fr|es|it|pt|eu|ch|at|nl|ly|co\.uk)\b(?:/[^\s<>"']*)?(?<![.,;:!?)])""",
+        |de|fr|es|it|pt|eu|ch|at|nl|ly|co\.uk)\b(?:/[^\s<>"']*)?)(?<![.,;:!?)])""",
     _I | re.VERBOSE,
 )
 EMAIL = re.compile(r"(?<![\w.+%'-])[\w.+%'-]{1,64}(?:\s?@\s?[\w-]+(?:\.[\w-]+)+|@[\w-]+\b)", _I)
