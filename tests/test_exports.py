@@ -111,6 +111,12 @@ def test_a_named_text_column_and_the_format_rows_turn_detection_off(tmp_path):
     assert found == {None} and len(texts(rows)) == 2 * len(TEXTS)
 
 
+def test_a_named_speaker_turns_detection_off(tmp_path):
+    (tmp_path / "log.jsonl").write_text(lines(exports.rasa_events()))
+    found, rows = read(tmp_path / "log.jsonl", Columns("text", None, "event"))
+    assert found == {None} and {r.domain for r in rows if r.text in TEXTS} == {"user"}
+
+
 @pytest.mark.parametrize("members", [{"text": "a"}, {"text": "a", "event": "user", "time": 1}])
 def test_an_ordinary_log_belongs_to_no_export(members, write_rows):
     assert read(write_rows("log.jsonl", [members]))[0] == {None}

@@ -95,6 +95,14 @@ def test_labels_stand_at_paths_next_to_their_text(write_json):
     assert [(r.text, r.intent) for r in rows] == [("a", "x"), ("b", "x"), ("c", "y")]
 
 
+def test_the_domain_column_of_a_log_names_the_speaker_of_each_turn(write_json):
+    turns = [{"who": 1, "say": "hello there"}, {"who": "bot", "say": "hi"}, {"say": "x"}]
+    path, columns = write_json([{"turns": turns}]), Columns("turns[].say", None, "turns[].who")
+    (file,) = find_input(str(path), columns, "--input")
+    rows = [row for piece in split_file(file) for row in read_piece(piece, columns)]
+    assert [(r.text, r.domain) for r in rows] == [("hello there", "1"), ("hi", "bot"), ("x", None)]
+
+
 def test_a_missing_path_rejects_its_row_only(write_json):
     assert found(write_json([{"a": {"b": "x"}}, {"a": 1}, {"a": {"b": None}}]), "a.b") == [
         ("x", None), (None, "no_text_column"), (None, "null"),

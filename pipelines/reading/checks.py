@@ -11,6 +11,8 @@ from advin.pipelines.reading.hypotheses import best_hypothesis
 from advin.pipelines.reading.paths import has_path, is_path, opened, select, text_paths
 
 _SHOWN_PATHS = 3
+# Kinds of values that name a speaker besides text.
+_SPEAKERS = ("int", "float", "bool")
 _KINDS: dict[type, str] = {dict: "objects", list: "lists", str: "JSON"}
 
 
@@ -33,6 +35,8 @@ def check_columns(
         return  # an array of texts
     for role, column in columns.roles:
         kind = _kind(role, column, found, rows)
+        if role == "domain" and columns.intent is None and kind in _SPEAKERS:
+            continue
         if kind is None and role != "domain":
             there, names = _there(rows, found)
             hint = likely(role, column, names)

@@ -57,7 +57,8 @@ def export_of(rows: list[Any], columns: Columns) -> str | None:
     """Return the export that the first rows of a file belong to; None for rows with columns."""
     if columns.export is not None:
         return columns.export if columns.export != ROWS else None
-    return detect(rows) if columns.text == DEFAULT_TEXT else None
+    has_speaker = columns.intent is None and columns.domain is not None
+    return detect(rows) if columns.text == DEFAULT_TEXT and not has_speaker else None
 
 
 def probe_json(head: bytes, file: InputFile, columns: Columns) -> Probe:

@@ -51,8 +51,12 @@ def nested_rows(value: Any, source: str, position: int, columns: Columns) -> Ite
         fields = next((f for f in export.fields if has_path(value, f.text)), export.fields[0])
         speakers, file_intent = export.speakers, intent_of_file(export, source)
     for i, (text, problem, elements) in enumerate(_turns(value, fields, speakers)):
-        labels: tuple[Any, Any] = (None, None)
-        if columns.intent is not None:
+        labels: tuple[Any, Any]
+        if columns.intent is None:
+            # In a log, the domain column names the speaker, who may be a number.
+            speaker = _at(value, columns.domain, elements)
+            labels = None, str(speaker) if isinstance(speaker, int | float) else speaker
+        else:
             intent = file_intent or _at(value, fields.intent, elements)
             labels = intent, _at(value, fields.domain, elements)
         defect = problem or problem_of((text, *labels))

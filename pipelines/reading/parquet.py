@@ -149,8 +149,8 @@ def _damage(error: BaseException) -> BaseException:
 def _wanted(file: pq.ParquetFile, columns: Columns) -> list[str]:
     """Return the columns that the fields are in."""
     names = file.schema_arrow.names
-    paths = EXPORTS[columns.export].paths if columns.export in EXPORTS else columns.all
-    roots = (root_column(path, names) for path in paths)
+    paths = EXPORTS[columns.export].paths if columns.export in EXPORTS else []
+    roots = (root_column(path, names) for path in [*paths, *columns.all])
     return list(dict.fromkeys(root for root in roots if root is not None))
 
 
