@@ -1,6 +1,7 @@
 """The model: everything that is learned before a log is processed, as safetensors and JSON."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -16,7 +17,7 @@ from advin.discovery.encoding.neutral import LanguageDirections
 from advin.discovery.intents.decision import IntentRules, intent_rules
 from advin.discovery.metric.head import MetricHead
 from advin.discovery.novelty.model import NoveltyModel
-from advin.discovery.selection.distance import IntentDistance
+from advin.discovery.selection.distance import DEFAULT, IntentDistance
 from advin.discovery.text.config import MASKING_VERSION
 
 CONFIG = "config.json"
@@ -93,6 +94,25 @@ class Model:
     def origins(self) -> dict[str, str]:
         """Where each distance comes from: "learned", "agreed" (stable clusters) or "default"."""
         return {"intent_distance": self.distance.origin, "domain_distance": self.domain_origin}
+
+    @property
+    def shortages(self) -> dict[str, dict[str, int]]:
+        """For each default distance: the groups of two that the labels give, and that it needs.
+
+        The groups of intent_distance are intents with two labels, those of domain_distance domains
+        with two labeled intents.
+        """
+        labels = self.anchor_labels[self.anchor_labels >= 0].tolist()
+        domains = [domain for domain in self.domains if domain is not None]
+        groups = {
+            "intent_distance": (labels, self.config.neighbors.min_intents),
+            "domain_distance": (domains, self.config.domains.min_domains),
+        }
+        return {
+            name: {"given": sum(n >= 2 for n in Counter(found).values()), "needed": needed}
+            for name, (found, needed) in groups.items()
+            if self.origins[name] == DEFAULT
+        }
 
     def to_files(self) -> dict[str, bytes]:
         """Return the files of a model folder, by name."""

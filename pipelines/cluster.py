@@ -55,7 +55,6 @@ def _cluster(
     points = read_points(sources, at_most, model)
     intents = discover_intents(points, model.rules, model.config.intents).rounded()
     ClusterCounters(
-        clustered=len(points.vectors),
         known_intents=int(np.count_nonzero(intents.kinds >= 0)),
         novel_intents=int(np.count_nonzero(intents.kinds == NOVEL)),
         junk_clusters=int(np.count_nonzero(intents.kinds == JUNK)),
@@ -70,7 +69,11 @@ def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) ->
     anchors = anchor_clusters(model.head.transform(model.anchors))
     none = anchors.take(np.arange(0))
     clusters, left_out = largest_clusters(read_clusters(sources), at_most, none)
-    ClusterCounters(utterances_left_out=left_out).add()
+    ClusterCounters(
+        utterances_left_out=left_out,
+        points_of_log=len(clusters.ids),
+        points_of_labels_and_ood=len(anchors.ids),
+    ).add()
     return points_of(clusters, anchors, model.anchor_labels)
 
 

@@ -198,7 +198,8 @@ class ClusterCounters(Counters):
     """Clusters found in stage II.
 
     Attributes:
-        clustered: points that were clustered, labeled utterances included.
+        points_of_log: clusters or single utterances of the log that were clustered.
+        points_of_labels_and_ood: labeled utterances and out-of-domain texts clustered with them.
         known_intents: centroids of known intents.
         novel_intents: centroids of novel intents.
         junk_clusters: centroids of out-of-domain clusters.
@@ -206,7 +207,8 @@ class ClusterCounters(Counters):
     """
 
     stage: ClassVar[str] = "cluster"
-    clustered: int = 0
+    points_of_log: int = 0
+    points_of_labels_and_ood: int = 0
     known_intents: int = 0
     novel_intents: int = 0
     junk_clusters: int = 0

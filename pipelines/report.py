@@ -1,6 +1,7 @@
 """The end of a run: check that counts add up, publish the tables, write the manifest last."""
 
 import dataclasses
+from collections import Counter
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -68,6 +69,7 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
         },
         languages=found.language_values(),
         warnings=found.lines,
+        rejected=_rejected(run.workspace.folder, published["rejects"]),
         masking=_masking(run, _counters(finished, IngestCounters)),
         given=run.prepared.settings.given,
         started=min(manifest.started for _, manifest in finished),
@@ -139,6 +141,16 @@ def _funnel(finished: Finished) -> list[list[Any]]:
     ]
 
 
+def _rejected(folder: str, files: list[str]) -> dict[str, int]:
+    """Return the number of rejected rows for each reason, the most frequent first."""
+    rows: Counter[str] = Counter()
+    for name in files:
+        reasons = storage.read_parquet(storage.join(folder, name), ["reason"])["reason"]
+        for counted in reasons.value_counts().to_pylist():
+            rows[counted["values"]] += counted["counts"]
+    return dict(sorted(rows.items(), key=lambda item: (-item[1], item[0])))
+
+
 def _masking(run: Run, ingest: IngestCounters) -> dict[str, Any]:
     off = run.prepared.config.masking.off
     active = [rule for rule in RULES if not {rule.name, "all"} & set(off)]
@@ -158,4 +170,5 @@ def _describe_model(folder: ModelFolder) -> dict[str, Any]:
         "rules": dataclasses.asdict(model.rules),
         "domain_distance": model.domain_distance,
         "origins": model.origins,
+        "shortages": model.shortages,
     }

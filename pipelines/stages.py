@@ -249,6 +249,12 @@ def _names(files: list[FileMetadata]) -> list[str]:
 
 
 def readable(counters: dict[str, int]) -> str:
-    """Return counters above 0 as text, such as '8,815 rows read, 2 rows rejected'."""
-    counted = ((name.replace("_", " "), value) for name, value in counters.items() if value)
-    return ", ".join(f"{value:,} {name}" for name, value in counted)
+    """Return counters above 0 as text, such as '8,815 rows read, 48.9 encoder seconds'."""
+    return ", ".join(_readable(name, value) for name, value in counters.items() if value)
+
+
+def _readable(name: str, value: int) -> str:
+    words = name.removesuffix("_msecs").replace("_", " ")
+    return (
+        f"{value / 1000:,.1f} {words} seconds" if name.endswith("_msecs") else f"{value:,} {words}"
+    )

@@ -21,6 +21,11 @@ _RECOVERED = (
     "as a novel intent, and recall and purity both exceed 0.5."
 )
 _NO_INTENT = "(no intent)"
+# What a distance is learned from.
+_GROUPS = {
+    "intent_distance": "known intents with two or more labels",
+    "domain_distance": "known domains with two or more intents",
+}
 
 
 def print_run(folder: str, manifest: RunManifest) -> None:
@@ -30,6 +35,9 @@ def print_run(folder: str, manifest: RunManifest) -> None:
     for label, count in manifest.funnel:
         funnel.add_row(Text(label), f"{count:,}")
     out.print(funnel)
+    if manifest.rejected:
+        reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in manifest.rejected.items())
+        out.print(plain(f"Rows rejected, by reason: {reasons}."))
     masked = {k: n for k, n in manifest.masking.get("rows_changed", {}).items() if n}
     if masked:
         rules = ", ".join(f"{name} {count:,}" for name, count in masked.items())
@@ -56,12 +64,11 @@ def print_run(folder: str, manifest: RunManifest) -> None:
         )
     out.print(table if novel else Text("No novel intent was found."))
 
-    defaults = sorted(k for k, v in manifest.model["origins"].items() if v == "default")
-    if defaults:
+    for name, groups in manifest.model["shortages"].items():
         out.print(
             Text(
-                f"Defaults from public data, as labels were missing or too few: "
-                f"{', '.join(d.replace('_', ' ') for d in defaults)}."
+                f"The {name.replace('_', ' ')} is a default from public data. Learning it takes "
+                f"{groups['needed']} {_GROUPS[name]}; the labels have {groups['given']}."
             )
         )
     stages = new_table("Stages", "stage", "seconds", "MB written", "counts")

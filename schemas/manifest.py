@@ -81,6 +81,7 @@ class RunManifest:
         languages: languages of the log with their shares; empty if they are unclear.
         warnings: what makes the results unreliable, one line each.
         masking: version of the masking rules, and the rows of the log that each rule changed.
+        rejected: rejected rows of the log, by reason.
         given: the settings that the user gave, by the name of the flag or argument.
         started: time in UTC at which the first stage started.
         finished: time in UTC at which the run finished.
@@ -96,6 +97,7 @@ class RunManifest:
     languages: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     masking: dict[str, Any] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
     given: dict[str, Any] = field(default_factory=dict)
     started: str = ""
     finished: str = ""

@@ -21,6 +21,7 @@ from advin.pipelines import report
 from advin.pipelines.models import load_model
 from advin.pipelines.stages import Stage
 from advin.runners.cli import main
+from advin.runners.printing import print_run
 
 ROOT = Path(__file__).parent.parent
 INTENTS = {
@@ -223,6 +224,10 @@ def test_without_labels_all_intents_are_novel(run, tmp_path):
     assert code == 0
     assert manifest.model["origins"] == {"intent_distance": "default", "domain_distance": "default"}
     assert manifest.model["known_intents"] == 0
+    assert manifest.model["shortages"] == {
+        "intent_distance": {"given": 0, "needed": 4},
+        "domain_distance": {"given": 0, "needed": 5},
+    }
     rows = table(tmp_path / "out", "assignments")
     assert {r["known_intent"] for r in rows} == {None} == {r["novelty_score"] for r in rows}
 
@@ -289,7 +294,7 @@ def test_a_log_without_known_intents_works(run, model, tmp_path):
     assert set(INTENTS) <= set(sizes)
 
 
-def test_bad_rows_become_rejects_and_the_run_continues(run, model, tmp_path):
+def test_bad_rows_become_rejects_and_the_run_continues(run, model, tmp_path, capsys):
     rows = [*log(), {"text": None}, {"text": ""}, {"text": "x" * 1_000_000}]
     code, _, manifest = run("--model", model, log_rows=rows)
     rejects = table(tmp_path / "out", "rejects")
@@ -297,6 +302,11 @@ def test_bad_rows_become_rejects_and_the_run_continues(run, model, tmp_path):
     assert sorted(r["reason"] for r in rejects) == ["empty", "null", "oversized"]
     kept = sum(a["count"] for a in table(tmp_path / "out", "assignments"))
     assert kept + len(rejects) == len(rows) == manifest.funnel[0][1]
+    assert manifest.rejected == {"empty": 1, "null": 1, "oversized": 1}
+    print_run(str(tmp_path / "out"), manifest)
+    printed = capsys.readouterr().out
+    assert "Rows rejected, by reason: empty 1, null 1, oversized 1." in printed
+    assert "encoder seconds" in printed and "msecs" not in printed
 
 
 # A fit, then runs with its model.
