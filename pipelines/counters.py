@@ -82,8 +82,21 @@ class IngestCounters(Counters):
         rows_rejected: rows that cannot be used.
         rows_kept: all other rows.
         utterances: distinct utterances; labeled ones count once for each of their labels.
-        masked_html: rows that the rule "html" of `discovery.text.preparation` changed; the others
-            likewise.
+        masked_html: rows that the rule html of `discovery.text.preparation` changed.
+        masked_quote: rows that the rule quote changed.
+        masked_url: rows that the rule url changed.
+        masked_email: rows that the rule email changed.
+        masked_handle: rows that the rule handle changed.
+        masked_account: rows that the rule account changed.
+        masked_card: rows that the rule card changed.
+        masked_address: rows that the rule address changed.
+        masked_date: rows that the rule date changed.
+        masked_phone: rows that the rule phone changed.
+        masked_time: rows that the rule time changed.
+        masked_amount: rows that the rule amount changed.
+        masked_id: rows that the rule id changed.
+        masked_number: rows that the rule number changed.
+        masked_name: rows that the rule name changed.
     """
 
     stage: ClassVar[str] = "ingest"
