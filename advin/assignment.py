@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from advin.discovery.encoding.encoder import Encoder
     from advin.discovery.intents.assignment import Intents
+    from advin.discovery.intents.outcomes import Outcomes
     from advin.discovery.model import Model
     from advin.schemas.manifest import RunManifest
 
@@ -179,24 +180,30 @@ class RunIntents:
         """
         import numpy as np
 
-        from advin.discovery.intents.assignment import assign, utterance_reasons
-        from advin.schemas.verdicts import kind_of
+        from advin.discovery.intents.assignment import assign
+        from advin.discovery.intents.outcomes import verdicts_on
 
         model = self.known.model
         rows, usable, vectors = self.known.encoder.encode(texts, model.config)
         results: list[dict[str, Any]] = [dict.fromkeys(INTENT_COLUMNS) for _ in texts]
         if not len(rows):
             return results
-        intents, columns = _intents(self.folder)
+        intents, outcomes, names = _intents(self.folder)
         categories = model.conversational(usable, vectors)
         is_conversational = np.array([category is not None for category in categories], bool)
-        found, distances = assign(model.learned(vectors), intents, is_conversational)
-        of_cluster = [row["reason"] for row in columns]
-        reasons = utterance_reasons(found, of_cluster, categories)
-        for i, cluster, distance, reason in zip(rows, found, distances, reasons, strict=True):
-            of_intent = columns[cluster] if cluster >= 0 else {}
-            verdict = {"kind": kind_of(reason), "reason": reason, "distance": float(distance)}
-            results[i] = dict.fromkeys(INTENT_COLUMNS) | of_intent | verdict
+        learned, most = model.learned(vectors), model.config.intents.candidates
+        assigned = assign(learned, intents, most, is_conversational)
+        found = verdicts_on(assigned, outcomes, categories, most=1)
+        for j, i in enumerate(rows):
+            intent, domain = found.intent_id[j], found.domain_id[j]
+            results[i] = {
+                "intent_id": intent,
+                "name": names.get(intent),
+                "kind": found.kind[j],
+                "reason": found.reason[j],
+                "distance": found.intent_distance[j],
+                "domain": names.get(domain),
+            }
         return results
 
 
@@ -224,12 +231,10 @@ def forget_folders() -> None:
 
 
 @lru_cache(maxsize=2)
-def _intents(folder: str) -> "tuple[Intents, list[dict[str, Any]]]":
-    """Return the centroids of a run, and the columns of each; of dropped ones the reason."""
-    import numpy as np
-
-    from advin.discovery.intents.assignment import cluster_reasons
+def _intents(folder: str) -> "tuple[Intents, Outcomes, dict[str | None, str]]":
+    """Return the clusters of a run, what became of them, and names of intents and domains by id."""
     from advin.pipelines import storage
+    from advin.pipelines.assemble import outcomes_from_arrow
     from advin.pipelines.cluster import CENTROIDS, intents_from_arrow
     from advin.pipelines.report import read_table
 
@@ -238,21 +243,11 @@ def _intents(folder: str) -> "tuple[Intents, list[dict[str, Any]]]":
     if not storage.exists(path):
         raise SettingsError(f"{path} is missing: keep the folder stages of a run to assign texts")
     centroids = storage.read_parquet(path)
-    domains = read_table(folder, manifest, "domains", ["domain_id", "name"]).to_pylist()
-    domain_names = {row["domain_id"]: row["name"] for row in domains}
-    names = ["intent_id", "name", "domain_id"]
-    rows = {
-        row["intent_id"]: {
-            "intent_id": row["intent_id"],
-            "name": row["name"],
-            "domain": domain_names.get(row["domain_id"]),
-        }
-        for row in read_table(folder, manifest, "intents", names).to_pylist()
-    }
-    intents, ids = intents_from_arrow(centroids), centroids["intent_id"].to_pylist()
-    reasons = cluster_reasons(intents.kinds, np.array([i in rows for i in ids], bool))
-    columns = [
-        rows.get(identity, {}) | {"reason": reason}
-        for identity, reason in zip(ids, reasons, strict=True)
-    ]
-    return intents, columns
+    intents, domains, dropped = (
+        read_table(folder, manifest, name) for name in ("intents", "domains", "dropped")
+    )
+    names: dict[str | None, str] = {}
+    for table, key in ((intents, "intent_id"), (domains, "domain_id")):
+        names |= dict(zip(table[key].to_pylist(), table["name"].to_pylist(), strict=True))
+    outcomes = outcomes_from_arrow(centroids, intents, dropped)
+    return intents_from_arrow(centroids), outcomes, names

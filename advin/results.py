@@ -53,7 +53,7 @@ class Run:
         self._tables: dict[str, pa.Table] = {}
 
     def table(self, name: str) -> "pa.Table":
-        """Return a table: "assignments", "intents", "domains" or "rejects".
+        """Return a table: "assignments", "intents", "domains", "dropped" or "rejects".
 
         Raises:
             SettingsError: if there is no such table.
@@ -82,6 +82,11 @@ class Run:
     def domains(self) -> "pa.Table":
         """One row for each domain, known or novel."""
         return self.table("domains")
+
+    @property
+    def dropped(self) -> "pa.Table":
+        """One row for each cluster that is no intent."""
+        return self.table("dropped")
 
     @property
     def rejects(self) -> "pa.Table":

@@ -10,6 +10,7 @@ Numerical tolerances and block sizes are not tunables; they stay beside their co
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from advin.discovery.clustering.config import LinkageConfig
 from advin.discovery.compute.tunables import ConfigError, Grid, Section, fraction, grid, tunable
 from advin.discovery.conversation.config import ConversationConfig
 from advin.discovery.labels import LabelsConfig
@@ -253,6 +254,11 @@ class IntentsConfig(Section):
     baseline_quantile: float = fraction(
         0.1, "labels expected per utterance: this quantile of the baseline"
     )
+    nearest: int = tunable(3, "nearest intents listed for each utterance", "intents", 1)
+    candidates: int = tunable(8, "nearest intents searched; some are dropped later", "intents", 1)
+    max_dropped: int = tunable(
+        10_000, "most unclear and too small clusters kept, the largest first", "clusters", 0
+    )
     max_points: int = tunable(150_000, "most points clustered on one worker", "points", 1)
     max_density_points: int = tunable(30_000, "most points for HDBSCAN", "points", 1)
 
@@ -271,29 +277,6 @@ class CoherenceConfig(Section):
         "spreads of known utterances",
     )
     own_neighbors: float = fraction(0.5, "least share of utterances nearest to their own cluster")
-
-
-@dataclass(frozen=True, slots=True)
-class LinkageConfig(Section):
-    """Rounds of linkage across workers, for logs that one worker cannot link."""
-
-    max_clusters: int = tunable(
-        100_000, "most clusters linked on one worker", "clusters", 1, 100_000
-    )
-    cell_rows: int = tunable(4_096, "clusters per cell", "clusters", 1)
-    max_cell_rows: int = tunable(16_384, "clusters per cell in the last rounds", "clusters", 1)
-    visits: int = tunable(4, "cells in which a cluster is compared, including its own", low=1)
-    learned_per_cell: int = tunable(256, "clusters sampled per cell", "clusters", 1)
-    max_learned: int = tunable(262_144, "most clusters sampled in total", "clusters", 1)
-    iterations: int = tunable(10, "k-means iterations to learn the cells", low=1)
-    crowded: float = tunable(
-        4, "cells over this multiple of the target size are split by id", low=1
-    )
-    slow: float = fraction(0.85, "cells grow if a round leaves more than this share")
-    max_rounds: int = tunable(20, "most rounds", low=1, high=99)
-    wave_clusters: int = tunable(
-        250_000, "clusters per wave of an in-memory shuffle", "clusters", 1
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,34 +5,28 @@ the same functions, shard by shard, and write equal tables.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
 
-from advin.discovery.intents.assignment import (
-    Intents,
-    assign,
-    cluster_reasons,
-    utterance_reasons,
-)
+from advin.discovery.intents.assignment import Assigned, Intents, assign
 from advin.discovery.intents.decision import discover_intents
+from advin.discovery.intents.outcomes import Outcomes, Verdicts, verdicts_on
 from advin.discovery.intents.points import anchor_clusters, points_of, utterance_clusters
 from advin.discovery.intents.summary import summarize
 from advin.discovery.model import Model
+from advin.discovery.naming.description import IntentSample
 from advin.discovery.novelty.model import NoveltyScores
 from advin.discovery.taxonomy import (
-    DescribedIntents,
     DomainRow,
+    DroppedRow,
     IntentRow,
-    IntentSample,
+    Taxonomy,
     build_taxonomy,
-    describe_intents,
-    junk_intents,
 )
 from advin.discovery.text.cleaning import normalize
 from advin.schemas.ids import utterance_id
-from advin.schemas.verdicts import kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +82,12 @@ class Assignments:
     kind: list[str]
     reason: list[str]
     intent_id: list[str | None]
-    intent_distance: np.ndarray
+    intent_distance: list[float | None]
     domain_id: list[str | None]
+    dropped_id: list[str | None]
+    nearest_intents: list[list[str]]
+    nearest_distances: list[list[float]]
+    original: list[None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +98,13 @@ class Discovery:
         assignments: the verdict on each utterance.
         intents: known and novel intents, sorted by id.
         domains: known and novel domains, sorted by id.
+        dropped: clusters that are no intents, sorted by id.
     """
 
     assignments: Assignments
     intents: list[IntentRow]
     domains: list[DomainRow]
+    dropped: list[DroppedRow]
 
 
 def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Discovery:
@@ -116,7 +116,7 @@ def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Dis
         scores: novelty scores to use instead of the model's own.
 
     Returns:
-        the tables assignments, intents and domains.
+        the published tables.
 
     Raises:
         ValueError: if the log is too large for one machine's memory.
@@ -133,7 +133,7 @@ def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Dis
     novelty = np.full(len(log.texts), np.nan, np.float32) if scores is None else scores.score
 
     # Stage II: cluster the log's requests beside labeled and out-of-domain utterances. Each cluster
-    # is a known intent, a novel intent, junk, or too small.
+    # is a known intent, a novel intent, junk, unclear, or too small.
     is_conversational = np.array([category is not None for category in conversational], bool)
     utterances = utterance_clusters(log.ids, vectors, log.counts, novelty)
     utterances = utterances.take(np.flatnonzero(~is_conversational))
@@ -142,28 +142,24 @@ def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Dis
     intents = discover_intents(points, model.rules, config.intents).rounded()
 
     # Every request belongs to the nearest cluster, if it lies within the cluster's radius.
-    assigned, distances = assign(vectors, intents, is_conversational)
+    assigned = assign(vectors, intents, config.intents.candidates, is_conversational)
 
-    # Describe each intent by its size and a sample; drop novel intents that are incoherent.
-    described = _describe(log, model, intents, assigned, distances)
-    is_junk = junk_intents(described, config.coherence)
-    described = described.take(np.flatnonzero(~is_junk))
-
-    # Stage III: link the intents into domains, and name both.
-    intent_rows, domain_rows = build_taxonomy(described, model)
+    # Stage III: drop incoherent intents, link the others into domains, and name both.
+    tables = _describe(log, model, intents, assigned)
 
     # Every utterance gets the reason of its cluster, and a kind that follows from it.
-    by_id = {row.intent_id: row for row in intent_rows}
-    clusters = [by_id.get(intent) for intent in intents.ids(model.intents)]
-    is_kept = np.array([row is not None for row in clusters], bool)
-    of_cluster = cluster_reasons(intents.kinds, is_kept)
-    reasons = utterance_reasons(assigned, of_cluster, conversational)
-
-    of_utterance = [clusters[i] if i >= 0 else None for i in assigned]
+    outcomes = Outcomes.of(
+        intents,
+        intents.ids(model.intents),
+        domain_of={row.intent_id: row.domain_id for row in tables.intents},
+        reason_of={row.dropped_id: row.reason for row in tables.dropped},
+    )
+    verdicts = verdicts_on(assigned, outcomes, conversational, config.intents.nearest)
     return Discovery(
-        assignments=_assignments(log, model, scores, of_utterance, distances, reasons),
-        intents=intent_rows,
-        domains=domain_rows,
+        assignments=_assignments(log, model, scores, verdicts),
+        intents=tables.intents,
+        domains=tables.domains,
+        dropped=tables.dropped,
     )
 
 
@@ -175,29 +171,23 @@ def _check_size(log: Log, most: int) -> None:
         )
 
 
-def _describe(
-    log: Log, model: Model, intents: Intents, assigned: np.ndarray, distances: np.ndarray
-) -> DescribedIntents:
-    """Summarize each intent."""
+def _describe(log: Log, model: Model, intents: Intents, assigned: Assigned) -> Taxonomy:
+    """Summarize each cluster, and build the tables that describe clusters."""
     sizes, samples = {}, {}
     most = model.config.naming.documents
-    for intent, size, rows in summarize(assigned, distances, log.counts, most):
+    for cluster, size, rows in summarize(assigned.cluster, assigned.distance, log.counts, most):
         texts = [log.texts[i] for i in rows]
-        sizes[intent] = size
-        samples[intent] = IntentSample(texts, log.counts[rows], log.vectors[rows])
-    return describe_intents(intents, sizes, samples, model)
+        sizes[cluster] = size
+        samples[cluster] = IntentSample(texts, log.counts[rows], log.vectors[rows])
+    return build_taxonomy(intents, sizes, samples, model)
 
 
 def _assignments(
-    log: Log,
-    model: Model,
-    scores: NoveltyScores | None,
-    of_utterance: Sequence[IntentRow | None],
-    distances: np.ndarray,
-    reasons: list[str],
+    log: Log, model: Model, scores: NoveltyScores | None, verdicts: Verdicts
 ) -> Assignments:
     """Put the columns of the table assignments together."""
     nulls: list[Any] = [None] * len(log.texts)
+    columns = {field.name: getattr(verdicts, field.name) for field in fields(verdicts)}
     return Assignments(
         utterance_id=log.ids.astype(str).tolist(),
         text=list(log.texts),
@@ -205,9 +195,6 @@ def _assignments(
         known_intent=nulls if scores is None else [model.intents[i] for i in scores.best_class],
         known_intent_probability=nulls if scores is None else scores.probability.tolist(),
         novelty_score=nulls if scores is None else scores.score.tolist(),
-        kind=[kind_of(reason) for reason in reasons],
-        reason=reasons,
-        intent_id=[row.intent_id if row else None for row in of_utterance],
-        intent_distance=distances,
-        domain_id=[row.domain_id if row else None for row in of_utterance],
+        original=nulls,
+        **columns,
     )

@@ -5,73 +5,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from advin.discovery.config import CoherenceConfig, NamingConfig
+from advin.discovery.config import NamingConfig
 from advin.discovery.domains.linking import link_domains
 from advin.discovery.intents.assignment import Intents
-from advin.discovery.intents.coherence import incoherent_intents, min_coherence
 from advin.discovery.intents.summary import IntentSize
-from advin.discovery.labels import JUNK
 from advin.discovery.model import Model
+from advin.discovery.naming.description import (
+    DescribedClusters,
+    IntentSample,
+    describe_clusters,
+    without_loose_intents,
+)
 from advin.discovery.naming.exemplars import exemplars
 from advin.discovery.naming.names import IntentName, name_domains, name_intents
 from advin.discovery.naming.terms import Documents
 from advin.discovery.text.config import LanguageConfig
 from advin.discovery.text.language import LanguageShare, detect, log_languages, shares
-from advin.schemas.ids import known_id, novel_id
-from advin.schemas.verdicts import KNOWN, NOVEL
-
-
-@dataclass(frozen=True, slots=True)
-class IntentSample:
-    """Utterances that describe an intent, sorted by id.
-
-    Attributes:
-        texts: (s,) texts.
-        counts: (s,) int64, occurrences.
-        vectors: (s, d) float16 vectors of the encoder.
-    """
-
-    texts: Sequence[str]
-    counts: np.ndarray
-    vectors: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class DescribedIntents:
-    """All intents with utterances, and known intents without.
-
-    Attributes:
-        ids: (k,) content-derived ids.
-        known: (k,) label of each known intent, None for a novel one.
-        centroids: (k, e) float16 in the learned space.
-        radii: (k,) float32.
-        sizes: (k,) sizes.
-        documents: (k,) samples, with sentence vectors.
-        labeled: (k,) sentence vectors (m, s) of the labeled utterances; none for a novel intent.
-        ood_zscores: (k,) mean `NoveltyModel.ood_zscore` of a novel intent's sample; else 0.
-    """
-
-    ids: list[str]
-    known: list[str | None]
-    centroids: np.ndarray
-    radii: np.ndarray
-    sizes: list[IntentSize]
-    documents: list[Documents]
-    labeled: list[np.ndarray]
-    ood_zscores: np.ndarray
-
-    def take(self, rows: np.ndarray) -> "DescribedIntents":
-        """Return some of the intents."""
-        return DescribedIntents(
-            ids=[self.ids[i] for i in rows],
-            known=[self.known[i] for i in rows],
-            centroids=self.centroids[rows],
-            radii=self.radii[rows],
-            sizes=[self.sizes[i] for i in rows],
-            documents=[self.documents[i] for i in rows],
-            labeled=[self.labeled[i] for i in rows],
-            ood_zscores=self.ood_zscores[rows],
-        )
+from advin.schemas import verdicts
+from advin.schemas.ids import dropped_id, known_id, novel_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +46,18 @@ class IntentRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DroppedRow:
+    """A row of the table dropped; `schemas.tables.DROPPED` describes the columns."""
+
+    dropped_id: str
+    reason: str
+    size: int
+    distinct_size: int
+    exemplars: list[str]
+    nearest_known_intent: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class DomainRow:
     """A row of the table domains; `schemas.tables.DOMAINS` describes the columns."""
 
@@ -106,81 +69,59 @@ class DomainRow:
     size: int
 
 
-def describe_intents(
+@dataclass(frozen=True, slots=True)
+class Taxonomy:
+    """The tables that describe clusters, each sorted by id.
+
+    Attributes:
+        intents: known and novel intents.
+        domains: known and novel domains.
+        dropped: all other clusters.
+    """
+
+    intents: list[IntentRow]
+    domains: list[DomainRow]
+    dropped: list[DroppedRow]
+
+
+def build_taxonomy(
     intents: Intents,
     sizes: Mapping[int, IntentSize],
     samples: Mapping[int, IntentSample],
     model: Model,
-) -> DescribedIntents:
-    """Collect what is known of each intent. Novel intents without utterances and junk are left out.
+) -> Taxonomy:
+    """Drop incoherent intents, link the others into domains, and name both.
 
     Args:
-        intents: all centroids, in float16 precision.
-        sizes: by row of the centroid, where there are utterances.
-        samples: by row of the centroid, where there are utterances.
-        model: with labels, labeled utterances and stage I.
+        intents: all clusters, with centroids in float16 precision.
+        sizes: by row of the cluster, where there are utterances.
+        samples: by row of the cluster, where there are utterances.
+        model: with labels, labeled utterances, stage I and the learned distance between domains.
 
     Raises:
         ValueError: if there are more intents than one worker takes.
     """
-    kept = [i for i, kind in enumerate(intents.kinds) if kind >= 0 or (kind != JUNK and i in sizes)]
-    most = model.config.domains.max_intents
-    if len(kept) > most:
+    clusters = describe_clusters(intents, sizes, samples, model)
+    found, most = np.count_nonzero(clusters.is_intent), model.config.domains.max_intents
+    if found > most:
         raise ValueError(
-            f"{len(kept)} intents were found, but at most {most} can be linked and named: "
+            f"{found} intents were found, but at most {most} can be linked and named: "
             "the learned distance does not suit this log; give labeled intents with --labeled"
         )
-    ids, known = intents.ids(model.intents), intents.known(model.intents)
-    anchors = model.encoder.sentence_part(model.anchors)
-    none = IntentSample([], np.zeros(0), np.zeros((0, model.encoder.dimension), np.float16))
-    chosen = [samples.get(i, none) for i in kept]
-    return DescribedIntents(
-        ids=[ids[i] for i in kept],
-        known=[known[i] for i in kept],
-        centroids=intents.centroids[kept].astype(np.float16),
-        radii=intents.radii[kept],
-        sizes=[sizes.get(i, IntentSize()) for i in kept],
-        documents=[
-            Documents(sample.texts, sample.counts, model.encoder.sentence_part(sample.vectors))
-            for sample in chosen
-        ],
-        labeled=[
-            anchors[model.anchor_labels == kind] if kind >= 0 else anchors[:0]
-            for kind in intents.kinds[kept]
-        ],
-        ood_zscores=np.array(
-            [
-                _mean_zscore(sample, model) if known[i] is None else 0.0
-                for i, sample in zip(kept, chosen, strict=True)
-            ]
-        ),
-    )
+    clusters = without_loose_intents(clusters, model.config.coherence)
+    kept = clusters.take(np.flatnonzero(clusters.is_intent))
+    intent_rows, domain_rows = link_and_name(kept, model)
+    dropped = _dropped_rows(clusters, model.config.naming)
+    return Taxonomy(intent_rows, domain_rows, dropped)
 
 
-def _mean_zscore(sample: IntentSample, model: Model) -> float:
-    if model.novelty is None or not len(sample.vectors):
-        return 0.0
-    return float(model.novelty.ood_zscore(sample.vectors).mean())
-
-
-def junk_intents(described: DescribedIntents, config: CoherenceConfig) -> np.ndarray:
-    """Return (k,) bool, True for novel intents that only the learned space holds together."""
-    samples = [documents.vectors for documents in described.documents]
-    is_novel = np.array([label is None for label in described.known], bool)
-    known = np.flatnonzero(~is_novel)
-    least = min_coherence(
-        [samples[i] for i in known], [described.labeled[i] for i in known], config
-    )
-    return incoherent_intents(samples, is_novel, described.ood_zscores, least, config)
-
-
-def build_taxonomy(
-    described: DescribedIntents, model: Model
+def link_and_name(
+    described: DescribedClusters, model: Model
 ) -> tuple[list[IntentRow], list[DomainRow]]:
     """Link intents into domains and name both.
 
     Args:
-        described: all intents but junk.
+        described: all intents.
         model: with the known domains and the learned distance between domains.
 
     Returns:
@@ -199,7 +140,7 @@ def build_taxonomy(
         IntentRow(
             intent_id=described.ids[i],
             name=name.name,
-            kind=NOVEL if described.known[i] is None else KNOWN,
+            kind=verdicts.NOVEL if described.known[i] is None else verdicts.KNOWN,
             keywords=list(name.keywords),
             exemplars=_exemplars(described.documents[i], naming),
             size=described.sizes[i].rows,
@@ -222,7 +163,7 @@ def build_taxonomy(
     )
 
 
-def _languages(described: DescribedIntents, config: LanguageConfig) -> list[list[LanguageShare]]:
+def _languages(described: DescribedClusters, config: LanguageConfig) -> list[list[LanguageShare]]:
     """Return the languages of each intent's sample; none if those of the log are unclear."""
     found = log_languages([text for d in described.documents for text in d.texts], config)
     if not found:
@@ -231,10 +172,10 @@ def _languages(described: DescribedIntents, config: LanguageConfig) -> list[list
 
 
 def _with_languages(
-    described: DescribedIntents,
+    described: DescribedClusters,
     languages: Sequence[Sequence[LanguageShare]],
     config: LanguageConfig,
-) -> DescribedIntents:
+) -> DescribedClusters:
     """Return the same intents with the languages whose stop words count."""
     documents = [
         replace(d, languages=tuple(s.code for s in own if s.share >= config.min_name_share))
@@ -244,7 +185,7 @@ def _with_languages(
 
 
 def _link(
-    described: DescribedIntents, known_domains: Sequence[str | None], model: Model
+    described: DescribedClusters, known_domains: Sequence[str | None], model: Model
 ) -> dict[str | int, list[int]]:
     """Return the intents of each domain. A known intent labeled without a domain has none."""
     linked = link_domains(
@@ -260,14 +201,14 @@ def _link(
     return groups
 
 
-def _encoder_means(described: DescribedIntents, model: Model) -> np.ndarray:
+def _encoder_means(described: DescribedClusters, model: Model) -> np.ndarray:
     """Return (k, s) float64 means in the encoder's space: the head pushes known intents apart."""
     rows = zip(described.documents, described.labeled, strict=True)
     means = [np.concatenate([d.vectors, x]).astype(np.float64).mean(axis=0) for d, x in rows]
     return np.stack(means) if means else np.zeros((0, model.encoder.sentence_dimension))
 
 
-def _intent_names(described: DescribedIntents, config: NamingConfig) -> list[IntentName]:
+def _intent_names(described: DescribedClusters, config: NamingConfig) -> list[IntentName]:
     """Return names and keywords of all intents; known intents keep their labels."""
     taken = {k for k in described.known if k is not None}
     names = name_intents(described.documents, config, taken)
@@ -278,7 +219,7 @@ def _intent_names(described: DescribedIntents, config: NamingConfig) -> list[Int
 
 
 def _domain_rows(
-    described: DescribedIntents,
+    described: DescribedClusters,
     groups: Mapping[str | int, list[int]],
     taken: set[str],
     config: NamingConfig,
@@ -293,7 +234,7 @@ def _domain_rows(
 
 
 def _domain_row(
-    described: DescribedIntents, group: Sequence[int], known: str | None, name: IntentName
+    described: DescribedClusters, group: Sequence[int], known: str | None, name: IntentName
 ) -> DomainRow:
     """Return the row of one domain; known is its label, None for a novel one."""
     members = [described.ids[i] for i in group]
@@ -301,7 +242,7 @@ def _domain_row(
     return DomainRow(
         domain_id=novel_id("".join(sorted(members)).encode()) if known is None else known_id(known),
         name=name.name if known is None else known,
-        kind=NOVEL if known is None else KNOWN,
+        kind=verdicts.NOVEL if known is None else verdicts.KNOWN,
         keywords=list(name.keywords),
         intents=[described.ids[i] for i in largest_first],
         size=sum(described.sizes[i].rows for i in group),
@@ -313,7 +254,24 @@ def _exemplars(documents: Documents, config: NamingConfig) -> list[str]:
     return [documents.texts[i] for i in chosen]
 
 
-def _nearest_known(described: DescribedIntents) -> list[str | None]:
+def _dropped_rows(clusters: DescribedClusters, config: NamingConfig) -> list[DroppedRow]:
+    """Return the rows of the table dropped."""
+    nearest = _nearest_known(clusters)
+    rows = [
+        DroppedRow(
+            dropped_id=dropped_id(clusters.centroids[i].tobytes()),
+            reason=clusters.reasons[i],
+            size=clusters.sizes[i].rows,
+            distinct_size=clusters.sizes[i].distinct,
+            exemplars=_exemplars(clusters.documents[i], config),
+            nearest_known_intent=nearest[i],
+        )
+        for i in np.flatnonzero(~clusters.is_intent).tolist()
+    ]
+    return sorted(rows, key=lambda row: row.dropped_id)
+
+
+def _nearest_known(described: DescribedClusters) -> list[str | None]:
     """Return the label of the nearest other known intent, None if there is none."""
     known = [i for i, label in enumerate(described.known) if label is not None]
     if not known:

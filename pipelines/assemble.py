@@ -2,24 +2,20 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from advin.discovery.intents.assignment import cluster_reasons, utterance_reasons
+from advin.discovery.intents.outcomes import Outcomes, verdicts_on
 from advin.pipelines import storage
-from advin.pipelines.cluster import CENTROIDS
+from advin.pipelines.assign import assigned_from_arrow
+from advin.pipelines.cluster import CENTROIDS, intents_from_arrow
 from advin.pipelines.counters import AssembleCounters
 from advin.pipelines.shards import MapShards, Shard, read_shard, shards_of
 from advin.pipelines.stages import Part
 from advin.schemas import tables
-from advin.schemas.verdicts import KINDS, kind_of
-
-# The columns of an intent that its utterances carry.
-_COLUMNS = ["intent_id", "domain_id"]
 
 
 @dataclasses.dataclass
@@ -32,6 +28,8 @@ class Assemble(beam.PTransform):
         assigned: their intents.
         centroids: the stage cluster's centroids.
         intents: the table intents.
+        dropped: the table dropped.
+        n_nearest: nearest intents to list for each utterance.
         target: folder of the table assignments.
     """
 
@@ -40,43 +38,56 @@ class Assemble(beam.PTransform):
     assigned: Part
     centroids: Part
     intents: Part
+    dropped: Part
+    n_nearest: int
     target: str
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Join shards with the same number: they hold the same utterances."""
-        load = functools.partial(_read_verdicts, self.centroids, self.intents)
+        load = functools.partial(_read_outcomes, self.centroids, self.intents, self.dropped)
         parts = (self.utterances, self.scores, self.assigned)
-        function = functools.partial(_assemble_shard, parts=parts)
+        function = functools.partial(_assemble_shard, parts=parts, n_nearest=self.n_nearest)
         return pipeline | MapShards(self.utterances, self.target, load, function)
 
 
-def _read_verdicts(centroids: Part, intents: Part) -> list[Mapping[str, Any]]:
-    """Return the columns of each cluster; all but the reason are None if it is no intent."""
-    path = storage.join(centroids.folder, CENTROIDS)
-    table = storage.read_parquet(path, ["intent_id", "kind"])
-    (shard,) = shards_of(intents)
-    rows = read_shard(intents.folder, shard, _COLUMNS).to_pylist()
-    by_id = {row["intent_id"]: row for row in rows}
-    columns = [by_id.get(i) for i in table["intent_id"].to_pylist()]
-    is_kept = np.array([row is not None for row in columns], bool)
-    reasons = cluster_reasons(table["kind"].to_numpy(), is_kept)
-    return [
-        {**(row or dict.fromkeys(_COLUMNS)), "reason": reason}
-        for row, reason in zip(columns, reasons, strict=True)
-    ]
+def _read_outcomes(centroids: Part, intents: Part, dropped: Part) -> Outcomes:
+    """Return what became of each cluster of the stage cluster."""
+    table = storage.read_parquet(storage.join(centroids.folder, CENTROIDS))
+    return outcomes_from_arrow(table, _only_shard(intents), _only_shard(dropped))
+
+
+def _only_shard(part: Part) -> pa.RecordBatch:
+    (shard,) = shards_of(part)
+    return read_shard(part.folder, shard)
+
+
+def outcomes_from_arrow(
+    clusters: pa.Table, intents: pa.Table | pa.RecordBatch, dropped: pa.Table | pa.RecordBatch
+) -> Outcomes:
+    """Return what became of each cluster, from the stage's file and the two tables."""
+
+    def lookup(table: pa.Table | pa.RecordBatch, *names: str) -> dict[str, Any]:
+        keys, values = (table.column(name).to_pylist() for name in names)
+        return dict(zip(keys, values, strict=True))
+
+    return Outcomes.of(
+        intents_from_arrow(clusters),
+        clusters["intent_id"].to_pylist(),
+        domain_of=lookup(intents, "intent_id", "domain_id"),
+        reason_of=lookup(dropped, "dropped_id", "reason"),
+    )
 
 
 def _assemble_shard(
-    shard: Shard, intents: list[Mapping[str, Any]], parts: tuple[Part, Part, Part]
+    shard: Shard, outcomes: Outcomes, parts: tuple[Part, Part, Part], n_nearest: int
 ) -> pa.RecordBatch:
     utterances, scores, assigned = (read_shard(part.folder, shard) for part in parts)
-    table = assemble(utterances, scores, assigned, intents)
+    table = assemble(utterances, scores, assigned, outcomes, n_nearest)
     counts = table.column("count").to_numpy()
-    kinds = np.array(table.column("kind").to_pylist(), object)
-    AssembleCounters(
-        rows_accounted=int(counts.sum()),
+    reasons = np.array(table.column("reason").to_pylist(), object)
+    AssembleCounters.of_reasons(
         in_an_intent=table.num_rows - table.column("intent_id").null_count,
-        **{f"{kind}_rows": int(counts[kinds == kind].sum()) for kind in KINDS},
+        rows={reason: int(counts[reasons == reason].sum()) for reason in np.unique(reasons)},
     ).add()
     return table
 
@@ -85,15 +96,17 @@ def assemble(
     utterances: pa.RecordBatch,
     scores: pa.RecordBatch,
     assigned: pa.RecordBatch,
-    intents: list[Mapping[str, Any]],
+    outcomes: Outcomes,
+    n_nearest: int,
 ) -> pa.RecordBatch:
     """Join three batches of the same utterances, row by row.
 
     Args:
         utterances: as `schemas.tables.INGEST`.
         scores: as `schemas.tables.SCORE`.
-        assigned: as `schemas.tables.ASSIGN`; intents are positions in the list below.
-        intents: intent_id, domain_id and reason of each cluster; the ids of no intent are None.
+        assigned: as `schemas.tables.ASSIGN`.
+        outcomes: what became of each cluster.
+        n_nearest: nearest intents to list.
 
     Returns:
         a batch as `schemas.tables.ASSIGNMENTS`.
@@ -108,23 +121,11 @@ def assemble(
                 f"stage {name} holds other utterances than stage ingest "
                 f"({batch.num_rows} and {len(ids)} rows): delete the output folder and start again"
             )
-    position = assigned.column("intent").to_numpy()
-    index = pa.array(position, mask=position < 0)
-
-    def of_intent(name: str) -> pa.Array:
-        return pa.array([intent[name] for intent in intents], pa.string()).take(index)
-
-    reasons = utterance_reasons(
-        position,
-        [intent["reason"] for intent in intents],
-        scores.column("conversational").to_pylist(),
-    )
+    categories = scores.column("conversational").to_pylist()
+    verdicts = verdicts_on(assigned_from_arrow(assigned), outcomes, categories, n_nearest)
     columns = {
-        "kind": pa.array([kind_of(reason) for reason in reasons]),
-        "reason": pa.array(reasons),
-        "intent_id": of_intent("intent_id"),
-        "domain_id": of_intent("domain_id"),
-        "intent_distance": assigned.column("intent_distance"),
+        name: pa.array(values, tables.ASSIGNMENTS.field(name).type)
+        for name, values in dataclasses.asdict(verdicts).items()
     }
     for batch in (utterances, scores):
         columns |= {n: batch.column(n) for n in batch.schema.names}

@@ -7,7 +7,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from advin.discovery.intents.assignment import Intents, assign
+from advin.discovery.intents.assignment import Assigned, Intents, assign
 from advin.discovery.model import Model
 from advin.pipelines.cluster import read_intents
 from advin.pipelines.counters import AssignCounters
@@ -43,8 +43,8 @@ class Assign(beam.PTransform):
         return pipeline | MapShards(self.vectors, self.target, load, function)
 
 
-def _load(model: ModelFolder, centroids: Part) -> tuple[Model, Intents]:
-    return model.load(), read_intents(centroids)
+def _load(folder: ModelFolder, centroids: Part) -> tuple[Model, Intents]:
+    return folder.load(), read_intents(centroids)
 
 
 def _assign_shard(
@@ -55,10 +55,31 @@ def _assign_shard(
     categories = read_shard(scores.folder, shard, ["conversational"]).column("conversational")
     is_conversational = categories.is_valid().to_numpy(zero_copy_only=False)
     learned = model.learned(vectors_from_arrow(batch.column("vector")))
-    intent, distance = assign(learned, intents, is_conversational)
-    assigned = int(np.count_nonzero(intent >= 0))
-    AssignCounters(assigned=assigned, unassigned=len(intent) - assigned).add()
-    return pa.RecordBatch.from_arrays(
-        [batch.column("utterance_id"), pa.array(intent), pa.array(distance)],
-        schema=tables.ASSIGN,
+    found = assign(learned, intents, model.config.intents.candidates, is_conversational)
+    assigned = int(np.count_nonzero(found.cluster >= 0))
+    AssignCounters(assigned=assigned, unassigned=len(found.cluster) - assigned).add()
+    return assigned_to_arrow(batch.column("utterance_id"), found)
+
+
+def assigned_to_arrow(utterance_ids: pa.Array, found: Assigned) -> pa.RecordBatch:
+    """Return the clusters of utterances as a batch with the schema `schemas.tables.ASSIGN`."""
+    n, most = found.nearest.shape
+    offsets = pa.array(most * np.arange(n + 1), pa.int32())
+    nearest, distances = (
+        pa.ListArray.from_arrays(offsets, pa.array(values.reshape(-1)))
+        for values in (found.nearest, found.distances)
     )
+    columns = [pa.array(found.cluster), pa.array(found.distance), nearest, distances]
+    typed = [c.cast(f.type) for c, f in zip(columns, list(tables.ASSIGN)[1:], strict=True)]
+    return pa.RecordBatch.from_arrays([utterance_ids, *typed], schema=tables.ASSIGN)
+
+
+def assigned_from_arrow(batch: pa.RecordBatch) -> Assigned:
+    """Return the clusters of utterances from a batch of `assigned_to_arrow`."""
+    n = batch.num_rows
+    nearest, distances = (
+        batch.column(name).flatten().to_numpy().reshape(n, -1 if n else 0)
+        for name in ("nearest", "distances")
+    )
+    cluster, distance = (batch.column(name).to_numpy() for name in ("intent", "distance"))
+    return Assigned(cluster, distance, nearest, distances)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from advin.discovery.intents.assignment import Intents
 from advin.discovery.intents.decision import discover_intents
 from advin.discovery.intents.points import Points, anchor_clusters, largest_clusters, points_of
-from advin.discovery.labels import JUNK, NOVEL
+from advin.discovery.labels import JUNK, NOVEL, TOO_SMALL, UNCLEAR
 from advin.discovery.model import Model
 from advin.pipelines import storage
 from advin.pipelines.cluster_files import ClusterSource, read_clusters
@@ -58,6 +58,8 @@ def _cluster(
         known_intents=int(np.count_nonzero(intents.kinds >= 0)),
         novel_intents=int(np.count_nonzero(intents.kinds == NOVEL)),
         junk_clusters=int(np.count_nonzero(intents.kinds == JUNK)),
+        unclear_clusters=int(np.count_nonzero(intents.kinds == UNCLEAR)),
+        small_clusters=int(np.count_nonzero(intents.kinds == TOO_SMALL)),
     ).add()
     path = storage.join(target, CENTROIDS)
     storage.write_parquet(path, centroids_to_arrow(intents, model))

@@ -15,8 +15,11 @@ from apache_beam.metrics.metric import MetricResults
 from apache_beam.metrics.metricbase import Counter
 from apache_beam.runners.runner import PipelineResult
 
-# Prefix of the counters of masking rules.
+from advin.schemas.verdicts import REASONS
+
+# Prefixes of the counters of masking rules and of reasons.
 _MASKED = "masked_"
+_ROWS = "rows_"
 
 
 class CounterError(RuntimeError):
@@ -216,6 +219,8 @@ class ClusterCounters(Counters):
         known_intents: centroids of known intents.
         novel_intents: centroids of novel intents.
         junk_clusters: centroids of out-of-domain clusters.
+        unclear_clusters: centroids of clusters that look known but hold no labels.
+        small_clusters: centroids of clusters of several utterances that are too small.
         utterances_left_out: utterances in clusters beyond the limit of one worker.
     """
 
@@ -225,6 +230,8 @@ class ClusterCounters(Counters):
     known_intents: int = 0
     novel_intents: int = 0
     junk_clusters: int = 0
+    unclear_clusters: int = 0
+    small_clusters: int = 0
     utterances_left_out: int = 0
 
 
@@ -256,14 +263,14 @@ class DescribeCounters(Counters):
 
 @dataclass(frozen=True, slots=True)
 class TaxonomyCounters(Counters):
-    """Rows of the tables intents and domains.
+    """Rows of the tables intents, domains and dropped.
 
     Attributes:
         known_intents_named: known intents.
         novel_intents_named: novel intents.
         known_domains_named: known domains.
         novel_domains_named: novel domains.
-        incoherent_intents: novel clusters dropped because their utterances are not alike.
+        clusters_dropped: rows of the table dropped.
     """
 
     stage: ClassVar[str] = "taxonomy"
@@ -271,28 +278,68 @@ class TaxonomyCounters(Counters):
     novel_intents_named: int = 0
     known_domains_named: int = 0
     novel_domains_named: int = 0
-    incoherent_intents: int = 0
+    clusters_dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class AssembleCounters(Counters):
-    """Rows of the table assignments.
+    """Rows of the table assignments, for each reason of `schemas.verdicts.REASONS`.
 
     Attributes:
         rows_accounted: rows of the log that the table covers.
         in_an_intent: utterances with an intent.
-        known_rows: rows of the log of kind known.
-        novel_rows: rows of kind novel.
-        conversational_rows: rows of kind conversational.
-        junk_rows: rows of kind junk.
-        unassigned_rows: rows of kind unassigned.
+        rows_in_known_intent: rows of the log with the reason in_known_intent.
+        rows_in_novel_intent: rows of the log with the reason in_novel_intent.
+        rows_out_of_domain: rows of the log with the reason out_of_domain.
+        rows_incoherent: rows of the log with the reason incoherent.
+        rows_leftover: rows of the log with the reason leftover.
+        rows_unclear: rows of the log with the reason unclear.
+        rows_too_small: rows of the log with the reason too_small.
+        rows_too_far: rows of the log with the reason too_far.
+        rows_empty: rows of the log with the reason empty.
+        rows_greeting: rows of the log with the reason greeting.
+        rows_thanks: rows of the log with the reason thanks.
+        rows_goodbye: rows of the log with the reason goodbye.
+        rows_confirmation: rows of the log with the reason confirmation.
+        rows_refusal: rows of the log with the reason refusal.
+        rows_uncertainty: rows of the log with the reason uncertainty.
+        rows_hold: rows of the log with the reason hold.
+        rows_small_talk: rows of the log with the reason small_talk.
+        rows_slot_value: rows of the log with the reason slot_value.
+        rows_symbols: rows of the log with the reason symbols.
     """
 
     stage: ClassVar[str] = "assemble"
     rows_accounted: int = 0
     in_an_intent: int = 0
-    known_rows: int = 0
-    novel_rows: int = 0
-    conversational_rows: int = 0
-    junk_rows: int = 0
-    unassigned_rows: int = 0
+    rows_in_known_intent: int = 0
+    rows_in_novel_intent: int = 0
+    rows_out_of_domain: int = 0
+    rows_incoherent: int = 0
+    rows_leftover: int = 0
+    rows_unclear: int = 0
+    rows_too_small: int = 0
+    rows_too_far: int = 0
+    rows_empty: int = 0
+    rows_greeting: int = 0
+    rows_thanks: int = 0
+    rows_goodbye: int = 0
+    rows_confirmation: int = 0
+    rows_refusal: int = 0
+    rows_uncertainty: int = 0
+    rows_hold: int = 0
+    rows_small_talk: int = 0
+    rows_slot_value: int = 0
+    rows_symbols: int = 0
+
+    @classmethod
+    def of_reasons(cls, in_an_intent: int, rows: Mapping[str, int]) -> Self:
+        """Return a record of utterances with an intent, and of rows of the log by reason."""
+        total = {"rows_accounted": sum(rows.values()), "in_an_intent": in_an_intent}
+        return cls.read(total | {_ROWS + reason: count for reason, count in rows.items()})
+
+    @property
+    def by_reason(self) -> dict[str, int]:
+        """Rows of the log by reason; reasons without rows are left out."""
+        counts = self.to_dict()
+        return {reason: n for reason in REASONS if (n := counts[_ROWS + reason])}

@@ -116,7 +116,7 @@ def summarize_batch(
     """
     counts = utterances.column("count").to_numpy()
     ids, texts = utterances.column("utterance_id"), utterances.column("text")
-    intents, distances = (assigned.column(c).to_numpy() for c in ("intent", "intent_distance"))
+    intents, distances = (assigned.column(c).to_numpy() for c in ("intent", "distance"))
     for intent, size, rows in summarize(intents, distances, counts, n_sampled):
         documents = [
             (ids[i].as_py(), texts[i].as_py(), int(counts[i]), vectors[i].tobytes())

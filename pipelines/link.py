@@ -18,6 +18,7 @@ import pyarrow as pa
 from apache_beam.pvalue import AsSingleton
 
 from advin.discovery.clustering.clusters import Clusters
+from advin.discovery.clustering.config import LinkageConfig
 from advin.discovery.clustering.partition import (
     Coarse,
     Partition,
@@ -32,7 +33,7 @@ from advin.discovery.clustering.rounds import (
     premerge_floors,
     split_finished,
 )
-from advin.discovery.config import Config, LinkageConfig
+from advin.discovery.config import Config
 from advin.discovery.intents.decision import IntentRules
 from advin.pipelines import (
     coders,  # noqa: F401, registers the coder of record batches

@@ -23,7 +23,7 @@ from advin.pipelines.spine import finished_stages
 from advin.pipelines.version import versions
 from advin.schemas.manifest import MANIFEST, RunManifest, StageManifest, utc_now
 from advin.schemas.tables import TABLES
-from advin.schemas.verdicts import KINDS
+from advin.schemas.verdicts import KINDS, kind_of
 
 C = TypeVar("C", bound=Counters)
 Finished = list[tuple[StageEntry, StageManifest]]
@@ -57,6 +57,7 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
         fingerprint=run.workspace.fingerprint,
         model=_describe_model(run.model),
         funnel=_funnel(finished),
+        traffic=_traffic(_counters(finished, AssembleCounters).by_reason),
         tables={table: published[table] for table in TABLES},
         stages={
             manifest.stage: {
@@ -113,8 +114,7 @@ def _counters(finished: Finished, record: type[C]) -> C:
 
 
 def _check_counts(ingest: IngestCounters, assemble: AssembleCounters) -> None:
-    by_kind = sum(getattr(assemble, f"{kind}_rows") for kind in KINDS)
-    if not by_kind == assemble.rows_accounted == ingest.rows_read - ingest.rows_rejected:
+    if assemble.rows_accounted + ingest.rows_rejected != ingest.rows_read:
         raise CountError(
             f"{ingest.rows_read} rows were read, but {assemble.rows_accounted} are in assignments "
             f"and {ingest.rows_rejected} in rejects: delete the output folder and start again"
@@ -131,11 +131,10 @@ def _funnel(finished: Finished) -> list[list[Any]]:
         ["rows rejected", ingest.rows_rejected],
         ["distinct utterances", ingest.utterances],
         ["flagged as novel on their own", score.flagged],
-        *([f"rows of kind {kind}", getattr(assemble, f"{kind}_rows")] for kind in KINDS),
         ["assigned to an intent", assemble.in_an_intent],
         ["known intents", taxonomy.known_intents_named],
         ["novel intents", taxonomy.novel_intents_named],
-        ["dropped as no intent", taxonomy.incoherent_intents],
+        ["clusters dropped as no intent", taxonomy.clusters_dropped],
         ["known domains", taxonomy.known_domains_named],
         ["novel domains", taxonomy.novel_domains_named],
     ]
@@ -159,6 +158,13 @@ def _masking(run: Run, ingest: IngestCounters) -> dict[str, Any]:
         "off": off,
         "rows_changed": {rule.name: ingest.by_rule.get(rule.name, 0) for rule in active},
     }
+
+
+def _traffic(rows: dict[str, int]) -> list[list[Any]]:
+    """Return [kind, reason, rows of the log], by kind and then the largest first."""
+    kinds = list(KINDS)
+    order = sorted(rows, key=lambda reason: (kinds.index(kind_of(reason)), -rows[reason], reason))
+    return [[kind_of(reason), reason, rows[reason]] for reason in order]
 
 
 def _describe_model(folder: ModelFolder) -> dict[str, Any]:

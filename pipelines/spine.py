@@ -155,6 +155,7 @@ def _taxonomy(paths: Paths) -> Taxonomy:
         model=paths.model,
         intents=paths.write("intents"),
         domains=paths.write("domains"),
+        dropped=paths.write("dropped"),
     )
 
 
@@ -165,6 +166,8 @@ def _assemble(paths: Paths) -> Assemble:
         assigned=paths.read("assign"),
         centroids=paths.read("cluster"),
         intents=paths.read("taxonomy/intents"),
+        dropped=paths.read("taxonomy/dropped"),
+        n_nearest=paths.run.prepared.config.intents.nearest,
         target=paths.write(),
     )
 
@@ -320,14 +323,14 @@ STAGES = (
     StageEntry(
         "taxonomy",
         reads=("cluster", "describe/sizes", "describe/documents", "model"),
-        writes=("intents", "domains"),
+        writes=("intents", "domains", "dropped"),
         counters=counters.TaxonomyCounters,
         build=_taxonomy,
-        publishes=(("intents", "intents"), ("domains", "domains")),
+        publishes=(("intents", "intents"), ("domains", "domains"), ("dropped", "dropped")),
     ),
     StageEntry(
         "assemble",
-        reads=("ingest", "score", "assign", "cluster", "taxonomy/intents"),
+        reads=("ingest", "score", "assign", "cluster", "taxonomy/intents", "taxonomy/dropped"),
         writes=("data",),
         counters=counters.AssembleCounters,
         build=_assemble,

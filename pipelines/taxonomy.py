@@ -10,14 +10,12 @@ import pyarrow as pa
 
 from advin.discovery.intents.summary import IntentSize
 from advin.discovery.model import Model
+from advin.discovery.naming.description import IntentSample
 from advin.discovery.taxonomy import (
-    DescribedIntents,
     DomainRow,
+    DroppedRow,
     IntentRow,
-    IntentSample,
     build_taxonomy,
-    describe_intents,
-    junk_intents,
 )
 from advin.pipelines.cluster import read_intents
 from advin.pipelines.counters import TaxonomyCounters
@@ -30,7 +28,7 @@ from advin.schemas.verdicts import NOVEL
 
 @dataclasses.dataclass
 class Taxonomy(beam.PTransform):
-    """Write the tables intents and domains; return the number of intents.
+    """Write the tables intents, domains and dropped; return the number of intents.
 
     Attributes:
         centroids: the stage cluster's centroids.
@@ -39,6 +37,7 @@ class Taxonomy(beam.PTransform):
         model: the model.
         intents: folder of the table intents.
         domains: folder of the table domains.
+        dropped: folder of the table dropped.
     """
 
     centroids: Part
@@ -47,6 +46,7 @@ class Taxonomy(beam.PTransform):
     model: ModelFolder
     intents: str
     domains: str
+    dropped: str
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Link and name on one worker: everything it reads is bounded."""
@@ -54,40 +54,29 @@ class Taxonomy(beam.PTransform):
         return (
             pipeline
             | "Described" >> beam.Create([inputs], reshuffle=False)
-            | "Name" >> beam.Map(_build, self.model, self.intents, self.domains)
+            | "Name" >> beam.Map(_build, self.model, [self.intents, self.domains, self.dropped])
         )
 
 
-def _build(
-    inputs: tuple[Part, Part, Part], folder: ModelFolder, intents_folder: str, domains_folder: str
-) -> int:
+def _build(inputs: tuple[Part, Part, Part], folder: ModelFolder, targets: list[str]) -> int:
+    centroids, sizes, documents = inputs
     model = folder.load()
-    described = read_described(*inputs, model)
-    is_junk = junk_intents(described, model.config.coherence)
-    intents, domains = build_taxonomy(described.take(np.flatnonzero(~is_junk)), model)
-    only = Shard(0, 1)
-    write_shard(intents_folder, only, rows_to_arrow(intents, tables.INTENTS))
-    write_shard(domains_folder, only, rows_to_arrow(domains, tables.DOMAINS))
-    novel_intents = sum(row.kind == NOVEL for row in intents)
-    novel_domains = sum(row.kind == NOVEL for row in domains)
+    found = build_taxonomy(
+        read_intents(centroids), _read_sizes(sizes), _read_samples(documents, model), model
+    )
+    for name, target in zip(("intents", "domains", "dropped"), targets, strict=True):
+        rows = rows_to_arrow(getattr(found, name), tables.TABLES[name])
+        write_shard(target, Shard(0, 1), rows)
+    novel_intents = sum(row.kind == NOVEL for row in found.intents)
+    novel_domains = sum(row.kind == NOVEL for row in found.domains)
     TaxonomyCounters(
-        known_intents_named=len(intents) - novel_intents,
+        known_intents_named=len(found.intents) - novel_intents,
         novel_intents_named=novel_intents,
-        known_domains_named=len(domains) - novel_domains,
+        known_domains_named=len(found.domains) - novel_domains,
         novel_domains_named=novel_domains,
-        incoherent_intents=int(np.count_nonzero(is_junk)),
+        clusters_dropped=len(found.dropped),
     ).add()
-    return len(intents)
-
-
-def read_described(centroids: Part, sizes: Part, documents: Part, model: Model) -> DescribedIntents:
-    """Read what the stages cluster and describe wrote.
-
-    Raises:
-        ValueError: if there are more intents than one worker takes.
-    """
-    samples = _read_samples(documents, model)
-    return describe_intents(read_intents(centroids), _read_sizes(sizes), samples, model)
+    return len(found.intents)
 
 
 def _read_sizes(part: Part) -> dict[int, IntentSize]:
@@ -115,7 +104,9 @@ def _read_samples(part: Part, model: Model) -> dict[int, IntentSample]:
     return samples
 
 
-def rows_to_arrow(rows: Sequence[IntentRow | DomainRow], schema: pa.Schema) -> pa.RecordBatch:
+def rows_to_arrow(
+    rows: Sequence[IntentRow | DomainRow | DroppedRow], schema: pa.Schema
+) -> pa.RecordBatch:
     """Return rows as a batch; each column holds the attribute of its name."""
     columns = {
         field.name: pa.array([getattr(row, field.name) for row in rows], field.type)

@@ -1,5 +1,7 @@
 """The results that a command prints at its end. Utterances are untrusted: never as markup."""
 
+from typing import Any
+
 from rich.text import Text
 
 from advin.discovery.evaluation.meanings import MEANINGS, WEIGHTS
@@ -13,6 +15,7 @@ from advin.schemas.manifest import RunManifest
 from advin.schemas.verdicts import KNOWN, NOVEL
 
 _NOVEL_SHOWN = 15
+_DROPPED_SHOWN = 5
 # Columns of a pipe for the measures and their meanings.
 _WIDTH = 150
 _RECOVERED = (
@@ -38,6 +41,7 @@ def print_run(folder: str, manifest: RunManifest) -> None:
     if manifest.rejected:
         reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in manifest.rejected.items())
         out.print(plain(f"Rows rejected, by reason: {reasons}."))
+    _print_traffic(manifest)
     masked = {k: n for k, n in manifest.masking.get("rows_changed", {}).items() if n}
     if masked:
         rules = ", ".join(f"{name} {count:,}" for name, count in masked.items())
@@ -63,6 +67,7 @@ def print_run(folder: str, manifest: RunManifest) -> None:
             Text((intent["exemplars"] or [""])[0], overflow="ellipsis", no_wrap=True),
         )
     out.print(table if novel else Text("No novel intent was found."))
+    _print_dropped(read_table(folder, manifest, "dropped").to_pylist())
 
     for name, groups in manifest.model["shortages"].items():
         out.print(
@@ -78,6 +83,34 @@ def print_run(folder: str, manifest: RunManifest) -> None:
     out.print(stages)
     seconds = sum(s["seconds"] for s in manifest.stages.values())
     out.print(plain(f"{seconds:.0f} s in all. Tables: {folder}/<table>/*.parquet"))
+
+
+def _print_traffic(manifest: RunManifest) -> None:
+    """Print how many rows of the log have each kind and reason."""
+    table = new_table("Traffic by kind", "kind", "reason", "rows", "share")
+    total = sum(rows for _, _, rows in manifest.traffic)
+    for kind, reason, rows in manifest.traffic:
+        table.add_row(kind, reason, f"{rows:,}", f"{rows / total:.1%}")
+    table.add_row("all", "", f"{total:,}", f"{1:.1%}")
+    console().print(table)
+
+
+def _print_dropped(dropped: list[dict[str, Any]]) -> None:
+    """Print the largest clusters that are no intents."""
+    held = [row for row in dropped if row["size"]]
+    largest = sorted(held, key=lambda row: (-row["size"], row["dropped_id"]))[:_DROPPED_SHOWN]
+    title = f"Largest clusters that are no intents ({len(largest)} of {len(held)})"
+    table = new_table(title, "reason", "rows", "distinct", "nearest known", "most central")
+    for row in largest:
+        table.add_row(
+            row["reason"],
+            f"{row['size']:,}",
+            f"{row['distinct_size']:,}",
+            Text(row["nearest_known_intent"] or ""),
+            Text((row["exemplars"] or [""])[0], overflow="ellipsis", no_wrap=True),
+        )
+    if largest:
+        console().print(table)
 
 
 def print_model(folder: str) -> None:

@@ -33,3 +33,8 @@ def known_id(label: str) -> str:
 def novel_id(content: bytes) -> str:
     """Return the id of a novel intent or domain: ``n-`` and the `content_id` of its content."""
     return f"n-{content_id(content)}"
+
+
+def dropped_id(content: bytes) -> str:
+    """Return the id of a cluster that is no intent: ``d-`` and the `content_id` of its content."""
+    return f"d-{content_id(content)}"

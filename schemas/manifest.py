@@ -76,6 +76,8 @@ class RunManifest:
         fingerprint: digest of the settings.
         model: the model's folder, its encoder, its thresholds and their origins.
         funnel: counts from input to output, in order: [label, count].
+        traffic: rows of the log by verdict: [kind, reason, rows]; with the rejected rows, they add
+            up to the rows read.
         tables: the files of each table, relative to the run's folder.
         stages: start, seconds, bytes and counters of each stage.
         languages: languages of the log with their shares; empty if they are unclear.
@@ -101,6 +103,7 @@ class RunManifest:
     given: dict[str, Any] = field(default_factory=dict)
     started: str = ""
     finished: str = ""
+    traffic: list[list[Any]] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Return the manifest as JSON."""

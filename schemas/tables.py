@@ -16,6 +16,8 @@ VECTOR_TYPE = pa.float16()
 # Parquet calls list items "element"; other names do not survive it.
 _ELEMENT = pa.field("element", VECTOR_TYPE)
 _STRINGS = pa.list_(pa.field("element", pa.string()))
+# Many readers of Parquet know no float16, so published tables hold float32.
+_FLOATS = pa.list_(pa.field("element", pa.float32()))
 
 
 def _field(name: str, kind: pa.DataType, description: str, nullable: bool = False) -> pa.Field:
@@ -80,8 +82,8 @@ ASSIGNMENTS = _schema(
     _field(
         "intent_distance",
         pa.float32(),
-        "1 - cosine to the nearest centroid in the learned space, 0 to 2; also if that intent does "
-        "not take the utterance.",
+        "1 - cosine to the nearest intent's centroid in the learned space, 0 to 2; also if that "
+        "intent does not take the utterance. Null if there is no intent.",
         nullable=True,
     ),
     _field(
@@ -90,6 +92,14 @@ ASSIGNMENTS = _schema(
         "The intent's domain in the table domains; null if it has none.",
         nullable=True,
     ),
+    _field(
+        "dropped_id",
+        pa.string(),
+        "The utterance's cluster in the table dropped; null if it is in no such cluster.",
+        nullable=True,
+    ),
+    _field("nearest_intents", _STRINGS, "The intent_id of the nearest intents, nearest first."),
+    _field("nearest_distances", _FLOATS, "Their distances, as in intent_distance."),
     _ORIGINAL,
 )
 
@@ -141,7 +151,7 @@ INTENTS = _schema(
         "The intent's domain; null for a known intent that is labeled without a domain.",
         nullable=True,
     ),
-    _field("centroid", pa.list_(_ELEMENT), "Centroid in the learned space, a unit vector."),
+    _field("centroid", _FLOATS, "Centroid in the learned space, a unit vector."),
     _field(
         "languages",
         _STRINGS,
@@ -149,7 +159,7 @@ INTENTS = _schema(
     ),
     _field(
         "language_shares",
-        pa.list_(pa.field("element", pa.float32())),
+        _FLOATS,
         "Share of the sampled rows in each of the languages, above 0 and at most 1.",
     ),
 )
@@ -170,6 +180,16 @@ DOMAINS = _schema(
     _field("keywords", _STRINGS, "Characteristic words, the most characteristic first."),
     _field("intents", _STRINGS, "The intent_id of each of its intents, the largest first."),
     _field("size", pa.int64(), "Number of rows of the log in the domain."),
+)
+
+DROPPED = _schema(
+    "One row for each cluster that is no intent: junk, incoherent, unclear or too small.",
+    _field("dropped_id", pa.string(), "Hash of the cluster's content: d-…"),
+    _field("reason", pa.string(), "Why the cluster is no intent; its utterances have this reason."),
+    _field("size", pa.int64(), "Number of rows of the log in the cluster."),
+    _field("distinct_size", pa.int64(), "Number of distinct utterances in the cluster."),
+    _field("exemplars", _STRINGS, "Typical utterances: the most central one, then varied others."),
+    INTENTS.field("nearest_known_intent"),
 )
 
 REJECTS = _schema(
@@ -195,6 +215,7 @@ TABLES = {
     "assignments": ASSIGNMENTS,
     "intents": INTENTS,
     "domains": DOMAINS,
+    "dropped": DROPPED,
     "rejects": REJECTS,
 }
 
@@ -244,10 +265,16 @@ SCORE = _schema(
 )
 
 ASSIGN = _schema(
-    "Stage assign: the intent of each utterance.",
+    "Stage assign: the cluster of each utterance, and the intents nearest to it.",
     _UTTERANCE_ID,
     _field("intent", pa.int32(), "Position of the cluster among the stage cluster's; -1 for none."),
-    ASSIGNMENTS.field("intent_distance"),
+    _field(
+        "distance",
+        pa.float32(),
+        "1 - cosine to the cluster's centroid; without a cluster, to the nearest intent.",
+    ),
+    _field("nearest", pa.list_(pa.field("element", pa.int32())), "Positions of nearest intents."),
+    _field("distances", _FLOATS, "Their distances, 1 - cosine."),
 )
 
 
@@ -326,12 +353,13 @@ def cluster_schema(dimension: int) -> pa.Schema:
     """
     return _schema(
         "Stage cluster: centroids that utterances are assigned to.",
-        _field("intent_id", pa.string(), "As in the table intents."),
+        _field("intent_id", pa.string(), "As in the table intents or dropped."),
         _field("known_intent", pa.string(), "Label of a known intent, else null.", nullable=True),
         _field(
             "kind",
             pa.int32(),
-            "Position of the known intent in the model; -1 for a novel intent, -2 for junk.",
+            "Position of the known intent in the model; -1 for a novel intent, -2 for junk, -3 for "
+            "an unclear cluster, -4 for one that is too small.",
         ),
         INTENTS.field("radius"),
         _field(

@@ -18,7 +18,7 @@ KINDS = {
     KNOWN: "The utterance belongs to an intent that was labeled.",
     NOVEL: "The utterance belongs to an intent that was discovered.",
     CONVERSATIONAL: "The utterance carries no request, such as a greeting.",
-    JUNK: "The utterance belongs to a cluster of out-of-domain text.",
+    JUNK: "The utterance belongs to a cluster that is no request for this assistant.",
     UNASSIGNED: "No other kind is likely enough.",
 }
 
@@ -37,7 +37,9 @@ class Reason:
 
 
 IN_KNOWN_INTENT, IN_NOVEL_INTENT = "in_known_intent", "in_novel_intent"
-OUT_OF_DOMAIN, INCOHERENT, TOO_FAR = "out_of_domain", "incoherent", "too_far"
+OUT_OF_DOMAIN, INCOHERENT = "out_of_domain", "incoherent"
+LEFTOVER, UNCLEAR, TOO_SMALL = "leftover", "unclear", "too_small"
+TOO_FAR, EMPTY = "too_far", "empty"
 
 # Why an utterance is conversational; `advin.discovery.conversation` tells them apart.
 CONVERSATIONAL_REASONS = {
@@ -57,8 +59,20 @@ REASONS = {
     IN_KNOWN_INTENT: Reason(KNOWN, "A known intent is the nearest one, and near enough."),
     IN_NOVEL_INTENT: Reason(NOVEL, "A novel intent is the nearest one, and near enough."),
     OUT_OF_DOMAIN: Reason(JUNK, "Its cluster holds many of the out-of-domain examples."),
-    INCOHERENT: Reason(JUNK, "The utterances of its cluster have little in common."),
-    TOO_FAR: Reason(UNASSIGNED, "It lies beyond the radius of the nearest intent."),
+    INCOHERENT: Reason(
+        JUNK, "The utterances of its cluster have little in common and are far from known ones."
+    ),
+    LEFTOVER: Reason(
+        UNASSIGNED, "The utterances of its cluster have less in common than with other intents."
+    ),
+    UNCLEAR: Reason(
+        UNASSIGNED, "Its cluster looks known by its novelty scores, but holds no labels."
+    ),
+    TOO_SMALL: Reason(UNASSIGNED, "Its cluster has too few distinct utterances for an intent."),
+    TOO_FAR: Reason(UNASSIGNED, "It lies beyond the radius of every intent and cluster."),
+    EMPTY: Reason(
+        UNASSIGNED, "Of clusters only: intents that are nearer took all of its utterances."
+    ),
     **{name: Reason(CONVERSATIONAL, text) for name, text in CONVERSATIONAL_REASONS.items()},
 }
 

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 from advin.schemas import tables
 
 # The table rejects is left out: it holds file names and positions.
-SAME = ("assignments", "intents", "domains")
+SAME = ("assignments", "intents", "domains", "dropped")
 
 
 def read_tables(output) -> dict[str, list[bytes]]:
@@ -15,9 +15,10 @@ def read_tables(output) -> dict[str, list[bytes]]:
 
 
 def as_columns(found) -> dict[str, list]:
-    """All columns of the three tables, as Python values in the types of the schemas."""
+    """All columns of the tables, as Python values in the types of the schemas."""
     columns = {}
-    for table, schema in (("intents", tables.INTENTS), ("domains", tables.DOMAINS)):
+    for table in SAME[1:]:
+        schema = tables.TABLES[table]
         for field in schema:
             values = [getattr(row, field.name) for row in getattr(found, table)]
             columns[table, field.name] = pa.array(values, field.type).to_pylist()
@@ -31,6 +32,6 @@ def published_columns(run) -> dict[str, list]:
     """The same columns as a run published them."""
     return {
         (name, column): values
-        for name in ("assignments", "intents", "domains")
+        for name in SAME
         for column, values in pq.read_table(run / name).to_pydict().items()
     }

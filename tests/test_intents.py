@@ -16,7 +16,7 @@ from advin.discovery.intents.verdicts import (
     KnownClusterBaseline,
     known_cluster_baseline,
 )
-from advin.discovery.labels import JUNK, NOVEL, OUT_OF_DOMAIN, UNLABELED
+from advin.discovery.labels import JUNK, NOVEL, OUT_OF_DOMAIN, TOO_SMALL, UNCLEAR, UNLABELED
 
 CONFIG = IntentsConfig()
 RULES = IntentRules(distance=0.4, radius=0.4, min_size=5)
@@ -88,12 +88,12 @@ def test_a_known_intent_without_utterances_in_the_log_is_kept():
 
 def test_small_clusters_are_not_intents():
     found = intents_of(points((bunch(0, 4), UNLABELED, 1.0), (bunch(1, 5), UNLABELED, 1.0)))
-    assert found.kinds.tolist() == [NOVEL] and found.centroids[0].argmax() == 1
+    assert found.kinds.tolist() == [NOVEL, TOO_SMALL] and found.centroids[0].argmax() == 1
 
 
 def test_a_cluster_with_known_scores_and_no_labels_is_not_novel():
     found = intents_of(points((bunch(0, 9), UNLABELED, -1.0), (bunch(1, 5), 0, 0.0)))
-    assert found.kinds.tolist() == [0]
+    assert found.kinds.tolist() == [0, UNCLEAR]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_text_that_a_bot_repeats_does_not_merge_two_intents():
     once = intents_of(Points(vectors, np.ones(41), labels, novelty))
     assert len(by_count.kinds) == 1
     assert len(once.kinds) == len(damped.kinds) == 2
-    intent = assign(vectors, damped)[0]
+    intent = assign(vectors, damped, 1).cluster
     assert len(set(intent[:20])) == len(set(intent[21:])) == 1 and intent[0] != intent[40]
 
 
@@ -205,15 +205,39 @@ def test_utterances_go_to_the_nearest_centroid_within_its_radius():
     centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
     kinds = np.array([0, 1, NOVEL, NOVEL, JUNK, NOVEL])
     radii = np.full(6, 0.7, np.float32)
-    found = Intents(centroids.astype(np.float32), kinds, radii)
+    intents = Intents(centroids.astype(np.float32), kinds, radii)
     x = rng.normal(size=(200, DIMENSION))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    intent, distance = assign(x, found)
+    found = assign(x, intents, 8)
     for i in range(200):  # by brute force
-        distances = [1 - float(x[i] @ c) for c in centroids]
-        nearest = int(np.argmin(distances))
-        assert distance[i] == pytest.approx(min(distances), abs=1e-5)
-        assert intent[i] == (nearest if min(distances) <= 0.7 else -1)
+        distances = np.array([1 - float(x[i] @ c) for c in centroids])
+        of_intents = [j for j in np.argsort(distances) if kinds[j] != JUNK]
+        assert found.nearest[i].tolist() == of_intents
+        np.testing.assert_allclose(found.distances[i], distances[of_intents], atol=1e-5)
+        if distances.min() <= 0.7:
+            assert found.cluster[i] == distances.argmin()
+            assert found.distance[i] == pytest.approx(distances.min(), abs=1e-5)
+        else:
+            assert found.cluster[i] == -1
+            assert found.distance[i] == pytest.approx(distances[of_intents[0]], abs=1e-5)
+
+
+def test_dropped_clusters_take_only_what_no_intent_takes():
+    axes = np.eye(DIMENSION, dtype=np.float32)
+    kinds = np.array([0, NOVEL, UNCLEAR, TOO_SMALL])
+    intents = Intents(axes[:4], kinds, np.full(4, 0.4, np.float32))
+    near_unclear = axes[2] + 0.9 * axes[0]
+    both = near_unclear / np.linalg.norm(near_unclear)
+    vectors = np.stack([axes[0], axes[2], both, axes[3], axes[9]])
+    assert assign(vectors, intents, 1).cluster.tolist() == [0, 2, 0, 3, -1]
+
+
+def test_conversational_utterances_belong_to_no_cluster():
+    axes = np.eye(DIMENSION, dtype=np.float32)
+    kinds = np.array([0, NOVEL, JUNK, UNCLEAR])
+    intents = Intents(axes[:4], kinds, np.full(4, 0.4, np.float32))
+    assert assign(axes[:4], intents, 1, np.ones(4, bool)).cluster.tolist() == [-1] * 4
+    assert assign(axes[:4], intents, 1, np.zeros(4, bool)).cluster.tolist() == [0, 1, 2, 3]
 
 
 def test_too_many_points_for_one_worker_are_refused():
@@ -234,7 +258,7 @@ def test_a_novel_intent_inside_a_known_cluster_is_split_off():
     )
     found = intents_of(both)
     assert list(found.kinds) == [0, NOVEL]
-    assigned, _ = assign(both.vectors, found)
+    assigned = assign(both.vectors, found, 1).cluster
     assert (assigned[:60] == 0).all() and (assigned[60:] == 1).all()
     # A part with known scores is not split off.
     calm = dataclasses.replace(both, novelty=np.full(120, -1, np.float32))
@@ -250,5 +274,5 @@ def test_a_log_without_large_clusters_has_no_intents():
     )
     found = intents_of(few)
     assert found.centroids.shape == (0, 4)
-    assigned, distance = assign(few.vectors, found)
-    assert list(assigned) == [-1] * 4 and list(distance) == [1] * 4
+    assigned = assign(few.vectors, found, 1)
+    assert list(assigned.cluster) == [-1] * 4 and list(assigned.distance) == [np.inf] * 4

@@ -9,6 +9,7 @@ from synthetic import draw_clusters, draw_mixture
 from advin.discovery.clustering import forest
 from advin.discovery.clustering import partition as module
 from advin.discovery.clustering.clusters import Clusters
+from advin.discovery.clustering.config import LinkageConfig
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.clustering.partition import (
     Coarse,
@@ -18,7 +19,6 @@ from advin.discovery.clustering.partition import (
     merge_certain,
     rows_to_learn,
 )
-from advin.discovery.config import LinkageConfig
 
 CONFIG = LinkageConfig()
 

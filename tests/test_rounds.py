@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from advin.discovery.clustering.clusters import Clusters
+from advin.discovery.clustering.config import LinkageConfig
 from advin.discovery.clustering.rounds import (
     LinkageRound,
     next_round,
@@ -11,7 +12,6 @@ from advin.discovery.clustering.rounds import (
     premerge_floors,
     split_finished,
 )
-from advin.discovery.config import LinkageConfig
 
 CONFIG = LinkageConfig(max_clusters=100, cell_rows=50, max_cell_rows=200, max_rounds=9)
 FLOORS = (0.8, 0.6, 0.4)

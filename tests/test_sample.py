@@ -22,6 +22,7 @@ from advin.discovery.config import Config
 from advin.discovery.discover import Log, discover
 from advin.discovery.intents.coherence import incoherent_intents, min_coherence
 from advin.discovery.labels import OUT_OF_DOMAIN
+from advin.pipelines.cluster import CENTROIDS
 from advin.pipelines.counters import ClusterCounters
 from advin.pipelines.evaluate import evaluate
 from advin.pipelines.fit import Embedded, FitInputs, read_training_data
@@ -32,7 +33,6 @@ from advin.pipelines.stages import Part, Stage
 from advin.runners.cli import main
 from advin.schemas.batches import vectors_from_arrow
 from advin.schemas.tables import TABLES
-from advin.schemas.verdicts import KINDS
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -175,13 +175,53 @@ def test_counts_add_up(sample):
     funnel = dict(map(tuple, manifest.funnel))
     of_an_intent = [a["intent_id"] is not None for a in read(sample, "assignments")]
     assert funnel["assigned to an intent"] == of_an_intent.count(True)
-    for kind in KINDS:
-        rows = sum(a["count"] for a in read(sample, "assignments") if a["kind"] == kind)
-        assert funnel[f"rows of kind {kind}"] == rows
-    assert sum(funnel[f"rows of kind {kind}"] for kind in KINDS) == kept
+    assert sum(rows for _, _, rows in manifest.traffic) == kept
+    for kind, reason, rows in manifest.traffic:
+        of_reason = [a for a in read(sample, "assignments") if a["reason"] == reason]
+        assert {a["kind"] for a in of_reason} == {kind}
+        assert sum(a["count"] for a in of_reason) == rows
     # A centroid may have no utterances.
     found = Stage(str(sample / "stages" / "cluster")).counters(ClusterCounters).novel_intents
-    assert funnel["novel intents"] + funnel["dropped as no intent"] <= found
+    assert funnel["novel intents"] <= found
+
+
+def test_every_cluster_is_an_intent_or_dropped_for_a_reason(sample):
+    clusters = pq.read_table(sample / "stages" / "cluster" / "data" / CENTROIDS)
+    contents = {i[2:] for i in clusters["intent_id"].to_pylist()}
+    intents = {i["intent_id"]: i for i in read(sample, "intents")}
+    dropped = {d["dropped_id"]: d for d in read(sample, "dropped")}
+    assert {i[2:] for i in [*intents, *dropped]} == contents
+    assert len(intents) + len(dropped) == clusters.num_rows
+    rows = dict.fromkeys(dropped, 0)
+    for a in read(sample, "assignments"):
+        assert (a["intent_id"] is None) == (a["kind"] not in ("known", "novel"))
+        assert a["intent_id"] is None or a["kind"] == intents[a["intent_id"]]["kind"]
+        if a["dropped_id"] is not None:
+            assert a["reason"] == dropped[a["dropped_id"]]["reason"]
+            rows[a["dropped_id"]] += a["count"]
+    assert rows == {i: d["size"] for i, d in dropped.items()}
+
+
+def test_most_of_the_traffic_of_kind_novel_is_novel(sample, evaluation):
+    truth = {i["text"].casefold(): i["intent"] for i in csv_rows(EXAMPLES / "truth.csv")}
+    known = {i["name"] for i in read(sample, "intents") if i["kind"] == "known"}
+    rows = [(a, truth.get(a["text"].casefold())) for a in read(sample, "assignments")]
+    total = sum(a["count"] for a, _ in rows)
+    true = sum(a["count"] for a, intent in rows if intent and intent not in known)
+    found = sum(a["count"] for a, _ in rows if a["kind"] == "novel")
+    assert abs(found - true) / total < 0.03
+
+
+def test_nearest_intents_are_sorted_and_begin_with_the_intent_of_the_utterance(sample):
+    intents = {i["intent_id"] for i in read(sample, "intents")}
+    for a in read(sample, "assignments"):
+        assert len(a["nearest_intents"]) == len(a["nearest_distances"]) == 3
+        assert a["nearest_distances"] == sorted(a["nearest_distances"])
+        assert a["intent_distance"] == a["nearest_distances"][0]
+        assert (
+            a["intent_id"] in (None, a["nearest_intents"][0])
+            and set(a["nearest_intents"]) <= intents
+        )
 
 
 def test_tables_have_their_schemas_and_valid_references(sample):

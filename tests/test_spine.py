@@ -13,6 +13,7 @@ from advin.pipelines.entry import Paths, Run
 from advin.pipelines.spine import STAGES
 from advin.pipelines.stages import Workspace
 from advin.schemas.tables import TABLES
+from advin.schemas.verdicts import REASONS
 
 ALL_COUNTERS = [
     record
@@ -86,6 +87,14 @@ def test_a_misspelled_counter_fails():
 def test_a_stored_counter_that_is_unknown_fails():
     with pytest.raises(CounterError, match="stage score has no counter 'flaged'"):
         ScoreCounters.read({"scored": 1, "flaged": 1})
+
+
+def test_every_reason_has_a_counter():
+    rows = dict.fromkeys(REASONS, 2)
+    record = counters.AssembleCounters.of_reasons(in_an_intent=1, rows=rows)
+    assert record.by_reason == rows and record.rows_accounted == 2 * len(rows)
+    names = {field.name for field in dataclasses.fields(record)}
+    assert names == {"rows_accounted", "in_an_intent", *(f"rows_{r}" for r in REASONS)}
 
 
 @pytest.mark.parametrize("record", ALL_COUNTERS, ids=lambda record: record.stage)

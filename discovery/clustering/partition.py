@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from advin.discovery.clustering.clusters import Clusters
+from advin.discovery.clustering.config import LinkageConfig
 from advin.discovery.clustering.linkage import certain_linkage
-from advin.discovery.config import LinkageConfig
 
 # Rows and columns of similarities at once.
 _BLOCK = 4_096

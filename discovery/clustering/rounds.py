@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from advin.discovery.clustering.clusters import Clusters
-from advin.discovery.config import LinkageConfig
+from advin.discovery.clustering.config import LinkageConfig
 
 
 @dataclass(frozen=True, slots=True)

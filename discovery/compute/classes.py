@@ -62,13 +62,31 @@ def nearest(queries: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.
     Returns:
         (m,) int64 indices of centroids, and (m,) float32 distances, 1 - cosine.
     """
+    found, distances = nearest_several(queries, centroids, 1)
+    return found[:, 0], distances[:, 0]
+
+
+def nearest_several(
+    queries: np.ndarray, centroids: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the nearest centroids of each query by cosine.
+
+    Args:
+        queries: (m, d) unit vectors.
+        centroids: (c, d) unit vectors, at least one.
+        most: number of centroids to find.
+
+    Returns:
+        (m, k) int64 indices of the k = min(most, c) nearest centroids, the nearest first, and
+        (m, k) float32 distances, 1 - cosine.
+    """
     similarity, found = faiss.knn(
         np.ascontiguousarray(queries, np.float32),
         np.ascontiguousarray(centroids, np.float32),
-        1,
+        min(most, len(centroids)),
         metric=faiss.METRIC_INNER_PRODUCT,
     )
-    return found[:, 0], 1 - similarity[:, 0]
+    return found, 1 - similarity
 
 
 def nearest_centroids(

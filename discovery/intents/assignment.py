@@ -1,24 +1,23 @@
-"""The rule that assigns utterances to clusters, and the verdict on each utterance."""
+"""The rule that assigns utterances to clusters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from advin.discovery.compute.classes import nearest
-from advin.discovery.labels import JUNK
-from advin.schemas import verdicts
-from advin.schemas.ids import known_id, novel_id
+from advin.discovery.compute.classes import nearest_several
+from advin.discovery.labels import JUNK, NOVEL
+from advin.schemas.ids import dropped_id, known_id, novel_id
 
 
 @dataclass(frozen=True, slots=True)
 class Intents:
-    """Centroids that utterances are assigned to.
+    """Centroids that utterances are assigned to: intents, then dropped clusters.
 
     Attributes:
         centroids: (m, d) float32, unit norm.
-        kinds: (m,) int64: index of the known intent, NOVEL, or JUNK.
-        radii: (m,) float32, largest 1 - cosine at which an intent takes an utterance.
+        kinds: (m,) int64: index of the known intent, NOVEL, JUNK, UNCLEAR or TOO_SMALL.
+        radii: (m,) float32, largest 1 - cosine at which a cluster takes an utterance.
     """
 
     centroids: np.ndarray
@@ -30,7 +29,7 @@ class Intents:
         return replace(self, centroids=self.centroids.astype(np.float16).astype(np.float32))
 
     def known(self, labels: Sequence[str]) -> list[str | None]:
-        """Return the label of each known intent, None for novel intents and junk.
+        """Return the label of each known intent, None for other clusters.
 
         Args:
             labels: labels of the known intents, by index.
@@ -43,67 +42,90 @@ class Intents:
         Args:
             labels: labels of the known intents, by index.
         """
-        halves = np.asarray(self.centroids, np.float16)
+        found = zip(self.known(labels), self.kinds, self.dropped_ids(), self._halves(), strict=True)
         return [
-            known_id(label) if label is not None else novel_id(half.tobytes())
-            for label, half in zip(self.known(labels), halves, strict=True)
+            known_id(label)
+            if label is not None
+            else novel_id(half.tobytes())
+            if kind == NOVEL
+            else dropped
+            for label, kind, dropped, half in found
         ]
+
+    def dropped_ids(self) -> list[str]:
+        """Return the id that each cluster has if it is no intent, by its centroid's bytes."""
+        return [dropped_id(half.tobytes()) for half in self._halves()]
+
+    def _halves(self) -> np.ndarray:
+        return np.asarray(self.centroids, np.float16)
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """The clusters of n utterances, and the intents nearest to them.
+
+    Attributes:
+        cluster: (n,) int32 row of the utterance's cluster in `Intents`, or -1.
+        distance: (n,) float32 distance to its cluster, 1 - cosine; without one, to the nearest
+            intent; infinite if there is none.
+        nearest: (n, k) int32 rows of the nearest intents, the nearest first, without junk and
+            other dropped clusters; -1 and distance infinity if there are no intents.
+        distances: (n, k) float32 distances to them.
+    """
+
+    cluster: np.ndarray
+    distance: np.ndarray
+    nearest: np.ndarray
+    distances: np.ndarray
 
 
 def assign(
-    vectors: np.ndarray, intents: Intents, is_conversational: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Assign utterances to the nearest centroid if its radius contains them.
+    vectors: np.ndarray,
+    intents: Intents,
+    most: int,
+    is_conversational: np.ndarray | None = None,
+) -> Assigned:
+    """Assign utterances to the nearest intent or junk cluster, else to the nearest dropped cluster.
+
+    A cluster takes only utterances within its radius. Other dropped clusters than junk take what
+    is left, so that an utterance without an intent has a reason.
 
     Args:
         vectors: (n, d) float32, unit vectors in the learned space.
-        intents: what to assign to, junk included.
+        intents: what to assign to.
+        most: nearest intents to find, at least 1.
         is_conversational: (n,) bool, utterances that no cluster takes; None for none.
-
-    Returns:
-        (n,) int32 row of the intent or junk cluster, or -1, and (n,) float32 distances to the
-        nearest centroid, 1 - cosine; 1 if there are no centroids.
     """
-    if not len(intents.centroids):
-        return np.full(len(vectors), -1, np.int32), np.ones(len(vectors), np.float32)
-    index, distance = nearest(vectors, intents.centroids)
-    taken = distance <= intents.radii[index]
-    if is_conversational is not None:
-        taken &= ~is_conversational
-    return np.where(taken, index, -1).astype(np.int32), distance
+    n = len(vectors)
+    free = np.ones(n, bool) if is_conversational is None else ~is_conversational
+    rows, distances = _nearest(vectors, intents, intents.kinds >= NOVEL, most)
+    junk, junk_distance = _nearest(vectors, intents, intents.kinds == JUNK, 1)
+    is_junk = junk_distance[:, 0] < distances[:, 0]
+    best = np.where(is_junk, junk[:, 0], rows[:, 0])
+    distance = np.where(is_junk, junk_distance[:, 0], distances[:, 0])
+    cluster = np.where(free & _within(best, distance, intents), best, -1)
+
+    left = np.flatnonzero(free & (cluster < 0))
+    dropped, to_dropped = _nearest(vectors[left], intents, intents.kinds < JUNK, 1)
+    inside = _within(dropped[:, 0], to_dropped[:, 0], intents)
+    cluster[left[inside]] = dropped[inside, 0]
+    distance = np.where(cluster < 0, distances[:, 0], distance).astype(np.float32)
+    distance[left[inside]] = to_dropped[inside, 0]
+    return Assigned(cluster.astype(np.int32), distance, rows, distances)
 
 
-def cluster_reasons(kinds: np.ndarray, is_kept: np.ndarray) -> list[str]:
-    """Return the reason that the utterances of each cluster have.
-
-    Args:
-        kinds: (m,) kind of each cluster, as in `Intents`.
-        is_kept: (m,) bool, False for junk and for intents that were dropped as incoherent.
-    """
-    return [
-        verdicts.IN_KNOWN_INTENT
-        if kind >= 0
-        else verdicts.OUT_OF_DOMAIN
-        if kind == JUNK
-        else verdicts.IN_NOVEL_INTENT
-        if kept
-        else verdicts.INCOHERENT
-        for kind, kept in zip(kinds.tolist(), is_kept.tolist(), strict=True)
-    ]
+def _nearest(
+    vectors: np.ndarray, intents: Intents, among: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (n, k) int32 rows and (n, k) float32 distances of the nearest among some clusters."""
+    chosen = np.flatnonzero(among)
+    if not len(chosen):
+        shape = (len(vectors), 1)
+        return np.full(shape, -1, np.int32), np.full(shape, np.inf, np.float32)
+    found, distances = nearest_several(vectors, intents.centroids[chosen], most)
+    return chosen[found].astype(np.int32), distances
 
 
-def utterance_reasons(
-    assigned: np.ndarray, of_cluster: Sequence[str], conversational: Sequence[str | None]
-) -> list[str]:
-    """Return the reason of each utterance; `schemas.verdicts.kind_of` gives its kind.
-
-    Args:
-        assigned: (n,) int32 row of the utterance's cluster, or -1.
-        of_cluster: (m,) reason of each cluster, by `cluster_reasons`.
-        conversational: (n,) category of an utterance that carries no request, else None.
-    """
-    reasons = [*of_cluster, verdicts.TOO_FAR]
-    return [
-        reasons[row] if category is None else category
-        for row, category in zip(assigned.tolist(), conversational, strict=True)
-    ]
+def _within(cluster: np.ndarray, distance: np.ndarray, intents: Intents) -> np.ndarray:
+    """Return (n,) bool, True if the distance is at most the radius of the cluster."""
+    return distance <= np.append(intents.radii, -1)[cluster]

@@ -17,13 +17,14 @@ from advin.discovery.config import Config, IntentsConfig
 from advin.discovery.intents.assignment import Intents
 from advin.discovery.intents.points import Points
 from advin.discovery.intents.verdicts import (
+    ClusterStats,
     KnownClusterBaseline,
     cluster_kinds,
     cluster_stats,
     has_too_few_labels,
     known_cluster_baseline,
 )
-from advin.discovery.labels import JUNK, NOVEL
+from advin.discovery.labels import JUNK, NOVEL, TOO_SMALL, UNCLEAR, UNLABELED
 from advin.discovery.selection.distance import IntentDistance
 
 
@@ -58,7 +59,7 @@ def intent_rules(distance: IntentDistance, config: Config) -> IntentRules:
 
 
 def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) -> Intents:
-    """Cluster the points, and separate known intents, novel intents and junk.
+    """Cluster the points, and separate known intents, novel intents and other clusters.
 
     Args:
         points: log, labeled utterances and out-of-domain examples.
@@ -66,8 +67,9 @@ def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) 
         config: how to cluster, and when a cluster is known, novel or junk.
 
     Returns:
-        every known intent with a labeled utterance, by index; then novel intents, then junk, both
-        in the order of their first point.
+        every known intent with a labeled utterance, by index; then novel intents, junk, unclear
+        clusters and clusters that are too small, each in the order of their first point. A single
+        utterance is no cluster; at most `max_dropped` unclear and too small ones are returned.
 
     Raises:
         ValueError: if there are too many points for one worker.
@@ -78,7 +80,8 @@ def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) 
             "worker: sample them first"
         )
     clusters = _clusters(points, rules, config)
-    kinds = cluster_kinds(cluster_stats(points, clusters), rules.min_size, config)
+    stats = cluster_stats(points, clusters)
+    kinds = cluster_kinds(stats, rules.min_size, config)
     owner = _owners(points, kinds[clusters])
     known = np.unique(owner[owner >= 0])
     rows = [np.flatnonzero(owner == intent) for intent in known]
@@ -87,6 +90,9 @@ def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) 
         for cluster in np.flatnonzero(kinds == wanted):
             rows.append(np.flatnonzero((clusters == cluster) & (points.labels < 0)))
             kind.append(wanted)
+    for dropped in _largest_dropped(stats, kinds, config.max_dropped):
+        rows.append(np.flatnonzero((clusters == dropped) & (points.labels == UNLABELED)))
+        kind.append(kinds[dropped])
     centroids = np.zeros((len(rows), points.vectors.shape[1]), np.float32)
     for centroid, group in zip(centroids, rows, strict=True):
         sizes = None if points.sizes is None else points.sizes[group]
@@ -96,6 +102,19 @@ def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) 
         kinds=np.array(kind, np.int64),
         radii=np.full(len(rows), rules.radius, np.float32),
     )
+
+
+def _largest_dropped(stats: ClusterStats, kinds: np.ndarray, most: int) -> list[int]:
+    """Return the largest unclear and too small clusters of several utterances, unclear ones first.
+
+    Args:
+        stats: of all clusters.
+        kinds: (n,) their kinds.
+        most: number of clusters to return.
+    """
+    dropped = np.flatnonzero(((kinds == UNCLEAR) | (kinds == TOO_SMALL)) & (stats.log > 1))
+    order = np.lexsort((dropped, -stats.log[dropped]))[:most]
+    return sorted(dropped[order].tolist(), key=lambda cluster: (-kinds[cluster], cluster))
 
 
 def _clusters(points: Points, rules: IntentRules, config: IntentsConfig) -> np.ndarray:

@@ -13,7 +13,7 @@ from scipy.stats import poisson
 
 from advin.discovery.config import IntentsConfig
 from advin.discovery.intents.points import Points
-from advin.discovery.labels import JUNK, NOVEL, OUT_OF_DOMAIN, TOO_SMALL
+from advin.discovery.labels import JUNK, NOVEL, OUT_OF_DOMAIN, TOO_SMALL, UNCLEAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def has_too_few_labels(
 
 
 def cluster_kinds(stats: ClusterStats, min_size: int, config: IntentsConfig) -> np.ndarray:
-    """Return the kind of each cluster: a known intent, NOVEL, JUNK or TOO_SMALL.
+    """Return the kind of each cluster: a known intent, NOVEL, JUNK, UNCLEAR or TOO_SMALL.
 
     Args:
         stats: of all clusters.
@@ -136,5 +136,6 @@ def cluster_kinds(stats: ClusterStats, min_size: int, config: IntentsConfig) -> 
         is_known = (stats.labeled > 0) & (~looks_novel | holds_intent)
         kinds = np.where(is_known, stats.intent, kinds)
         # Without labels and without high novelty scores, a cluster is neither known nor novel.
-        kinds = np.where((stats.labeled == 0) & ~looks_novel, TOO_SMALL, kinds)
+        is_unclear = (kinds != TOO_SMALL) & (stats.labeled == 0) & ~looks_novel
+        kinds = np.where(is_unclear, UNCLEAR, kinds)
     return kinds

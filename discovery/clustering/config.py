@@ -1,0 +1,28 @@
+"""The tunables of this package, which `advin.discovery.config` includes."""
+
+from dataclasses import dataclass
+
+from advin.discovery.compute.tunables import Section, fraction, tunable
+
+
+@dataclass(frozen=True, slots=True)
+class LinkageConfig(Section):
+    """Rounds of linkage across workers, for logs that one worker cannot link."""
+
+    max_clusters: int = tunable(
+        100_000, "most clusters linked on one worker", "clusters", 1, 100_000
+    )
+    cell_rows: int = tunable(4_096, "clusters per cell", "clusters", 1)
+    max_cell_rows: int = tunable(16_384, "clusters per cell in the last rounds", "clusters", 1)
+    visits: int = tunable(4, "cells in which a cluster is compared, including its own", low=1)
+    learned_per_cell: int = tunable(256, "clusters sampled per cell", "clusters", 1)
+    max_learned: int = tunable(262_144, "most clusters sampled in total", "clusters", 1)
+    iterations: int = tunable(10, "k-means iterations to learn the cells", low=1)
+    crowded: float = tunable(
+        4, "cells over this multiple of the target size are split by id", low=1
+    )
+    slow: float = fraction(0.85, "cells grow if a round leaves more than this share")
+    max_rounds: int = tunable(20, "most rounds", low=1, high=99)
+    wave_clusters: int = tunable(
+        250_000, "clusters per wave of an in-memory shuffle", "clusters", 1
+    )
