@@ -181,6 +181,12 @@ def test_a_broken_element_does_not_hide_the_others(write_json):
     assert {p for _, p in problems} == {None, "malformed"}
 
 
+def test_objects_inside_a_broken_row_are_no_rows(write_json):
+    row = {"id": 1, "text": "to Paris", "places": [{"text": "Paris"}, {"text": "Rome"}]}
+    content = json.dumps([row, row, row]).replace('"to Paris"', '"to Paris', 1)
+    assert {text for text, _ in found(write_json(content, "a.json"))} == {"to Paris", None}
+
+
 def test_a_file_that_ends_too_early_keeps_its_whole_rows(write_json):
     content = json.dumps([{"text": "a"}, {"text": "b"}])
     assert found(write_json(content[:-6], "a.json")) == [("a", None), (None, "malformed")]

@@ -6,6 +6,7 @@ bounded by the longest row, each row has a byte offset, and a broken row does no
 """
 
 import io
+import itertools
 import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
@@ -25,7 +26,7 @@ _TOKEN = re.compile(
     rb'"(?P<name>(?:[^"\\\n]|\\.)*+)(?:"(?P<array>\s*:\s*\[(?=\s*\{))?)?'
     rb"|(?P<open>[{\[])|(?P<close>[}\]])"
 )
-_BEFORE_OBJECT = re.compile(rb",\s*(?=\{)")
+_FIRST_KEY = re.compile(rb'\{\s*("[^"\\]{1,200}"\s*:)')
 # What may stand between two rows: also the record separator of RFC 7464.
 _SPACE = b" \t\r\n,\x1e"
 
@@ -85,21 +86,31 @@ def parsed_head(head: bytes, array: int | None, limit: int) -> list[object]:
         array: as in `json_values`.
         limit: largest number of values.
     """
-    values: list[object] = []
-    for row in json_values(io.BytesIO(head), array):
-        if len(values) == limit:
-            break
-        try:
-            values.append(parse_json(row.data.decode()))
-        except (UnicodeDecodeError, NotJsonError):
-            continue  # broken, or cut at the end of the head
-    return values
+    found = (value for row in json_values(io.BytesIO(head), array) for value in _parsed(row))
+    return list(itertools.islice(found, limit))
+
+
+def _parsed(row: JsonValue) -> Iterator[object]:
+    """Yield the value of a row, or those of its parts; nothing if it is broken or cut."""
+    try:
+        yield parse_json(row.data.decode())
+    except (UnicodeDecodeError, NotJsonError):
+        for part in parts_of_broken(row):
+            if part.data != row.data:
+                yield from _parsed(part)
 
 
 def parts_of_broken(row: JsonValue) -> Iterator[JsonValue]:
-    """Yield the parts of a row that is no JSON: a missing bracket hides the rows that follow it."""
+    """Yield the parts of a row that is no JSON: a missing bracket hides the rows that follow it.
+
+    A part begins with the same key as the row, which objects inside the row rarely do.
+    """
+    first = _FIRST_KEY.match(row.data)
+    if first is None:
+        yield row
+        return
     begin = 0
-    for match in _BEFORE_OBJECT.finditer(row.data):
+    for match in re.finditer(rb",\s*(?=\{\s*" + re.escape(first[1]) + rb")", row.data):
         yield JsonValue(row.position + begin, row.data[begin : match.start()].rstrip(), True)
         begin = match.end()
     yield JsonValue(row.position + begin, row.data[begin:].rstrip(b"] \t\r\n"), True)
