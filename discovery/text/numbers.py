@@ -12,7 +12,13 @@ from advin.discovery.text.lexicon import traits
 
 _TOKEN = re.compile(r"(?<![\w\[])#?[ ]?[^\W_]+(?:[-_.,:+]+[^\W_]+)*")
 # Versions, decimals and numbers such as 1.5 or 2.6.8.
-_VERSION = re.compile(r"\d{1,3}(?:\.\d{1,2}){1,3}")
+_VERSION = re.compile(r"v?\d{1,3}(?:\.\d{1,2}){1,3}", re.IGNORECASE)
+# Versions in a longer token, such as linux-image-2.6.31-19, and sizes such as 1920x1080.
+_LONG_VERSION = re.compile(
+    r"(?<!\d)\d{1,2}\.\d{1,2}(?:\.\d{1,2})?[-+~]\w|\d\.\d{1,2}\.\d{1,2}(?!\d)"
+)
+_SIZE = re.compile(r"\d{2,4}[x*]\d{2,4}(?:\D.*)?", re.IGNORECASE)
+_MODEL = re.compile(r"[a-z]{2,}-?\d{4}")
 _DIGITS = re.compile(r"\d+")
 _CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
 _CHANGE = re.compile(r"(?<=\d)[^\W\d_]|(?<=[^\W\d_])\d")
@@ -63,14 +69,17 @@ def _is_id(match: re.Match[str], config: MaskingConfig) -> bool:
         return False
     marked = match[0].startswith("#")
     if any(map(str.isalpha, token)):
-        return _is_code(token, digits, config) or (digits > 1 and marked)
+        is_named = marked or _word_before(match) in _NAMED
+        return _is_code(token, digits, is_named, config) or (digits > 1 and marked)
     named = _word_before(match) in _NAMED and not _follows_kind(match)
     return (marked or named) and digits > 1
 
 
-def _is_code(token: str, digits: int, config: MaskingConfig) -> bool:
+def _is_code(token: str, digits: int, is_named: bool, config: MaskingConfig) -> bool:
     """True if a token of letters and digits has no pattern of a word with a number."""
-    if _UNIT.fullmatch(token):
+    if _UNIT.fullmatch(token) or _LONG_VERSION.search(token) or _SIZE.fullmatch(token):
+        return False
+    if _MODEL.fullmatch(token) and not is_named:
         return False
     if _HEX.fullmatch(token):
         return True
@@ -79,7 +88,7 @@ def _is_code(token: str, digits: int, config: MaskingConfig) -> bool:
     if digits > config.kept_digits or switches > config.kept_digits:
         return True
     words = [p for p in letters if len(p) > config.kept_digits and _is_word(p, config)]
-    if len(token) >= config.min_code and not words and (switches > 1 or token.isupper()):
+    if len(token) >= config.min_code and not words and (is_named or token.isupper()):
         return True
     # Such as the flight BA249.
     is_short = switches == 1 and len(letters[0]) <= config.kept_digits
@@ -106,7 +115,7 @@ def _is_number(match: re.Match[str], kept: int) -> bool:
     around = match.string[: match.start()] + match.string[match.end() :]
     if not around.strip(" .,!?"):
         return True
-    if _VERSION.fullmatch(token):
+    if _VERSION.fullmatch(token) or _LONG_VERSION.search(token):
         return False
     return digits > kept and not (digits == kept + 1 and _word_before(match) in _KINDS)
 

@@ -82,4 +82,5 @@ def is_phone(text: str, config: MaskingConfig) -> bool:
     """Return True if digits and separators are as long as a telephone number."""
     if text.isdigit() or _IP.fullmatch(text):
         return False
-    return sum(map(str.isdigit, text)) >= config.min_phone_digits
+    number = re.split("[xe]", text, maxsplit=1, flags=_I)[0]
+    return sum(map(str.isdigit, number)) >= config.min_phone_digits
