@@ -172,10 +172,13 @@ class Records:
         recent = [row for row in self._recent if len(row) == width]
         judged = False
         for column in (0, -1):
-            usual = {_shape(row[column]) for row in recent}
-            if len(recent) >= _FEWEST and len(usual) <= _SHAPES:
+            cells = [row[column] for row in recent]
+            # Labels repeat; ids and dates do not, but look alike.
+            look = str if len(set(cells)) * 2 <= len(cells) else _shape
+            usual = set(map(look, cells))
+            if len(cells) >= _FEWEST and (look is str or len(usual) <= _SHAPES):
                 judged = True
-                if inner and all(_shape(row[column]) in usual for row in inner):
+                if inner and all(look(row[column]) in usual for row in inner):
                     return False
         return judged or len(inner) < _ROWS_IN_A_CELL
 
