@@ -11,7 +11,9 @@ DELIMITERS = {"csv": COMMA, "tsv": TAB}
 _CANDIDATES = (COMMA, ";", TAB, "|")
 # A first line by which Excel learns the delimiter.
 _SEP = re.compile(r'"?sep=(.)"?,*\s*', re.IGNORECASE)
-_WHOLE = re.compile(r'"(?:[^"]|"")*"')
+# A cell between tabs that is quoted as a whole, and the beginning of one that is not.
+_QUOTED_CELL = re.compile(r'(?:^|(?<=\t))"(?:[^"]|"")*"(?=\t|\r?$)', re.MULTILINE)
+_OPEN_CELL = re.compile(r'(?:^|\t)"', re.MULTILINE)
 # Rows that show which delimiter splits a file evenly.
 _PROBED_ROWS = 100
 
@@ -39,7 +41,7 @@ def sniff(text: str, file_format: str, wanted: Iterable[str], layout: Layout) ->
         candidates = [usual, *(d for d in _CANDIDATES if d != usual)]
         delimiter = max(candidates, key=lambda d: _rank(lines[: _PROBED_ROWS + 1], d, names))
         layout = replace(layout, delimiter=delimiter)
-    return replace(layout, quoted=layout.delimiter != TAB or _quotes_delimit(lines[:-1]))
+    return replace(layout, quoted=layout.delimiter != TAB or _quotes_delimit("\n".join(lines[:-1])))
 
 
 def _rank(lines: Sequence[str], delimiter: str, wanted: set[str]) -> tuple[bool, bool, float]:
@@ -53,11 +55,10 @@ def _rank(lines: Sequence[str], delimiter: str, wanted: set[str]) -> tuple[bool,
     return wanted <= {name.strip() for name in header}, len(header) > 1, alike
 
 
-def _quotes_delimit(lines: Sequence[str]) -> bool:
-    """True if all cells that begin with a quote also end with one, and there are such cells.
+def _quotes_delimit(text: str) -> bool:
+    """True if all cells between tabs that begin with a quote are closed, and there are such cells.
 
     Many files of tabs use quotes as ordinary characters.
     """
-    cells = [cell for line in lines for cell in line.rstrip("\r").split(TAB)]
-    begin = [cell for cell in cells if cell.startswith('"')]
-    return bool(begin) and all(_WHOLE.fullmatch(cell) for cell in begin)
+    without, closed = _QUOTED_CELL.subn("", text)
+    return closed > 0 and _OPEN_CELL.search(without) is None

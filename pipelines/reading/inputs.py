@@ -152,13 +152,13 @@ def _inspect(file: InputFile, columns: Columns) -> _Inspected:
     encoding = detect(data)
     text = data.decode(encoding, "replace").removeprefix("\ufeff")
     line_end = "\r" if text.count("\r") > 2 * text.count("\n") else "\n"
+    text = text.replace(line_end, "\n")
     layout = replace(file.layout, encoding=encoding, line_end=line_end)
     file = replace(file, layout=layout)
     if file.format in _WITHOUT_COLUMNS:
         return file, {}, []
     if file.format in _NESTED:
         return _inspect_nested(file, data if layout.is_usual else text.encode(), columns)
-    text = text.replace(line_end, "\n")
     layout = sniff(text, file.format, columns.required, layout)
     rows = delimited.first_rows(text, layout, PROBED_ROWS)
     file = _as_export(replace(file, layout=layout), rows, columns)

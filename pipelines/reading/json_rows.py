@@ -7,11 +7,22 @@ from typing import Any, BinaryIO
 from advin.pipelines.reading.cells import cell_text, may_hold_json, problem_of
 from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.json_values import JsonValue, json_values, parts_of_broken
+from advin.pipelines.reading.lines import OVERSIZED, read_lines
 from advin.pipelines.reading.nested import OTHER_SPEAKER, nested_rows
 from advin.pipelines.reading.paths import NotJsonError, is_path, parse_json
 from advin.pipelines.reading.rows import Piece, Row, escaped
 
 _BOM = b"\xef\xbb\xbf"
+
+
+def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
+    """Read the rows of a range of bytes, where each line is a JSON object."""
+    source = piece.file.name
+    for position, line, whole in read_lines(stream, piece):
+        if whole:
+            yield from parse_line(source, position, line, columns)
+        else:
+            yield Row(source, position, escaped(line), problem=OVERSIZED)
 
 
 def parse_line(source: str, position: int, line: bytes, columns: Columns) -> Iterable[Row]:

@@ -10,6 +10,7 @@ from advin.pipelines.reading.rows import Piece
 _RANGE_BYTES = 64 << 20
 # Longest line. The rest of a longer one is skipped, and the row has the problem "oversized".
 _LINE_BYTES = 1 << 20
+OVERSIZED = "oversized"
 _BOM = b"\xef\xbb\xbf"
 
 

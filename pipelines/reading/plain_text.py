@@ -1,9 +1,18 @@
 """Read plain text: each line is an utterance."""
 
+from collections.abc import Iterator
+from typing import BinaryIO
+
 from advin.pipelines.reading.columns import Columns
-from advin.pipelines.reading.rows import Row, decoded
+from advin.pipelines.reading.lines import OVERSIZED, read_lines
+from advin.pipelines.reading.rows import Piece, Row, decoded, escaped
 
 
-def parse_line(source: str, position: int, line: bytes, columns: Columns) -> tuple[Row]:
-    """Return the row of a line."""
-    return (decoded(source, position, line, None, None),)
+def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
+    """Read the rows of a range of bytes."""
+    source = piece.file.name
+    for position, line, whole in read_lines(stream, piece):
+        if whole:
+            yield decoded(source, position, line, None, None)
+        else:
+            yield Row(source, position, escaped(line), problem=OVERSIZED)

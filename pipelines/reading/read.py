@@ -12,21 +12,24 @@ from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.decompress import DamagedError
 from advin.pipelines.reading.dialects import DELIMITERS
 from advin.pipelines.reading.files import InputFile
-from advin.pipelines.reading.lines import byte_ranges, read_lines
-from advin.pipelines.reading.rows import Piece, Row, escaped
+from advin.pipelines.reading.lines import byte_ranges
+from advin.pipelines.reading.rows import Piece, Row
 from advin.pipelines.reading.streams import open_stream
 
-Reader = Callable[[BinaryIO, Piece, Columns], Iterator[Row]]
-
-# Readers of formats that are read from the beginning of a file to its end.
-_WHOLE_FILES: dict[str, Reader] = {
+# The reader of each format: each reads the rows of a piece.
+_READERS: dict[str, Callable[[BinaryIO, Piece, Columns], Iterator[Row]]] = {
     **dict.fromkeys(DELIMITERS, delimited.read_rows),
+    "parquet": parquet.read_rows,
     "xlsx": sheets.read_rows,
+    "jsonl": json_rows.read_rows,
     "json": json_rows.read_values,
+    "text": plain_text.read_rows,
     "yaml": training.read_nlu,
     "utterances": training.read_utterances,
     "conversation": training.read_conversation,
 }
+# Formats in which a line is a row, so that ranges of bytes can be read.
+_BY_LINE = ("jsonl", "text")
 
 
 def split_file(file: InputFile) -> Iterator[Piece]:
@@ -36,10 +39,10 @@ def split_file(file: InputFile) -> Iterator[Piece]:
             groups = parquet.row_groups(stream)
         for group in range(groups):
             yield Piece(file, group, group + 1)
-    elif file.format in _WHOLE_FILES:
-        yield Piece(file, 0, file.size)
-    else:
+    elif file.format in _BY_LINE:
         yield from byte_ranges(file)
+    else:
+        yield Piece(file, 0, file.size)
 
 
 def read_piece(piece: Piece, columns: Columns) -> Iterator[Row]:
@@ -48,28 +51,12 @@ def read_piece(piece: Piece, columns: Columns) -> Iterator[Row]:
     If the file is damaged, the rows before the damage are read, and one row with the problem
     "damaged_file" stands for all that follow.
     """
-    position = piece.start
+    columns = replace(columns, export=piece.file.layout.export)
+    row = None
     try:
-        for row in _read(piece, columns):
-            yield row
-            position = row.position + 1
+        with open_stream(piece.file) as stream:
+            for row in _READERS[piece.file.format](stream, piece, columns):
+                yield row
     except DamagedError as error:
+        position = piece.start if row is None else row.position + 1
         yield Row(piece.file.name, position, f"reading ended here: {error}", problem="damaged_file")
-
-
-def _read(piece: Piece, columns: Columns) -> Iterator[Row]:
-    file = piece.file
-    source = file.name
-    columns = replace(columns, export=file.layout.export)
-    with open_stream(file) as stream:
-        if file.format == "parquet":
-            yield from parquet.read_rows(stream, piece, columns)
-        elif file.format in _WHOLE_FILES:
-            yield from _WHOLE_FILES[file.format](stream, piece, columns)
-        else:
-            parse = json_rows.parse_line if file.format == "jsonl" else plain_text.parse_line
-            for position, line, whole in read_lines(stream, piece):
-                if whole:
-                    yield from parse(source, position, line, columns)
-                else:
-                    yield Row(source, position, escaped(line), problem="oversized")

@@ -19,8 +19,8 @@ Record = tuple[list[str], str | None]
 
 # Longest line, and longest record. The rest of a longer line is skipped.
 _MAX_CHARACTERS = 1 << 20
-# Records that show what the cells of a column look like, and the fewest of them that do.
-_RECENT, _FEWEST = 32, 8
+# Records that show what the cells of a column look like.
+_RECENT = 32
 # Most shapes of cells in a column of ids, dates or labels; texts have more.
 _SHAPES = 3
 # So many lines of a cell that have as many delimiters as a row are rows.
@@ -176,7 +176,7 @@ class Records:
             # Labels repeat; ids and dates do not, but look alike.
             look = str if len(set(cells)) * 2 <= len(cells) else _shape
             usual = set(map(look, cells))
-            if len(cells) >= _FEWEST and (look is str or len(usual) <= _SHAPES):
+            if cells and (look is str or len(usual) <= _SHAPES):
                 judged = True
                 if inner and all(look(row[column]) in usual for row in inner):
                     return False

@@ -52,14 +52,16 @@ def decoded(
     if text is None:
         return Row(source, position, None, problem="null")
     try:
-        fields = [v.decode() if v is not None else None for v in (text, intent, domain)]
+        plain: str | None = text.decode()
+        intent_text = None if intent is None else intent.decode()
+        domain_text = None if domain is None else domain.decode()
     except UnicodeDecodeError:
         return Row(source, position, escaped(text), problem="invalid_utf8")
-    if may_hold_json(fields[0] or ""):
-        fields[0], problem = cell_text(fields[0])
+    if may_hold_json(plain or ""):
+        plain, problem = cell_text(plain)
         if problem is not None:
             return Row(source, position, escaped(text), problem=problem)
-    return Row(source, position, *fields)
+    return Row(source, position, plain, intent_text, domain_text)
 
 
 def row_of(source: str, position: int, fields: list[str | None]) -> Row:
