@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from apache_beam.io.filesystem import FileSystem
 from apache_beam.io.filesystems import CompressionTypes, FileSystems
 
 from advin.pipelines.errors import SettingsError
@@ -30,6 +31,7 @@ FORMATS = {
 }
 # Formats that are compressed inside, and whose readers seek.
 BINARY = ("parquet", "xlsx")
+_RECURSIVE = "**"
 _GLOB = re.compile(r"[*?\[]")
 _HIDDEN = (".", "_")
 _ENDINGS = ", ".join([*FORMATS, archives.ARCHIVE])
@@ -152,9 +154,13 @@ def _list_local(pattern: str) -> tuple[bool, list[_Entry]]:
         return False, list(_walk(pattern))
     if os.path.lexists(pattern):
         return True, [_stat(pattern)]
+    if _RECURSIVE in pattern:
+        # Unlike `glob`, this does not follow links to folders.
+        matches = re.compile(FileSystem.translate_pattern(pattern)).match
+        return False, [e for e in _walk(_fixed_part(pattern) or os.curdir) if matches(e.path)]
     entries: list[_Entry] = []
-    for path in glob.glob(pattern, recursive=True):
-        if os.path.isdir(path) and "**" not in pattern:
+    for path in glob.glob(pattern):
+        if os.path.isdir(path):
             entries += _walk(path)
         elif os.path.isfile(path):
             entries.append(_stat(path))
