@@ -25,7 +25,9 @@ TRUTH = DOCS.parent / "examples" / "truth.csv"
 IMAGES = DOCS / "images"
 
 KNOWN, NOVEL, NONE, INK = "#4c78a8", "#e4572e", "#9aa0a6", "#333333"
-DOMAINS = ("#e4572e", "#76a66f", "#b279a2", "#f2a541", "#59a5a0", "#8c6d5a", "#5b6ee1")
+# Colors of domains; no other picture uses them.
+DOMAINS = ("#c2478f", "#76a66f", "#b279a2", "#f2a541", "#59a5a0", "#8c6d5a", "#5b6ee1", "#a3b18a",
+           "#2f6f4f", "#d9b8a0")  # fmt: skip
 TREE_INTENTS = ("book_flight", "visa", "send_money", "mortgage")
 TREE_UTTERANCES = 16
 
@@ -66,17 +68,18 @@ def novel_intents(intents: list[dict], domains: list[dict]) -> Figure:
         color = DOMAINS[order.index(intent["domain_id"]) % len(DOMAINS)]
         axes.barh(at, intent["size"], color=color, height=0.72)
         axes.text(
-            intent["size"] + 6, at, f"“{intent['exemplars'][0]}”", va="center", style="italic"
+            intent["size"] + 38, at, f"“{intent['exemplars'][0]}”", va="center", style="italic"
         )
-        axes.text(intent["size"] - 6, at, str(intent["size"]), va="center", ha="right", color="w")
+        axes.text(intent["size"] + 32, at, str(intent["size"]), va="center", ha="right")
     axes.set_yticks(range(len(novel)), [intent["name"] for intent in novel])
     axes.set_xlim(0, max(i["size"] for i in novel) * 2.1)
     axes.set_xlabel("rows of the log")
     axes.set_title("Novel intents of the sample log, with their most central utterance", loc="left")
     patches = [mpl.patches.Patch(color=DOMAINS[k % len(DOMAINS)]) for k in range(len(order))]
     axes.legend(
-        patches, [names[d] for d in order], title="novel domain", loc="lower right", frameon=False
-    )
+        patches, [names[d] for d in order], title="domain, as ADVIN found it", loc="lower right",
+        frameon=False,
+    )  # fmt: skip
     return figure
 
 
@@ -95,13 +98,13 @@ def novelty_scores(assignments: list[dict]) -> Figure:
         groups[kind].append(row["novelty_score"])
     figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
     bins = np.linspace(-4, 3, 71)
-    for (name, scores), color in zip(groups.items(), (KNOWN, NOVEL, NONE), strict=True):
-        axes.hist(np.clip(scores, -4, 3), bins, color=color, alpha=0.6, label=name)
+    clipped = [np.clip(scores, -4, 3) for scores in groups.values()]
+    axes.hist(clipped, bins, stacked=True, color=(KNOWN, NOVEL, NONE), label=list(groups))
     axes.axvline(0, color=INK, linestyle="--", linewidth=1)
-    axes.annotate("threshold", (0, 1), (4, -10), xycoords=("data", "axes fraction"),
-                  textcoords="offset points")  # fmt: skip
+    axes.annotate("threshold", (0, 1), (0, 3), xycoords=("data", "axes fraction"),
+                  textcoords="offset points", ha="center")  # fmt: skip
     axes.set_xlabel("novelty score (spreads of known utterances above the threshold)")
-    axes.set_ylabel("distinct utterances")
+    axes.set_ylabel("distinct utterances, stacked")
     axes.legend(frameon=False)
     return figure
 
@@ -122,25 +125,28 @@ def tree(run: Path, intents: list[dict]) -> Figure:
     learned = model.head.transform(np.array([vectors[i] for _, i in chosen], np.float32))
     merges = linkage(learned.astype(np.float64), "average", metric="cosine")
     figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
-    colors = {name: DOMAINS[k] for k, name in enumerate(TREE_INTENTS)}
+    kinds = {intent["name"]: intent["kind"] for intent in intents}
+    colors = {name: {"known": KNOWN, "novel": NOVEL}[kinds[name]] for name in TREE_INTENTS}
     found = dendrogram(
         merges, ax=axes, color_threshold=cut, no_labels=True, above_threshold_color=NONE,
-        link_color_func=_colors(merges, [colors[name] for name, _ in chosen]),
+        link_color_func=_colors(merges, [name for name, _ in chosen], colors),
     )  # fmt: skip
     _names_below(axes, [chosen[leaf][0] for leaf in found["leaves"]], colors)
     axes.axhline(cut, color=INK, linestyle="--", linewidth=1)
     axes.annotate(f"learned\ndistance\n{cut:.2f}", (1, cut), (4, 0), va="center",
                   xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
     axes.set_ylabel("mean 1 − cosine between clusters")
+    lines = [mpl.lines.Line2D([], [], color=color) for color in (KNOWN, NOVEL, NONE)]
+    axes.legend(lines, ["known intent", "novel intent", "several intents"], frameon=False)
     return figure
 
 
-def _colors(merges: np.ndarray, leaves: list[str]) -> Callable[[int], str]:
-    """Return a function from a node to its color: of one intent, or gray."""
-    colors = list(leaves)
+def _colors(merges: np.ndarray, leaves: list[str], colors: dict[str, str]) -> Callable[[int], str]:
+    """Return a function from a node to its color: of its only intent, or gray."""
+    intents: list[str | None] = [*leaves]
     for left, right in merges[:, :2].astype(int):
-        colors.append(colors[left] if colors[left] == colors[right] else NONE)
-    return lambda node: colors[node]
+        intents.append(intents[left] if intents[left] == intents[right] else None)
+    return lambda node: colors.get(intents[node] or "", NONE)
 
 
 def _names_below(axes: Axes, names: list[str], colors: dict[str, str]) -> None:
