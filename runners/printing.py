@@ -69,7 +69,7 @@ def print_run(folder: str, manifest: RunManifest) -> None:
     out.print(table if novel else Text("No novel intent was found."))
     _print_dropped(read_table(folder, manifest, "dropped").to_pylist())
 
-    for name, groups in manifest.model["shortages"].items():
+    for name, groups in manifest.model.get("shortages", {}).items():
         out.print(
             Text(
                 f"The {name.replace('_', ' ')} is a default from public data. Learning it takes "
