@@ -38,6 +38,7 @@ setup(
         "probablepeople>=0.5.6",
         "py3langid>=0.4,<0.5",
         "pyarrow>=18,<26",
+        "pydantic>=2.7,<3",
         "python-calamine>=0.4",
         "python-stdnum>=1.20",
         "pyyaml>=6",

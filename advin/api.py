@@ -105,8 +105,8 @@ def discover(  # noqa: PLR0913, all but the first are keywords
         from advin.pipelines.discover import discover as run
 
         names = to_input_columns(columns)
-        inputs = _inputs(log, labeled, ood, folder, names)
         path = storage.absolute(used) if used else None
+        inputs = _inputs(log, labeled, ood, folder, names, path)
         chosen = _config_for(path, config, effort)
         settings = _settings(inputs, chosen, encoder, names, path)
         given = _given(effort=effort, config=config, encoder=encoder, columns=columns)
@@ -227,13 +227,21 @@ def _inputs(
     ood: "Texts | None",
     folder: str,
     columns: dict[str, Columns],
+    model: str | None = None,
 ) -> dict[str, str]:
-    """Return the path of each input that is given."""
+    """Return the path of each input that is given, once the output folder is checked."""
     from advin.pipelines import storage
+    from advin.pipelines.outputs import check_output
 
     if log is None:
         raise SettingsError("log is None: give a path, a table or a list of texts")
     given = {"log": log, "labeled": labeled, "ood": ood}
+    paths = {
+        role: storage.absolute(to_path(data, role))
+        for role, data in given.items()
+        if isinstance(data, str | os.PathLike)
+    }
+    check_output("output", folder, {**paths, "model": model})
     return {
         role: storage.absolute(stage_input(data, role, folder, columns[role]))
         for role, data in given.items()

@@ -4,6 +4,7 @@ import hashlib
 import io
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
 
 _FOLDER = "inputs"
+_STAGED = re.compile(r"(log|labeled|ood)-[0-9a-f]{16}\.parquet")
 
 
 def stage_input(data: Any, role: str, folder: str, columns: Columns) -> str:
@@ -78,10 +80,14 @@ def to_path(data: Any, role: str) -> str:
 
 def unstage_inputs(folder: str) -> None:
     """Delete the files that `stage_input` wrote, where it can write them again unchanged."""
-    from advin.pipelines import storage
-
-    if is_local(folder):
-        storage.delete(storage.join(folder, _FOLDER))
+    inputs = os.path.join(folder, _FOLDER)
+    if not is_local(folder) or not os.path.isdir(inputs):
+        return
+    for name in filter(_STAGED.fullmatch, os.listdir(inputs)):
+        os.remove(os.path.join(inputs, name))
+    # Other files in the folder are not ours.
+    if not os.listdir(inputs):
+        os.rmdir(inputs)
 
 
 def is_local(path: str) -> bool:

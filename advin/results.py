@@ -2,6 +2,7 @@
 
 import html
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -152,7 +153,7 @@ class Run:
         return RunIntents(self.folder)
 
     def _summary(self) -> str:
-        counts = dict(map(tuple, self.manifest.funnel))
+        counts = defaultdict(int, self.manifest.funnel)
         return (
             f"{counts['rows read']:,} rows, {counts['distinct utterances']:,} distinct utterances, "
             f"{counts['novel intents']:,} novel intents in {counts['novel domains']:,} novel "

@@ -4,31 +4,182 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
-from safetensors import SafetensorError
+from pydantic import Field
 from safetensors import numpy as tensors
 
+from advin.discovery.compute.arrays import ArrayError, ArraySpec, check_arrays, check_range
 from advin.discovery.config import Config, ConfigError
+from advin.discovery.conversation.learned import FEATURES
 from advin.discovery.conversation.rule import ConversationRule
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.encoding.neutral import LanguageDirections
 from advin.discovery.intents.decision import IntentRules, intent_rules
+from advin.discovery.labels import OUT_OF_DOMAIN
 from advin.discovery.metric.head import MetricHead
 from advin.discovery.novelty.model import NoveltyModel
-from advin.discovery.selection.distance import DEFAULT, IntentDistance
+from advin.discovery.novelty.scores import SCORE_NAMES
+from advin.discovery.selection.distance import AGREED, DEFAULT, LEARNED, IntentDistance
 from advin.discovery.text.config import MASKING_VERSION
+from advin.schemas.typed_json import JsonError, checked, read_json
 
 CONFIG = "config.json"
 TENSORS = "model.safetensors"
-_VERSION = 8
-# Fields of the learned distance that are no arrays.
-_DISTANCE_VALUES = ("value", "radius", "small", "origin")
+_VERSION = 9
+Origin = Annotated[str, Field(pattern=f"^({LEARNED}|{AGREED}|{DEFAULT})$")]
+
+# The arrays of a model: type, then sizes. `_ModelValues.specs` says which ones a model has.
+_ARRAYS = {
+    "anchors": "float16 anchors dimension",
+    "anchor_labels": "int64 anchors",
+    "distance.grid": "float64 distances",
+    "distance.agreement": "float64 folds distances",
+    "head.weight_in": "float32 hidden dimension",
+    "head.bias_in": "float32 hidden",
+    "head.weight_out": "float32 learned hidden",
+    "head.bias_out": "float32 learned",
+    "novelty.threshold": "float64 one",
+    "novelty.calibration": "float64 two",
+    **{f"novelty.weights.{name}": "float64 one" for name in SCORE_NAMES},
+    **{f"novelty.scales.{name}": "float64 two" for name in SCORE_NAMES},
+    "novelty.scorers.mahalanobis.means": "float64 intents dimension",
+    "novelty.scorers.mahalanobis.mean": "float64 dimension",
+    "novelty.scorers.mahalanobis.within": "float64 dimension dimension",
+    "novelty.scorers.mahalanobis.overall": "float64 dimension dimension",
+    "novelty.scorers.exemplars": "float16 exemplars dimension",
+    "novelty.scorers.learned_exemplars": "float16 exemplars space",
+    "novelty.scorers.exemplar_classes": "int64 exemplars",
+    "novelty.scorers.centers": "float32 intents space",
+    "novelty.scorers.neighbors": "int64 one",
+    "novelty.scorers.rivals": "int64 one",
+    "novelty.scorers.space.weight_in": "float32 space_hidden dimension",
+    "novelty.scorers.space.bias_in": "float32 space_hidden",
+    "novelty.scorers.space.weight_out": "float32 space space_hidden",
+    "novelty.scorers.space.bias_out": "float32 space",
+    "novelty.scorers.open_set.weights": "float32 intents_and_open dimension",
+    "novelty.scorers.open_set.biases": "float32 intents_and_open",
+    "conversation.weights": "float64 classes conversation_inputs",
+    "conversation.biases": "float64 classes",
+    "directions.sentence": "float32 sentence_directions sentence",
+    "directions.middle": "float32 middle_directions middle",
+}
 
 
 class ModelError(ValueError):
     """A model cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Versioned:
+    """The part of config.json that all versions of a model have."""
+
+    version: int
+
+
+@checked
+@dataclass(frozen=True, slots=True)
+class _DistanceValues:
+    """The learned distance without its arrays, as config.json holds it."""
+
+    value: Annotated[float, Field(ge=0, le=2)]
+    radius: Annotated[float, Field(ge=0)]
+    small: Annotated[int, Field(ge=0)]
+    origin: Origin
+
+
+@checked
+@dataclass(frozen=True, slots=True)
+class _ConversationValues:
+    """The rule of conversational utterances without its arrays, as config.json holds it."""
+
+    known: list[str]
+    labeled: list[str]
+    classes: Annotated[list[str], Field(min_length=2)] | None
+    threshold: float | None
+
+
+@checked
+@dataclass(frozen=True, slots=True)
+class _ModelValues:
+    """The content of config.json."""
+
+    version: int
+    masking_version: int
+    encoder: EncoderIdentity
+    config: dict[str, Any]
+    intents: tuple[str, ...]
+    domains: tuple[str | None, ...]
+    distance: _DistanceValues
+    domain_distance: Annotated[float, Field(ge=0)]
+    domain_origin: Origin
+    has_novelty: bool
+    conversation: _ConversationValues | None
+
+    def check(self) -> None:
+        """Check what the types do not say.
+
+        Raises:
+            ModelError: if two values contradict each other, or the masking rules are others.
+        """
+        if self.masking_version != MASKING_VERSION:
+            raise ModelError(
+                f"{CONFIG}: the model was fitted with version {self.masking_version} of the "
+                f"masking rules, but this program has version {MASKING_VERSION}"
+            )
+        if list(self.intents) != sorted(set(self.intents)):
+            raise ModelError(f"{CONFIG}: intents must be sorted, each once")
+        if len(self.domains) != len(self.intents):
+            raise ModelError(
+                f"{CONFIG}: domains has {len(self.domains)} items, but intents has "
+                f"{len(self.intents)}"
+            )
+        if self.has_novelty != bool(self.intents):
+            raise ModelError(
+                f"{CONFIG}: has_novelty is {self.has_novelty}, but there are {len(self.intents)} "
+                "known intents"
+            )
+        if not 1 <= self.encoder.sentence_dimension <= self.encoder.dimension:
+            raise ModelError(
+                f"{CONFIG}: encoder.sentence_dimension is {self.encoder.sentence_dimension}, but "
+                f"must be 1 to encoder.dimension, {self.encoder.dimension}"
+            )
+
+    def specs(self, arrays: dict[str, np.ndarray]) -> dict[str, ArraySpec]:
+        """Return the specification of each array of the model; some are optional."""
+        open_set = "novelty.scorers.open_set."
+        rule = self.conversation
+        # The first prefix of a name counts; all models have arrays without any of these prefixes.
+        has = {
+            open_set: self.has_novelty and any(name.startswith(open_set) for name in arrays),
+            "novelty.": self.has_novelty,
+            "conversation.": rule is not None and rule.classes is not None,
+            "directions.sentence": any(name.startswith("directions.") for name in arrays),
+            "directions.middle": "directions.middle" in arrays,
+        }
+        return {
+            name: ArraySpec.of(text)
+            for name, text in _ARRAYS.items()
+            if next((here for prefix, here in has.items() if name.startswith(prefix)), True)
+        }
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes of arrays that follow from the values."""
+        known = len(self.intents)
+        classes = (self.conversation and self.conversation.classes) or []
+        return {
+            "one": 1,
+            "two": 2,
+            "dimension": self.encoder.dimension,
+            "sentence": self.encoder.sentence_dimension,
+            "middle": self.encoder.dimension - self.encoder.sentence_dimension,
+            "intents": known,
+            "intents_and_open": known + 1,
+            "classes": len(classes),
+            "conversation_inputs": self.encoder.dimension + FEATURES,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +267,23 @@ class Model:
 
     def to_files(self) -> dict[str, bytes]:
         """Return the files of a model folder, by name."""
-        config = {
-            "version": _VERSION,
-            "masking_version": MASKING_VERSION,
-            "encoder": asdict(self.encoder),
-            "config": self.config.to_dict(),
-            "intents": self.intents,
-            "domains": self.domains,
-            "distance": {name: getattr(self.distance, name) for name in _DISTANCE_VALUES},
-            "domain_distance": self.domain_distance,
-            "domain_origin": self.domain_origin,
-            "has_novelty": self.novelty is not None,
-            "conversation": self.conversation and self.conversation.to_values(),
-        }
+        distance, rule = self.distance, self.conversation
+        conversation = None if rule is None else _ConversationValues(**rule.to_values())
+        values = _ModelValues(
+            version=_VERSION,
+            masking_version=MASKING_VERSION,
+            encoder=self.encoder,
+            config=self.config.to_dict(),
+            intents=self.intents,
+            domains=self.domains,
+            distance=_DistanceValues(
+                distance.value, distance.radius, distance.small, distance.origin
+            ),
+            domain_distance=self.domain_distance,
+            domain_origin=self.domain_origin,
+            has_novelty=self.novelty is not None,
+            conversation=conversation,
+        )
         arrays = {f"head.{k}": v for k, v in self.head.to_arrays().items()}
         if self.novelty is not None:
             arrays |= {f"novelty.{k}": v for k, v in self.novelty.to_arrays().items()}
@@ -143,7 +298,7 @@ class Model:
         }
         arrays = {k: np.ascontiguousarray(v) for k, v in sorted(arrays.items())}
         return {
-            CONFIG: (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode(),
+            CONFIG: (json.dumps(asdict(values), indent=2, ensure_ascii=False) + "\n").encode(),
             TENSORS: tensors.save(arrays),
         }
 
@@ -152,61 +307,90 @@ class Model:
         """Restore a model from what `to_files` returned.
 
         Raises:
-            ModelError: if the files are not a model, or a model of another version.
+            ModelError: if the files are not a model, or a model of another version. The message
+                names the file and the fault.
         """
+        values = _read_values(files[CONFIG])
         try:
-            config = json.loads(files[CONFIG])
-            if config["version"] != _VERSION:
-                raise ModelError(
-                    f"the model has version {config['version']}, but this program reads version "
-                    f"{_VERSION}: fit it again"
-                )
-            if config["masking_version"] != MASKING_VERSION:
-                raise ModelError(
-                    f"the model was fitted with version {config['masking_version']} of the masking "
-                    f"rules, but this program has version {MASKING_VERSION}: fit it again"
-                )
-            return cls._restored(config, tensors.load(files[TENSORS]))
-        except (
-            ConfigError,
-            KeyError,
-            TypeError,
-            UnicodeDecodeError,
-            SafetensorError,
-            json.JSONDecodeError,
-        ) as e:
-            raise ModelError(f"not a model of advin ({type(e).__name__}: {e}): fit it again") from e
-
-    @classmethod
-    def _restored(cls, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+            config = Config().with_mapping(values.config)
+        except ConfigError as error:
+            raise ModelError(f"{CONFIG}: {error}") from error
+        arrays = _read_arrays(files[TENSORS], values, config)
         novelty = None
-        if config["has_novelty"]:
+        if values.has_novelty:
             novelty = NoveltyModel.from_arrays(_below("novelty.", arrays))
-        tunables = Config().with_mapping(config["config"])
         conversation = None
-        if config["conversation"] is not None:
+        if values.conversation is not None:
             conversation = ConversationRule.restored(
-                tunables.conversation, config["conversation"], _below("conversation.", arrays)
+                config.conversation, asdict(values.conversation), _below("conversation.", arrays)
             )
         return cls(
-            encoder=EncoderIdentity(**config["encoder"]),
-            config=tunables,
-            intents=tuple(config["intents"]),
-            domains=tuple(config["domains"]),
+            encoder=values.encoder,
+            config=config,
+            intents=values.intents,
+            domains=values.domains,
             novelty=novelty,
             head=MetricHead.from_arrays(_below("head.", arrays)),
             distance=IntentDistance(
-                **config["distance"],
+                **asdict(values.distance),
                 grid=arrays["distance.grid"],
                 agreement=arrays["distance.agreement"],
             ),
-            domain_distance=config["domain_distance"],
-            domain_origin=config["domain_origin"],
+            domain_distance=values.domain_distance,
+            domain_origin=values.domain_origin,
             anchors=arrays["anchors"],
             anchor_labels=arrays["anchor_labels"],
             conversation=conversation,
             directions=LanguageDirections.from_arrays(_below("directions.", arrays)),
         )
+
+
+def _read_values(data: bytes) -> _ModelValues:
+    """Read config.json; a file of another version may have other names."""
+    try:
+        version = read_json(data, _Versioned).version
+        if version != _VERSION:
+            raise ModelError(
+                f"{CONFIG}: the model has version {version}, but this program reads version "
+                f"{_VERSION}"
+            )
+        values = read_json(data, _ModelValues)
+    except JsonError as error:
+        raise ModelError(f"{CONFIG}: {error}") from error
+    values.check()
+    return values
+
+
+def _read_arrays(data: bytes, values: _ModelValues, config: Config) -> dict[str, np.ndarray]:
+    try:
+        arrays = tensors.load(data)
+    except Exception as error:  # safetensors raises errors of its own and of numpy
+        raise ModelError(f"{TENSORS}: not in the format safetensors: {error}") from error
+    try:
+        check_arrays(arrays, values.specs(arrays), values.sizes)
+        _check_values(arrays, values, config)
+    except ArrayError as error:
+        raise ModelError(f"{TENSORS}: {error}") from error
+    return arrays
+
+
+def _check_values(arrays: dict[str, np.ndarray], values: _ModelValues, config: Config) -> None:
+    """Check numbers that are used as positions, counts or divisors."""
+    last, dimension = len(values.intents) - 1, values.encoder.dimension
+    check_range("anchor_labels", arrays["anchor_labels"], OUT_OF_DOMAIN, last)
+    sizes = {"head.bias_out": dimension}
+    if values.has_novelty:
+        novelty = _below("novelty.scorers.", arrays)
+        check_range("novelty.scorers.exemplar_classes", novelty["exemplar_classes"], 0, last)
+        check_range("novelty.scorers.neighbors", novelty["neighbors"], 1, config.novelty.neighbors)
+        check_range("novelty.scorers.rivals", novelty["rivals"], 1, config.novelty.rivals)
+        sizes["novelty.scorers.space.bias_out"] = dimension
+        for name in SCORE_NAMES:
+            if arrays[f"novelty.scales.{name}"][1] <= 0:
+                raise ArrayError(f"novelty.scales.{name} holds a spread that is not above 0")
+    for name, most in sizes.items():
+        if not 0 < len(arrays[name]) <= most:
+            raise ArrayError(f"{name} has {len(arrays[name])} numbers, but must have 1 to {most}")
 
 
 def _below(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

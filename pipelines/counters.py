@@ -15,6 +15,7 @@ from apache_beam.metrics.metric import MetricResults
 from apache_beam.metrics.metricbase import Counter
 from apache_beam.runners.runner import PipelineResult
 
+from advin.pipelines.errors import SettingsError
 from advin.schemas.verdicts import REASONS
 
 # Prefixes of the counters of masking rules and of reasons.
@@ -22,7 +23,7 @@ _MASKED = "masked_"
 _ROWS = "rows_"
 
 
-class CounterError(RuntimeError):
+class CounterError(SettingsError):
     """A stage's stored counters do not match this version of the stage."""
 
 

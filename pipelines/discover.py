@@ -9,13 +9,14 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from advin.pipelines import storage
 from advin.pipelines.entry import Run
-from advin.pipelines.models import ModelFolder, model_exists
+from advin.pipelines.errors import SettingsError
+from advin.pipelines.models import ModelFolder, check_replaceable, is_fitted_on, model_exists
 from advin.pipelines.plan import Plan
 from advin.pipelines.report import finish_run, read_run
 from advin.pipelines.settings import Prepared, Settings, prepare
 from advin.pipelines.spine import run_stages
 from advin.pipelines.stages import Workspace
-from advin.schemas.manifest import RunManifest
+from advin.schemas.manifest import RunManifest, fingerprint
 
 __all__ = ["Settings", "discover", "fit", "translate"]
 
@@ -39,6 +40,8 @@ def discover(settings: Settings, output: str, options: PipelineOptions) -> RunMa
     """
     prepared = prepare(settings)
     claim = prepared.claim()
+    if settings.fits and settings.model is not None:
+        check_replaceable(settings.model, fingerprint(claim), settings.overwrite)
     workspace = Workspace.claim(output, claim, options)
     finished = read_run(output)
     if finished is not None:
@@ -79,11 +82,17 @@ def fit(settings: Settings, model: str, options: PipelineOptions) -> None:
         StageError: if the engine fails.
     """
     prepared = prepare(settings)
-    workspace = Workspace.claim(model, prepared.claim(), options)
-    if model_exists(model):
-        _log.info("this model has already been fitted: %s", model)
-        return
-    run_stages(Run(workspace, prepared, ModelFolder(model, prepared.config)), last="fit")
+    claim = prepared.claim()
+    if is_fitted_on(model, fingerprint(claim)):
+        _log.info("this model has already been fitted on these inputs and settings: %s", model)
+    else:
+        if model_exists(model):
+            raise SettingsError(
+                f"--model {model} holds a model that was fitted on other inputs or settings, or is "
+                "damaged: choose another folder, or delete this one"
+            )
+        workspace = Workspace.claim(model, claim, options)
+        run_stages(Run(workspace, prepared, ModelFolder(model, prepared.config)), last="fit")
     storage.delete(storage.join(model, "stages"))
 
 

@@ -6,6 +6,8 @@ _CAUSE = re.compile(r"^(?!java\.|org\.|Caused by)[\w.]*(?:Error|Exception)\b.*$"
 _JAVA_CAUSE = re.compile(r"^Caused by: (?:[\w.$]+: )*(.*)$", re.MULTILINE)
 # Prefixes that Flink's client and Java put before the cause of an error.
 _BEFORE = re.compile(r"^Pipeline \S+ failed in state \w+: |\b(?:java|org|io)\.[\w.$]+: ")
+# A worker's error, in the text of the engine's error.
+_REFUSED = re.compile(r"\bSettingsError: (.*?)(?: \[while running .*)?$", re.MULTILINE)
 _HUNG_UP = "client cancelled"
 _MAX_CHARACTERS = 300
 _CUT = " … "
@@ -40,6 +42,16 @@ def one_line(message: object) -> str:
     # A long value stands in the middle: what is wrong with it follows at the end.
     end = _MAX_CHARACTERS // 2
     return text[: _MAX_CHARACTERS - end - len(_CUT)] + _CUT + text[-end:]
+
+
+def refusal(error: BaseException | str) -> str | None:
+    """Return the message of a worker's SettingsError from an engine's error; None if it is none.
+
+    >>> refusal("RuntimeError: x.errors.SettingsError: no such file [while running 'Read']")
+    'no such file'
+    """
+    found = _REFUSED.findall(str(error))
+    return found[-1] if found else None
 
 
 def cause(error: BaseException | str) -> str:

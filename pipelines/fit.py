@@ -23,7 +23,7 @@ from advin.discovery.text.notices import label_notices
 from advin.pipelines.counters import FitCounters
 from advin.pipelines.embed import EncoderSettings
 from advin.pipelines.errors import one_line
-from advin.pipelines.models import save_model
+from advin.pipelines.models import is_fitted_on, save_model
 from advin.pipelines.shards import read_first_rows
 from advin.pipelines.stages import Part
 from advin.schemas.batches import vectors_from_arrow
@@ -67,6 +67,7 @@ class Fit(beam.PTransform):
         identity: of the encoder.
         target: folder of the model.
         config: the configuration.
+        fingerprint: digest of the inputs and settings, which the model keeps.
     """
 
     inputs: FitInputs
@@ -74,36 +75,34 @@ class Fit(beam.PTransform):
     identity: EncoderIdentity
     target: str
     config: Config
+    fingerprint: str
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Fit on one worker: everything it reads is bounded."""
         return (
             pipeline
             | "Inputs" >> beam.Create([self.inputs], reshuffle=False)
-            | "Fit" >> beam.Map(_fit, self.encoder, self.identity, self.target, self.config)
+            | "Fit" >> beam.Map(self._fit)
         )
 
-
-def _fit(
-    inputs: FitInputs,
-    encoder: EncoderSettings,
-    identity: EncoderIdentity,
-    target: str,
-    config: Config,
-) -> str:
-    encode = encoder.load().encode
-    data = read_training_data(inputs, identity.dimension, config)
-    conversation = fit_conversation(data, encode, config)
-    data = data.requests(conversation)
-    FitCounters(
-        fitted_on_log=len(data.log.texts),
-        fitted_on_labeled=len(data.labeled.texts),
-        known_intents=len(data.intents),
-    ).add()
-    if needs_views(data.labels, config):
-        data = data.with_views(encode, config)
-    save_model(target, fit_model(data, identity, config, conversation))
-    return target
+    def _fit(self, inputs: FitInputs) -> str:
+        if is_fitted_on(self.target, self.fingerprint):
+            _log.info("the model in %s was fitted on the same inputs and settings", self.target)
+            return self.target
+        encode = self.encoder.load().encode
+        data = read_training_data(inputs, self.identity.dimension, self.config)
+        conversation = fit_conversation(data, encode, self.config)
+        data = data.requests(conversation)
+        FitCounters(
+            fitted_on_log=len(data.log.texts),
+            fitted_on_labeled=len(data.labeled.texts),
+            known_intents=len(data.intents),
+        ).add()
+        if needs_views(data.labels, self.config):
+            data = data.with_views(encode, self.config)
+        model = fit_model(data, self.identity, self.config, conversation)
+        save_model(self.target, model, self.fingerprint)
+        return self.target
 
 
 def read_training_data(inputs: FitInputs, dimension: int, config: Config) -> TrainingData:

@@ -18,10 +18,19 @@ from advin.pipelines.counters import (
     TaxonomyCounters,
 )
 from advin.pipelines.entry import Run, StageEntry
+from advin.pipelines.errors import SettingsError
+from advin.pipelines.manifests import is_file_name, read_manifest
 from advin.pipelines.models import ModelFolder
 from advin.pipelines.spine import finished_stages
 from advin.pipelines.version import versions
-from advin.schemas.manifest import MANIFEST, RunManifest, StageManifest, utc_now
+from advin.schemas.manifest import (
+    MANIFEST,
+    MaskingSummary,
+    ModelSummary,
+    RunManifest,
+    StageManifest,
+    utc_now,
+)
 from advin.schemas.tables import TABLES
 from advin.schemas.verdicts import KINDS, kind_of
 
@@ -29,7 +38,7 @@ C = TypeVar("C", bound=Counters)
 Finished = list[tuple[StageEntry, StageManifest]]
 
 
-class CountError(RuntimeError):
+class CountError(SettingsError):
     """Rows are missing or were counted twice."""
 
 
@@ -82,16 +91,44 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
 
 def read_run(folder: str) -> RunManifest | None:
     """Return the manifest of a finished run, or None if there is none."""
-    path = storage.join(folder, MANIFEST)
-    return RunManifest.from_json(storage.read_text(path)) if storage.exists(path) else None
+    return read_manifest(storage.join(folder, MANIFEST), RunManifest)
 
 
 def read_table(
     folder: str, manifest: RunManifest, table: str, columns: list[str] | None = None
 ) -> pa.Table:
-    """Read a whole table of a finished run into memory."""
-    files = [storage.join(folder, name) for name in manifest.tables[table]]
-    return pa.concat_tables([storage.read_parquet(f, columns) for f in files])
+    """Read a whole table of a finished run into memory.
+
+    Raises:
+        SettingsError: if a file is missing, damaged, or no part of that table.
+    """
+    schema = TABLES[table]
+    names = manifest.tables.get(table, [])
+    if not names:
+        raise SettingsError(f"the manifest of {folder} lists no file of the table {table}")
+    parts = []
+    for name in names:
+        parent, _, file = name.rpartition("/")
+        if parent != table or not is_file_name(file):
+            raise SettingsError(f"the manifest of {folder} lists {name!r} as file of {table}")
+        path = storage.join(folder, name)
+        part = storage.read_parquet(path, columns)
+        _check_schema(path, part, columns or schema.names, schema)
+        parts.append(part)
+    return pa.concat_tables(parts)
+
+
+def _check_schema(path: str, part: pa.Table, columns: list[str], schema: pa.Schema) -> None:
+    """Check the columns of a table that were read."""
+    if sorted(part.schema.names) != sorted(columns):
+        found = ", ".join(part.schema.names)
+        raise SettingsError(f"{path}: the columns are {found}, but must be {', '.join(columns)}")
+    for name in columns:
+        kind, expected = part.schema.field(name).type, schema.field(name)
+        if kind != expected.type:
+            raise SettingsError(f"{path}: column {name} is {kind}, but must be {expected.type}")
+        if part[name].null_count and not expected.nullable:
+            raise SettingsError(f"{path}: column {name} has null values")
 
 
 def _publish(run: Run, table: str, manifest: StageManifest, part: str) -> list[str]:
@@ -121,22 +158,22 @@ def _check_counts(ingest: IngestCounters, assemble: AssembleCounters) -> None:
         )
 
 
-def _funnel(finished: Finished) -> list[list[Any]]:
+def _funnel(finished: Finished) -> list[tuple[str, int]]:
     ingest = _counters(finished, IngestCounters)
     score = _counters(finished, ScoreCounters)
     taxonomy = _counters(finished, TaxonomyCounters)
     assemble = _counters(finished, AssembleCounters)
     return [
-        ["rows read", ingest.rows_read],
-        ["rows rejected", ingest.rows_rejected],
-        ["distinct utterances", ingest.utterances],
-        ["flagged as novel on their own", score.flagged],
-        ["assigned to an intent", assemble.in_an_intent],
-        ["known intents", taxonomy.known_intents_named],
-        ["novel intents", taxonomy.novel_intents_named],
-        ["clusters dropped as no intent", taxonomy.clusters_dropped],
-        ["known domains", taxonomy.known_domains_named],
-        ["novel domains", taxonomy.novel_domains_named],
+        ("rows read", ingest.rows_read),
+        ("rows rejected", ingest.rows_rejected),
+        ("distinct utterances", ingest.utterances),
+        ("flagged as novel on their own", score.flagged),
+        ("assigned to an intent", assemble.in_an_intent),
+        ("known intents", taxonomy.known_intents_named),
+        ("novel intents", taxonomy.novel_intents_named),
+        ("clusters dropped as no intent", taxonomy.clusters_dropped),
+        ("known domains", taxonomy.known_domains_named),
+        ("novel domains", taxonomy.novel_domains_named),
     ]
 
 
@@ -150,24 +187,24 @@ def _rejected(folder: str, files: list[str]) -> dict[str, int]:
     return dict(sorted(rows.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _masking(run: Run, ingest: IngestCounters) -> dict[str, Any]:
+def _masking(run: Run, ingest: IngestCounters) -> MaskingSummary:
     off = run.prepared.config.masking.off
     active = [rule for rule in RULES if not {rule.name, "all"} & set(off)]
     return {
         "version": MASKING_VERSION,
-        "off": off,
+        "off": list(off),
         "rows_changed": {rule.name: ingest.by_rule.get(rule.name, 0) for rule in active},
     }
 
 
-def _traffic(rows: dict[str, int]) -> list[list[Any]]:
-    """Return [kind, reason, rows of the log], by kind and then the largest first."""
+def _traffic(rows: dict[str, int]) -> list[tuple[str, str, int]]:
+    """Return (kind, reason, rows of the log), by kind and then the largest first."""
     kinds = list(KINDS)
     order = sorted(rows, key=lambda reason: (kinds.index(kind_of(reason)), -rows[reason], reason))
-    return [[kind_of(reason), reason, rows[reason]] for reason in order]
+    return [(kind_of(reason), reason, rows[reason]) for reason in order]
 
 
-def _describe_model(folder: ModelFolder) -> dict[str, Any]:
+def _describe_model(folder: ModelFolder) -> ModelSummary:
     model = folder.load()
     return {
         "folder": folder.folder,

@@ -33,6 +33,7 @@ class Settings:
             best one of this processor.
         config: the configuration; None for the model's own, or the defaults. For a given model it
             may differ from the model's own in the sections `DISCOVER_SECTIONS` only.
+        overwrite: True if the run may replace another model in the folder `model`.
         accelerator: type of the GPU of workers that encode, for engines that know such hints.
         given: settings that the user gave, for the manifest only.
     """
@@ -46,6 +47,7 @@ class Settings:
     threads: int = 2
     precision: str | None = None
     config: Config | None = None
+    overwrite: bool = False
     accelerator: str | None = None
     given: dict[str, Any] = dataclasses.field(default_factory=dict)
 

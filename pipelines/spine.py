@@ -18,9 +18,11 @@ from advin.pipelines.describe import Describe
 from advin.pipelines.embed import Embed
 from advin.pipelines.entry import Paths, Run, StageEntry
 from advin.pipelines.errors import SettingsError
+from advin.pipelines.finished import check_files
 from advin.pipelines.fit import Embedded, Fit, FitInputs, check_labels
 from advin.pipelines.ingest import Ingest
 from advin.pipelines.link import FINISHED, MERGED, REMAINING, Link, Rounds
+from advin.pipelines.models import fitted_on
 from advin.pipelines.score import Score
 from advin.pipelines.settings import Prepared
 from advin.pipelines.taxonomy import Taxonomy
@@ -49,6 +51,8 @@ def _run_stage(run: Run, entry: StageEntry) -> None:
         transform = entry.build(paths)
         if transform is None:
             return
+        if not run.workspace.dry:
+            check_files(run, paths)
         model = run.model.files if "model" in entry.writes else ()
         run.workspace.run(
             paths.name, transform, entry.counters, entry.keep_partial, paths.scratch, model
@@ -63,7 +67,7 @@ def finished_stages(run: Run) -> Iterator[tuple[StageEntry, StageManifest]]:
     """Yield the stages that have finished, in their order; each round of a stage by itself."""
     for entry in STAGES:
         for paths in entry.rounds(run):
-            manifest = run.workspace.stage(paths.name).manifest()
+            manifest = run.workspace.finished(paths.name)
             if manifest is None:
                 break
             yield entry, manifest
@@ -97,8 +101,14 @@ def _fit(paths: Paths) -> Fit:
 
     log = Embedded(paths.read("ingest"), paths.read("embed"))
     inputs = FitInputs(log, embedded("labeled", "_labeled"), embedded("ood", "_ood"))
-    target = paths.model.folder
-    return Fit(inputs, prepared.encoder, prepared.identity, target, prepared.config)
+    return Fit(
+        inputs=inputs,
+        encoder=prepared.encoder,
+        identity=prepared.identity,
+        target=paths.model.folder,
+        config=prepared.config,
+        fingerprint=paths.run.workspace.fingerprint,
+    )
 
 
 def _score(paths: Paths) -> Score:
@@ -213,6 +223,14 @@ def _check_labeled(run: Run) -> None:
     check_labels(run.workspace.stage("ingest_labeled").part(), run.prepared.config)
 
 
+def _check_model(run: Run) -> None:
+    if fitted_on(run.model.folder) != run.workspace.fingerprint:
+        raise SettingsError(
+            f"the model in {run.model.folder} is not the one that this run has fitted: delete the "
+            "output folder and start again"
+        )
+
+
 STAGES = (
     # The log: distinct utterances, then their vectors.
     StageEntry(
@@ -279,6 +297,7 @@ STAGES = (
         counters=counters.FitCounters,
         build=_fit,
         when=_needs_fit,
+        check=_check_model,
     ),
     # Stage I of the method.
     StageEntry(

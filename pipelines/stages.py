@@ -5,15 +5,12 @@ pipeline has finished. A run that was killed continues at the first stage withou
 """
 
 import copy
-import json
 import logging
 import time
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 import apache_beam as beam
-from apache_beam.io.filesystem import FileMetadata
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import (
     GoogleCloudOptions,
     PipelineOptions,
@@ -24,8 +21,17 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from advin.pipelines import storage
 from advin.pipelines.counters import Counters
-from advin.pipelines.errors import SettingsError, StageError, cause
-from advin.schemas.manifest import CLAIM, MANIFEST, StageManifest, fingerprint, utc_now
+from advin.pipelines.errors import SettingsError, StageError, cause, refusal
+from advin.pipelines.manifests import is_file_name, read_manifest
+from advin.schemas.manifest import (
+    CLAIM,
+    MANIFEST,
+    MODEL,
+    Claim,
+    StageManifest,
+    fingerprint,
+    utc_now,
+)
 
 _log = logging.getLogger("advin")
 
@@ -72,11 +78,19 @@ class Stage:
         return Part(self.folder, name)
 
     def manifest(self) -> StageManifest | None:
-        """Return the manifest, or None if the stage has not finished."""
+        """Return the manifest, or None if the stage has not finished.
+
+        Raises:
+            SettingsError: if the manifest cannot be read.
+        """
         path = storage.join(self.folder, MANIFEST)
-        if not storage.exists(path):
-            return None
-        return StageManifest.from_json(storage.read_text(path))
+        manifest = read_manifest(path, StageManifest)
+        if manifest is not None:
+            for part, names in manifest.files.items():
+                for name in (part, *names):
+                    if not is_file_name(name):
+                        raise SettingsError(f"cannot read {path}: {name!r} is no name of a file")
+        return manifest
 
     def counters(self, record: type[C]) -> C:
         """Return the counters of a finished stage.
@@ -115,19 +129,23 @@ class Workspace:
         """
         mark = fingerprint(settings)
         path = storage.join(folder, CLAIM)
-        if storage.exists(path):
-            _check_same_run(folder, json.loads(storage.read_text(path)), settings, mark)
-        elif _holds_files(folder):
+        found = read_manifest(path, Claim)
+        # The stored settings went through JSON, which turns tuples into lists.
+        claim = Claim.from_json(Claim(mark, settings).to_json())
+        if found is not None:
+            _check_same_run(folder, found, claim)
+            return cls(folder, options, mark)
+        if _holds_files(folder):
             raise SettingsError(
                 f"the output folder {folder} is not empty and holds no run: "
                 "choose another folder, or empty it"
             )
-        else:
-            text = json.dumps({"fingerprint": mark, "settings": settings}, indent=2, default=str)
-            try:
-                storage.write_text(path, text + "\n")
-            except OSError as error:
-                raise SettingsError(f"cannot write into the folder {folder}: {error}") from error
+        try:
+            storage.write_text(path, claim.to_json())
+        except OSError as error:
+            raise SettingsError(
+                f"cannot write into the folder {folder}: {storage.reason(error)}"
+            ) from error
         return cls(folder, options, mark)
 
     @property
@@ -139,6 +157,25 @@ class Workspace:
     def stage(self, name: str) -> Stage:
         """Return the folder of a stage."""
         return Stage(storage.join(self.folder, "stages", name))
+
+    def finished(self, name: str) -> StageManifest | None:
+        """Return the manifest of a stage of this run, or None if the stage has not finished.
+
+        Raises:
+            SettingsError: if the manifest cannot be read, or is that of another stage or run.
+        """
+        stage = self.stage(name)
+        manifest = stage.manifest()
+        if manifest is not None and (manifest.stage, manifest.fingerprint) != (
+            name,
+            self.fingerprint,
+        ):
+            raise SettingsError(
+                f"{storage.join(stage.folder, MANIFEST)} belongs to stage {manifest.stage} of run "
+                f"{manifest.fingerprint}, but this is stage {name} of run {self.fingerprint}: "
+                "delete the output folder and start again"
+            )
+        return manifest
 
     def run(
         self,
@@ -164,7 +201,7 @@ class Workspace:
             StageError: if the engine fails.
         """
         stage = self.stage(name)
-        if stage.manifest() is not None:
+        if self.finished(name) is not None:
             _log.info("%s: finished before", name)
             return
         if not keep_partial:
@@ -174,15 +211,21 @@ class Workspace:
         pipeline = beam.Pipeline(options=named(self.options, name.replace("_", "-")))
         pipeline | transform
         result = _finish(name, pipeline)
-        parts = _matched(storage.join(stage.folder, "*", "*"))
-        of_model = _matched(*model)
+        parts = storage.list_parts(stage.folder)
+        of_model = [storage.file_info(path) for path in model]
+        names = {part: [file.name for file in files] for part, files in parts.items()}
         manifest = StageManifest(
             stage=name,
             fingerprint=self.fingerprint,
-            files=_names_by_part(parts) | ({"model": _names(of_model)} if model else {}),
+            files=names | ({MODEL: sorted(file.name for file in of_model)} if model else {}),
+            marks={
+                f"{part}/{file.name}": storage.mark(storage.join(stage.folder, part, file.name))
+                for part, files in parts.items()
+                for file in files
+            },
             counters=counters.of_result(result).to_dict(),
             seconds=round(time.monotonic() - start, 3),
-            bytes=sum(file.size_in_bytes for file in [*parts, *of_model]),
+            bytes=sum(file.size for files in [*parts.values(), of_model] for file in files),
             started=started,
         )
         storage.write_text(storage.join(stage.folder, MANIFEST), manifest.to_json())
@@ -196,6 +239,9 @@ def _finish(name: str, pipeline: beam.Pipeline) -> PipelineResult:
         result = pipeline.run()
         state = result.wait_until_finish()
     except Exception as error:  # each engine raises its own
+        refused = refusal(error)
+        if refused is not None:
+            raise SettingsError(refused) from error
         raise StageError(
             f"stage {name} failed: {cause(error)}; the same command continues at this stage"
         ) from error
@@ -212,14 +258,10 @@ def named(options: PipelineOptions, step: str) -> PipelineOptions:
     return options
 
 
-def _check_same_run(
-    folder: str, found: dict[str, Any], settings: dict[str, Any], mark: str
-) -> None:
-    if found.get("fingerprint") == mark:
+def _check_same_run(folder: str, found: Claim, claim: Claim) -> None:
+    if found.fingerprint == claim.fingerprint:
         return
-    before = found.get("settings", {})
-    # The stored settings went through JSON, which turns tuples into lists.
-    now = json.loads(json.dumps(settings, default=str))
+    before, now = found.settings, claim.settings
     differs = sorted(k for k in {*before, *now} if before.get(k) != now.get(k))
     raise SettingsError(
         f"the output folder {folder} holds another run (it differs in {', '.join(differs)}): "
@@ -228,24 +270,9 @@ def _check_same_run(
 
 
 def _holds_files(folder: str) -> bool:
-    return bool(FileSystems.match([storage.join(folder, "*")])[0].metadata_list)
-
-
-def _matched(*patterns: str) -> list[FileMetadata]:
-    found = [m for match in FileSystems.match(list(patterns)) for m in match.metadata_list]
-    return [m for m in found if not FileSystems.split(m.path)[1].startswith((".", "_"))]
-
-
-def _names_by_part(files: list[FileMetadata]) -> dict[str, list[str]]:
-    parts: dict[str, list[FileMetadata]] = {}
-    for file in files:
-        folder = FileSystems.split(file.path)[0]
-        parts.setdefault(FileSystems.split(folder)[1], []).append(file)
-    return {part: _names(found) for part, found in sorted(parts.items())}
-
-
-def _names(files: list[FileMetadata]) -> list[str]:
-    return sorted(FileSystems.split(file.path)[1] for file in files)
+    """Return True if a folder holds more than the claim of a run that was killed as it began."""
+    names = (file.name for file in storage.list_folder(folder))
+    return any(not name.startswith(storage.unfinished(CLAIM)) for name in names)
 
 
 def readable(counters: dict[str, int]) -> str:

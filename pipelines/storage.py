@@ -1,14 +1,36 @@
-"""Read and write files on any Beam file system. Files that are written appear complete or never."""
+"""Read and write files on any Beam file system. Files that are written appear complete or never.
+
+Paths are names, never patterns: brackets, stars and percent signs stand for themselves.
+"""
 
 import io
 import os
+import re
+import shutil
+import stat
 import uuid
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.filesystems import CompressionTypes, FileSystems
+
+from advin.pipelines.errors import SettingsError
+from advin.schemas.ids import content_id
 
 _ROW_GROUP_ROWS = 65_536
+# Bytes at the end of a file that its mark covers: the footer of a Parquet file.
+_MARKED_BYTES = 65_536
+_PATTERN = re.compile(r"([*?\[])")
+
+
+class FileInfo(NamedTuple):
+    """A file of a folder: its name, size in bytes, and time of change in seconds (0 if unknown)."""
+
+    name: str
+    size: int
+    modified: float
 
 
 def join(*parts: str) -> str:
@@ -18,7 +40,12 @@ def join(*parts: str) -> str:
 
 def absolute(path: str) -> str:
     """Return a path that does not depend on the working directory of a process."""
-    return path if FileSystems.get_scheme(path) else os.path.abspath(path)
+    return os.path.abspath(path) if is_local(path) else path
+
+
+def is_local(path: str) -> bool:
+    """Return True if a path is on this machine."""
+    return FileSystems.get_scheme(path) is None
 
 
 def exists(path: str) -> bool:
@@ -46,15 +73,40 @@ def write_parquet(path: str, table: pa.Table) -> int:
         row_group_size=_ROW_GROUP_ROWS,
         use_dictionary=[f.name for f in table.schema if f.name not in vectors],
         use_byte_stream_split=[f"{name}.list.element" for name in vectors],
+        write_page_checksum=True,
     )
     _write_whole(path, buffer.getbuffer())
     return buffer.getbuffer().nbytes
 
 
 def read_parquet(path: str, columns: list[str] | None = None) -> pa.Table:
-    """Read one Parquet file."""
-    with FileSystems.open(path) as file:
-        return pq.read_table(file, columns=columns)
+    """Read one Parquet file that `write_parquet` wrote.
+
+    Raises:
+        SettingsError: if there is no such file, or it is damaged.
+    """
+    try:
+        with _open(path) as file:
+            return pq.read_table(file, columns=columns, page_checksum_verification=True)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise SettingsError(f"cannot read {path}: {reason(error)}") from error
+
+
+def mark(path: str) -> str:
+    """Return the size of a file and a digest of its end, which change if the file is replaced.
+
+    The end of a Parquet file describes all its pages, and each page carries its own checksum.
+    """
+    with _open(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _MARKED_BYTES))
+        return f"{size}-{content_id(file.read())}"
+
+
+def reason(error: BaseException) -> str:
+    """Return why an operation on a file failed, without the file's name."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return text.splitlines()[0]
 
 
 def write_text(path: str, text: str) -> None:
@@ -64,8 +116,7 @@ def write_text(path: str, text: str) -> None:
 
 def read_text(path: str) -> str:
     """Read a small text file."""
-    with FileSystems.open(path) as file:
-        return file.read().decode()
+    return read_bytes(path).decode()
 
 
 def write_bytes(path: str, data: bytes) -> None:
@@ -75,21 +126,86 @@ def write_bytes(path: str, data: bytes) -> None:
 
 def read_bytes(path: str) -> bytes:
     """Read a file."""
-    with FileSystems.open(path) as file:
+    with _open(path) as file:
         return file.read()
 
 
 def delete(path: str) -> None:
     """Delete a file or folder if it exists."""
-    if FileSystems.exists(path):
-        FileSystems.delete([path])
+    if not is_local(path):
+        if FileSystems.exists(path):
+            FileSystems.delete([path])
+    elif os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.remove(path)
+
+
+def list_folder(folder: str) -> list[FileInfo]:
+    """Return the files of a folder, sorted by name, without those in folders below it.
+
+    A folder that does not exist has none.
+    """
+    return [file for _, file in _list(folder, "*")]
+
+
+def list_parts(folder: str) -> dict[str, list[FileInfo]]:
+    """Return the visible files of each folder in a folder, both sorted by name."""
+    parts: dict[str, list[FileInfo]] = {}
+    for parent, file in _list(folder, "*", "*"):
+        if not file.name.startswith((".", "_")):
+            parts.setdefault(parent, []).append(file)
+    return parts
+
+
+def file_info(path: str) -> FileInfo:
+    """Return the name, size and time of change of a file that exists."""
+    folder, name = FileSystems.split(path)
+    return next(file for file in list_folder(folder) if file.name == name)
 
 
 def list_files(folder: str, suffix: str) -> list[str]:
     """Return the sorted names of a folder's visible files that end in a suffix."""
-    matched = FileSystems.match([FileSystems.join(folder, "*" + suffix)])[0].metadata_list
-    names = (FileSystems.split(m.path)[1] for m in matched)
-    return sorted(n for n in names if not n.startswith((".", "_")))
+    names = (file.name for file in list_folder(folder))
+    return [n for n in names if n.endswith(suffix) and not n.startswith((".", "_"))]
+
+
+def _list(folder: str, *below: str) -> list[tuple[str, FileInfo]]:
+    """Return the files of a folder, or of the folders in it, with the names of their folders."""
+    if is_local(folder):
+        paths = [Path(folder)]
+        for _ in below[1:]:
+            paths = [entry for path in paths for entry in _entries(path) if entry.is_dir()]
+        files = (entry for path in paths for entry in _entries(path) if entry.is_file())
+        found = [
+            (f.parent.name, FileInfo(f.name, f.stat().st_size, f.stat().st_mtime)) for f in files
+        ]
+    else:
+        # There is no way to quote a character but as a set.
+        pattern = FileSystems.join(_PATTERN.sub(r"[\1]", folder), *below)
+        found = []
+        for file in FileSystems.match([pattern])[0].metadata_list:
+            parent, name = FileSystems.split(file.path)
+            modified = float(file.last_updated_in_seconds or 0)
+            info = FileInfo(name, file.size_in_bytes, modified)
+            found.append((FileSystems.split(parent)[1], info))
+    return sorted(found)
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _open(path: str) -> BinaryIO:
+    """Open a file. A pipe or device in its place would block the process."""
+    if is_local(path):
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise OSError(0, "it is not a file")
+        return open(path, "rb")
+    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
 def _write_whole(path: str, data: bytes | memoryview) -> None:
@@ -98,12 +214,17 @@ def _write_whole(path: str, data: bytes | memoryview) -> None:
         _make_folder(folder)
     # An object store shows an object once it is closed. Local files need a rename. Arrow ignores
     # names that begin with a dot, so an abandoned temporary file does no harm.
-    local = FileSystems.get_scheme(path) is None
-    target = FileSystems.join(folder, f".{name}.{uuid.uuid4().hex}") if local else path
-    with FileSystems.create(target) as file:
+    local = is_local(path)
+    target = FileSystems.join(folder, unfinished(name) + uuid.uuid4().hex) if local else path
+    with FileSystems.create(target, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         file.write(data)
     if local:
         FileSystems.rename([target], [path])
+
+
+def unfinished(name: str) -> str:
+    """Return the beginning of the names of temporary files, which are renamed to a file's name."""
+    return f".{name}."
 
 
 def _make_folder(folder: str) -> None:

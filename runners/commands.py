@@ -19,6 +19,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from advin.discovery.config import Config
 from advin.pipelines import storage
 from advin.pipelines.errors import SettingsError
+from advin.pipelines.outputs import check_output
 from advin.pipelines.reading.columns import FLAGS, ROLES, Columns, input_columns
 from advin.runners.dataflow import dataflow
 from advin.runners.direct import direct
@@ -45,9 +46,11 @@ _ENGINES = {
 
 def run_discover(flags: argparse.Namespace, beam_args: list[str]) -> None:
     """Run `advin discover`."""
-    output = storage.absolute(flags.output)
+    output = _folder("--output", flags.output)
     # With --labeled, the model is an output too.
     used = None if flags.labeled else flags.model
+    if flags.overwrite and not (flags.labeled and flags.model):
+        raise SettingsError("--overwrite replaces the model in --model: give --labeled and --model")
     given = overrides(flags)
     configured(given)
     if used and flags.ood:
@@ -55,6 +58,7 @@ def run_discover(flags: argparse.Namespace, beam_args: list[str]) -> None:
             f"--ood {flags.ood} acts when a model is fitted, but --model {used} is used as it is: "
             "leave out --ood, or give --labeled to fit a new model"
         )
+    _check_outputs(flags, output, used)
     with _engine(flags, beam_args, used, output) as options:
         from advin.pipelines.discover import discover, translate
         from advin.runners.printing import print_run
@@ -70,8 +74,9 @@ def run_discover(flags: argparse.Namespace, beam_args: list[str]) -> None:
 
 def run_fit(flags: argparse.Namespace, beam_args: list[str]) -> None:
     """Run `advin fit`."""
-    model = storage.absolute(flags.model)
+    model = _folder("--model", flags.model)
     config = configured(overrides(flags))
+    check_output("--model", model, _inputs(flags))
     # In a fit, the model is an output and no input.
     with _engine(flags, beam_args, None, model) as options:
         from advin.pipelines.discover import fit
@@ -89,8 +94,15 @@ def run_evaluate(flags: argparse.Namespace, beam_args: list[str]) -> None:
 
     result = evaluate(flags.run, flags.truth, _columns(flags))
     if flags.json:
-        storage.write_text(flags.json, json.dumps(result.metrics, indent=2) + "\n")
+        _write_json(flags.json, result.metrics)
     print_evaluation(result)
+
+
+def _write_json(path: str, metrics: dict[str, float]) -> None:
+    try:
+        storage.write_text(storage.absolute(path), json.dumps(metrics, indent=2) + "\n")
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--json: cannot write {path}: {storage.reason(error)}") from error
 
 
 def run_config(flags: argparse.Namespace, beam_args: list[str]) -> None:
@@ -137,6 +149,28 @@ COMMANDS = {
 }
 
 
+def _folder(flag: str, path: str) -> str:
+    """Return the absolute path of a folder."""
+    if not path:
+        raise SettingsError(f"{flag} is empty: give a folder")
+    return storage.absolute(path)
+
+
+def _inputs(flags: argparse.Namespace) -> dict[str, str | None]:
+    return {"--input": flags.input, "--labeled": flags.labeled, "--ood": flags.ood}
+
+
+def _check_outputs(flags: argparse.Namespace, output: str, used: str | None) -> None:
+    """Check the folders that a run writes to, given the folder of the model that it uses."""
+    reads = _inputs(flags)
+    check_output("--output", output, {**reads, "--model": used})
+    if flags.model and not used:
+        model = _folder("--model", flags.model)
+        check_output("--model", model, reads)
+        if model == output:
+            raise SettingsError(f"--output and --model are both {output}: choose another --model")
+
+
 @contextlib.contextmanager
 def _engine(
     flags: argparse.Namespace, beam_args: list[str], model: str | None, writes: str
@@ -174,6 +208,7 @@ def _settings(flags: argparse.Namespace, model: str | None, config: Config) -> "
         threads=flags.encoder_threads,
         precision=flags.encoder_precision,
         config=config,
+        overwrite=flags.overwrite,
         accelerator=flags.gpu,
         given=given_flags(flags),
     )

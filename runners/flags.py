@@ -111,6 +111,11 @@ def _add_discover(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "--model, the new model is written to `model` in the output folder",
     )
     discover.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="with --labeled and --model: replace the model in that folder",
+    )
+    discover.add_argument(
         "--dry-run",
         action="store_true",
         help="check the settings and inputs, and translate each stage to a Beam graph, but submit "
@@ -129,7 +134,7 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
         allow_abbrev=False,
     )
     _add_inputs(fit)
-    fit.set_defaults(dry_run=False)
+    fit.set_defaults(dry_run=False, overwrite=False)
     fit.add_argument("--model", required=True, metavar="DIR", help="folder to write the model to")
     _add_config_flags(fit)
     _add_engines(fit)

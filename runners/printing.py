@@ -42,7 +42,7 @@ def print_run(folder: str, manifest: RunManifest) -> None:
         reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in manifest.rejected.items())
         out.print(plain(f"Rows rejected, by reason: {reasons}."))
     _print_traffic(manifest)
-    masked = {k: n for k, n in manifest.masking.get("rows_changed", {}).items() if n}
+    masked = {k: n for k, n in manifest.masking["rows_changed"].items() if n}
     if masked:
         rules = ", ".join(f"{name} {count:,}" for name, count in masked.items())
         out.print(plain(f"Rows changed by masking rules: {rules}."))
@@ -79,10 +79,10 @@ def print_run(folder: str, manifest: RunManifest) -> None:
     stages = new_table("Stages", "stage", "seconds", "MB written", "counts")
     for name, stage in manifest.stages.items():
         seconds, megabytes = f"{stage['seconds']:.1f}", f"{stage['bytes'] / 1e6:.1f}"
-        stages.add_row(name, seconds, megabytes, Text(readable(stage["counters"])))
+        stages.add_row(plain(name), seconds, megabytes, plain(readable(stage["counters"])))
     out.print(stages)
-    seconds = sum(s["seconds"] for s in manifest.stages.values())
-    out.print(plain(f"{seconds:.0f} s in all. Tables: {folder}/<table>/*.parquet"))
+    total = sum(s["seconds"] for s in manifest.stages.values())
+    out.print(plain(f"{total:.0f} s in all. Tables: {folder}/<table>/*.parquet"))
 
 
 def _print_traffic(manifest: RunManifest) -> None:
@@ -90,7 +90,7 @@ def _print_traffic(manifest: RunManifest) -> None:
     table = new_table("Traffic by kind", "kind", "reason", "rows", "share")
     total = sum(rows for _, _, rows in manifest.traffic)
     for kind, reason, rows in manifest.traffic:
-        table.add_row(kind, reason, f"{rows:,}", f"{rows / total:.1%}")
+        table.add_row(plain(kind), plain(reason), f"{rows:,}", f"{rows / max(total, 1):.1%}")
     table.add_row("all", "", f"{total:,}", f"{1:.1%}")
     console().print(table)
 

@@ -18,7 +18,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from advin.runners.flags import command_line, commands_of, parse
 
 # Flags of other engines, flags with one value in every launch, and a flag that is repeated.
-_LEFT_OUT = {"help", "runner", "dry_run", "set"}
+_LEFT_OUT = {"help", "runner", "dry_run", "overwrite", "set"}
 _LEFT_OUT |= {"flink_master", "worker_pool", "flink_job_server", "parallelism"}
 # Settings of the launch itself; the launcher passes them to the program.
 _OF_THE_LAUNCH = {"project", "region", "temp_location"}

@@ -1,4 +1,4 @@
-"""Manifests: JSON files that a stage and a run write last.
+"""Manifests: JSON files that a stage, a model and a run write last.
 
 A folder without a manifest is unfinished. Readers take the list of files from the manifest only, so
 they never see a table that is half written.
@@ -6,13 +6,25 @@ they never see a table that is half written.
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from advin.schemas.typed_json import JsonError, checked, read_json
 
 MANIFEST = "manifest.json"
 # The first file in a run's folder: it says which run the folder belongs to.
 CLAIM = "run.json"
+# The part of a stage that is the folder of the model.
+MODEL = "model"
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0)]
 
 
 class ManifestError(ValueError):
@@ -30,8 +42,61 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+class _JsonFile:
+    """Base of the files below, each a dataclass."""
+
+    __slots__ = ()
+
+    def to_json(self) -> str:
+        """Return the content of the file; bytes of a name that are not UTF-8 are escaped."""
+        values = asdict(self)  # type: ignore[call-overload]
+        text = json.dumps(values, indent=2, ensure_ascii=False, default=str)
+        return _SURROGATE.sub(lambda m: f"\\\\u{ord(m[0]):04x}", text) + "\n"
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> Self:
+        """Return the content of a file.
+
+        Raises:
+            ManifestError: if it is not JSON, or a name, type or value is wrong.
+        """
+        try:
+            return read_json(data, cls)
+        except JsonError as error:
+            raise ManifestError(str(error)) from error
+
+
+@checked
 @dataclass(frozen=True, slots=True)
-class StageManifest:
+class Claim(_JsonFile):
+    """What the first file in a folder says about the run or the fit that uses the folder.
+
+    Attributes:
+        fingerprint: digest of the settings.
+        settings: inputs and settings.
+    """
+
+    fingerprint: str
+    settings: dict[str, Any]
+
+
+@checked
+@dataclass(frozen=True, slots=True)
+class ModelManifest(_JsonFile):
+    """The manifest of a model.
+
+    Attributes:
+        fingerprint: digest of the inputs and settings of the fit; "" if no pipeline fitted it.
+        files: SHA-256 of each file of the model, by name.
+    """
+
+    fingerprint: str
+    files: dict[str, str]
+
+
+@checked
+@dataclass(frozen=True, slots=True)
+class StageManifest(_JsonFile):
     """The manifest of a finished stage.
 
     Attributes:
@@ -43,46 +108,69 @@ class StageManifest:
         seconds: duration.
         bytes: size of all files.
         started: time in UTC at which the stage started, as `utc_now` returns it.
+        marks: size and digest of the end of each file, by "part/name".
     """
 
     stage: str
     fingerprint: str
     files: dict[str, list[str]]
-    counters: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    bytes: int = 0
+    counters: dict[str, Count] = field(default_factory=dict)
+    seconds: Seconds = 0.0
+    bytes: Count = 0
     started: str = ""
-
-    def to_json(self) -> str:
-        """Return the manifest as JSON with sorted keys."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Return a manifest from its JSON; raises ManifestError for other text."""
-        try:
-            return cls(**json.loads(text))
-        except (TypeError, ValueError) as error:
-            raise ManifestError(f"not a stage manifest: {error}") from error
+    marks: dict[str, str] = field(default_factory=dict)
 
 
+@checked
+class ModelSummary(TypedDict):
+    """The model of a run: folder, encoder, thresholds and their origins."""
+
+    folder: str
+    encoder: dict[str, Any]
+    known_intents: Count
+    rules: dict[str, Any]
+    domain_distance: float
+    origins: dict[str, str]
+    shortages: dict[str, dict[str, Count]]
+
+
+@checked
+class StageSummary(TypedDict):
+    """Start, seconds, bytes and counters of a stage."""
+
+    started: str
+    seconds: Seconds
+    bytes: Count
+    counters: dict[str, Count]
+
+
+@checked
+class MaskingSummary(TypedDict):
+    """Version of the masking rules, rules that are off, and rows changed by each of the others."""
+
+    version: int
+    off: list[str]
+    rows_changed: dict[str, Count]
+
+
+@checked
 @dataclass(frozen=True, slots=True)
-class RunManifest:
+class RunManifest(_JsonFile):
     """The manifest of a finished run.
 
     Attributes:
         versions: of the code and of the libraries that affect its results.
         settings: inputs and settings; `settings["config"]` is the whole configuration.
         fingerprint: digest of the settings.
-        model: the model's folder, its encoder, its thresholds and their origins.
-        funnel: counts from input to output, in order: [label, count].
-        traffic: rows of the log by verdict: [kind, reason, rows]; with the rejected rows, they add
+        model: the model.
+        funnel: counts from input to output, in order: (label, count).
+        traffic: rows of the log by verdict: (kind, reason, rows); with the rejected rows, they add
             up to the rows read.
         tables: the files of each table, relative to the run's folder.
         stages: start, seconds, bytes and counters of each stage.
         languages: languages of the log with their shares; empty if they are unclear.
         warnings: what makes the results unreliable, one line each.
-        masking: version of the masking rules, and the rows of the log that each rule changed.
+        masking: the masking of the log.
         rejected: rejected rows of the log, by reason.
         given: the settings that the user gave, by the name of the flag or argument.
         started: time in UTC at which the first stage started.
@@ -92,27 +180,15 @@ class RunManifest:
     versions: dict[str, str]
     settings: dict[str, Any]
     fingerprint: str
-    model: dict[str, Any]
-    funnel: list[list[Any]]
+    model: ModelSummary
+    funnel: list[tuple[str, Count]]
     tables: dict[str, list[str]]
-    stages: dict[str, dict[str, Any]]
+    stages: dict[str, StageSummary]
+    masking: MaskingSummary
     languages: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    masking: dict[str, Any] = field(default_factory=dict)
-    rejected: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, Count] = field(default_factory=dict)
     given: dict[str, Any] = field(default_factory=dict)
     started: str = ""
     finished: str = ""
-    traffic: list[list[Any]] = field(default_factory=list)
-
-    def to_json(self) -> str:
-        """Return the manifest as JSON."""
-        return json.dumps(asdict(self), indent=2, default=str) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Return a manifest from its JSON; raises ManifestError for other text."""
-        try:
-            return cls(**json.loads(text))
-        except (TypeError, ValueError) as error:
-            raise ManifestError(f"not a run manifest: {error}") from error
+    traffic: list[tuple[str, str, Count]] = field(default_factory=list)

@@ -21,7 +21,7 @@ from tests.source_code import (
 )
 
 # Plain functions and words, which `discovery` needs, too.
-SHARED = ("advin.schemas.ids", "advin.schemas.verdicts")
+SHARED = ("advin.schemas.ids", "advin.schemas.typed_json", "advin.schemas.verdicts")
 VOCABULARY = "vocabulary"
 # What each package may import of the project and of Beam.
 ALLOWED = {

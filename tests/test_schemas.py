@@ -108,7 +108,24 @@ def test_fingerprints_do_not_depend_on_the_order_of_keys():
 def test_manifests_survive_json():
     stage = StageManifest("embed", "f" * 16, {"data": ["part-0"]}, {"vectors": 3}, 1.5, 10)
     assert StageManifest.from_json(stage.to_json()) == stage
-    run = RunManifest({"advin": "1"}, {"seed": 0}, "f", {}, [["rows read", 3]], {"intents": []}, {})
+    run = RunManifest(
+        versions={"advin": "1"},
+        settings={"seed": 0},
+        fingerprint="f",
+        model={
+            "folder": "/model",
+            "encoder": {"name": "x"},
+            "known_intents": 2,
+            "rules": {"radius": 0.4},
+            "domain_distance": 1.0,
+            "origins": {"intent_distance": "default"},
+            "shortages": {"intent_distance": {"given": 1, "needed": 4}},
+        },
+        funnel=[("rows read", 3)],
+        tables={"intents": []},
+        stages={"ingest": {"seconds": 1.5, "bytes": 9, "counters": {"rows_read": 3}}},
+        masking={"version": 1, "off": [], "rows_changed": {"email": 2}},
+    )
     assert RunManifest.from_json(run.to_json()) == run
 
 

@@ -158,3 +158,7 @@ def _features(text: str) -> list[float]:
         float(np.log1p(len(text))),
         sum(map(is_value, words)) / max(n, 1),
     ]
+
+
+# Numbers that follow the vector of the encoder.
+FEATURES = len(_features(""))

@@ -6,8 +6,10 @@ from typing import Self
 import numpy as np
 
 from advin.discovery.encoding.encoder import Encoder, EncoderError
+from advin.schemas.typed_json import checked
 
 
+@checked
 @dataclass(frozen=True, slots=True)
 class EncoderIdentity:
     """Which encoder made the vectors.

@@ -1,0 +1,42 @@
+"""Check that the files of a stage that finished earlier are still those that it wrote."""
+
+from advin.pipelines import storage
+from advin.pipelines.entry import Paths, Run
+from advin.pipelines.errors import SettingsError
+from advin.schemas.manifest import MODEL, StageManifest
+
+
+def check_files(run: Run, paths: Paths) -> None:
+    """Check the files of a stage, unless it still has to run.
+
+    Raises:
+        SettingsError: if a file is missing, or is another one than the stage wrote.
+    """
+    manifest = run.workspace.finished(paths.name)
+    if manifest is None:
+        return
+    folder = run.workspace.stage(paths.name).folder
+    for part, names in manifest.files.items():
+        if part == MODEL:
+            continue  # the model checks itself when it is read
+        folders = [storage.join(folder, part)]
+        # Tables move to the folder of the run at its end.
+        tables = (table for table, source in paths.entry.publishes if source == part)
+        folders += [storage.join(run.workspace.folder, table) for table in tables]
+        for name in names:
+            _check_file(folders, name, manifest, f"{part}/{name}")
+
+
+def _check_file(folders: list[str], name: str, manifest: StageManifest, key: str) -> None:
+    candidates = [storage.join(folder, name) for folder in folders]
+    path = next((p for p in candidates if storage.exists(p)), None)
+    try:
+        if path is not None and storage.mark(path) == manifest.marks.get(key):
+            return
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {storage.reason(error)}") from error
+    fault = "has changed since it was written" if path else "is missing"
+    raise SettingsError(
+        f"{path or candidates[0]}, a file of stage {manifest.stage}, {fault}: delete the output "
+        "folder and start again"
+    )
