@@ -123,7 +123,9 @@ def test_manifests_survive_json():
         },
         funnel=[("rows read", 3)],
         tables={"intents": []},
-        stages={"ingest": {"seconds": 1.5, "bytes": 9, "counters": {"rows_read": 3}}},
+        stages={
+            "ingest": {"started": "", "seconds": 1.5, "bytes": 9, "counters": {"rows_read": 3}}
+        },
         masking={"version": 1, "off": [], "rows_changed": {"email": 2}},
     )
     assert RunManifest.from_json(run.to_json()) == run

@@ -60,6 +60,7 @@ def original(tmp_path_factory):
         anchor_labels=labels.astype(np.int64),
     )
     save_model(str(folder), model)
+    use(load_model(str(folder)))
     return folder
 
 

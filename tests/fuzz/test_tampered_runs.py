@@ -19,7 +19,7 @@ CASES = int(os.environ.get("ADVIN_FUZZ_RUNS", "20"))
 TOPICS = ("parcel", "refund", "password", "flight", "invoice")
 VERBS = ("find", "move", "see", "cancel")
 QUICK = {"metric.steps": 2, "stability.max_steps": 2, "stability.heads": 2, "views.count": 0}
-QUICK |= {"novelty.space.steps": 2, "intents.min_size": 2}
+QUICK |= {"novelty.space.steps": 3, "intents.min_size": 2}
 
 
 @pytest.fixture(scope="module")
