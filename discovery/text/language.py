@@ -13,6 +13,7 @@ import numpy as np
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from advin.discovery.text.config import AUTO, LanguageConfig
+from advin.discovery.text.placeholders import without_placeholders
 
 # What py3langid says of numbers and markup.
 _NO_LANGUAGE = "zxx"
@@ -36,7 +37,8 @@ def detect(texts: Sequence[str], candidates: Sequence[str] = ()) -> list[str]:
     if len(candidates) == 1:
         return [candidates[0]] * len(texts)
     identifier = _identifier(tuple(sorted(candidates)))
-    return [identifier.classify(text)[0] for text in texts]
+    # The words in placeholders are English.
+    return [identifier.classify(without_placeholders(text))[0] for text in texts]
 
 
 def log_languages(texts: Sequence[str], config: LanguageConfig) -> tuple[str, ...]:
@@ -52,6 +54,7 @@ def log_languages(texts: Sequence[str], config: LanguageConfig) -> tuple[str, ..
     if config.names != (AUTO,):
         return config.names
     sample = texts[:: max(1, len(texts) // config.sample)]
+    sample = [text for text in map(without_placeholders, sample) if any(map(str.isalpha, text))]
     # A character of a script without spaces has three bytes, and says as much as three letters.
     long = [text for text in sample if len(text.encode()) >= config.min_bytes]
     found = Counter(detect(long or sample))
