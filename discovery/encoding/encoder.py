@@ -37,6 +37,8 @@ _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 _BATCH_TEXTS = 1024
 # Texts in one forward pass: small passes need less padding.
 _FORWARD_ROWS = 32
+# Time in which the hub must answer.
+_HUB_SECONDS = 5
 # Pairs of texts that an encoder of any language tells apart in at least one script.
 _PROBES = (
     "where is my card",
@@ -223,7 +225,10 @@ def _open(name: str, device: str | None) -> "SentenceTransformer":
             return load_multilingual(device)
         except WeightsError as error:
             raise EncoderError(f"--encoder {name}: {error}") from error
-    model = SentenceTransformer(str(_locate(name)), device=device)
+    location = _locate(name)
+    # Without the hub, a search of the local copies takes no minutes of retries.
+    is_local = isinstance(location, Path) or not _hub_answers()
+    model = SentenceTransformer(str(location), device=device, local_files_only=is_local)
     add_middle_layer(model)
     return model
 
@@ -296,6 +301,16 @@ def _packaged_default() -> Path | None:
             "from the hub"
         )
     return folder
+
+
+def _hub_answers() -> bool:
+    from huggingface_hub import constants, get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=_HUB_SECONDS)
+    except Exception:  # the type depends on the version of the library
+        return False
+    return True
 
 
 def _has_gpu() -> bool:
