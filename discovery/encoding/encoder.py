@@ -37,8 +37,6 @@ _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 _BATCH_TEXTS = 1024
 # Texts in one forward pass: small passes need less padding.
 _FORWARD_ROWS = 32
-# Time in which the hub must answer.
-_HUB_SECONDS = 5
 # Pairs of texts that an encoder of any language tells apart in at least one script.
 _PROBES = (
     "where is my card",
@@ -307,7 +305,7 @@ def _hub_answers() -> bool:
     from huggingface_hub import constants, get_session
 
     try:
-        get_session().head(constants.ENDPOINT, timeout=_HUB_SECONDS)
+        get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     except Exception:  # the type depends on the version of the library
         return False
     return True
