@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from advin import discovery  # noqa: E402
 from advin.discovery.config import Config  # noqa: E402
-from advin.discovery.evaluation.meanings import MEANINGS  # noqa: E402
+from advin.discovery.evaluation.meanings import MEANINGS, WEIGHTS  # noqa: E402
 from advin.runners.columns import listings  # noqa: E402
 from advin.runners.flags import command_line, commands_of  # noqa: E402
 from advin.runners.listing import as_markdown  # noqa: E402
@@ -88,6 +88,7 @@ def measures_page() -> str:
     """Return the page of the measures of `advin evaluate`, from their meanings."""
     lines = ["# Measures", "", "`advin evaluate` and `--json` report these measures.", ""]
     lines += table(("measure", "meaning"), [(f"`{k}`", v) for k, v in MEANINGS.items()])
+    lines += ["", WEIGHTS]
     return "\n".join(lines) + "\n"
 
 
