@@ -137,7 +137,8 @@ def tree(run: Path, intents: list[dict]) -> Figure:
                   xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
     axes.set_ylabel("mean 1 − cosine between clusters")
     lines = [mpl.lines.Line2D([], [], color=color) for color in (KNOWN, NOVEL, NONE)]
-    axes.legend(lines, ["known intent", "novel intent", "several intents"], frameon=False)
+    labels = ["known intent", "novel intent", "several intents"]
+    figure.legend(lines, labels, loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
@@ -163,17 +164,20 @@ def _names_below(axes: Axes, names: list[str], colors: dict[str, str]) -> None:
 def taxonomy(intents: list[dict], domains: list[dict]) -> Figure:
     """Draw the domains with their intents, known ones and novel ones."""
     names = {intent["intent_id"]: intent["name"] for intent in intents}
+    colors = {i["intent_id"]: KNOWN if i["kind"] == "known" else NOVEL for i in intents}
     figure, axes = plt.subplots(figsize=(8, 6.4), layout="constrained")
     axes.axis("off")
     columns = ([d for d in domains if d["kind"] == kind] for kind in ("known", "novel"))
     for x, (column, color) in enumerate(zip(columns, (KNOWN, NOVEL), strict=True)):
         y, right = 0.0, x + (0.32, 0.66)[x]
-        axes.text(x, 1, ("Known domains", "Novel domains")[x], weight="bold", size=12)
+        axes.text(
+            x, 1, ("Known domains", "Novel domains, as ADVIN found them")[x], weight="bold", size=12
+        )
         for domain in sorted(column, key=lambda d: -d["size"]):
             top, heights = y, []
             for intent in domain["intents"]:
                 heights.append(y)
-                axes.text(right, -y, names[intent], va="center", color=color)
+                axes.text(right, -y, names[intent], va="center", color=colors[intent])
                 y += 1
             middle = (top + y - 1) / 2
             axes.text(x, -middle, domain["name"], va="center", weight="bold", color=color)
