@@ -28,8 +28,7 @@ _OTHERS = {
     "novel_intents_found": "novel intents found that hold at least one compared utterance",
     "novel_intents_recovered": "share of the true novel intents of which one found novel intent "
     "holds more than half and consists of it by more than half",
-    "novel_intents_precision": "share of the novel intents found that match a true novel intent in "
-    "this way",
+    "novel_intents_precision": "share of the novel intents found that recover a true novel intent",
     "novel_in_novel": "share of the utterances of novel intents that are in a novel intent",
     "known_in_novel": "share of the utterances of known intents that are in a novel intent",
     "junk_in_novel": "share of the utterances without a true intent that are in a novel intent",
