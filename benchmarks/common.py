@@ -26,6 +26,8 @@ from advin.discovery.encoding.encoder import Encoder, batches_by_length, load_en
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.fit import EmbeddedTexts
 from advin.discovery.text.cleaning import normalize
+from advin.discovery.text.config import MaskingConfig
+from advin.discovery.text.preparation import prepare
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _OUT_OF_DOMAIN = Path(__file__).resolve().parents[1] / "examples" / "ood.txt"
@@ -175,8 +177,14 @@ class Utterances:
         return np.where(same, at, OPEN).astype(np.int64)
 
 
-def load_utterances(path: Path, distinct: bool = False) -> Utterances:
-    """Read a data set. Without the splits train and test, the hash of each text decides."""
+def load_utterances(path: Path, distinct: bool = False, masked: bool = False) -> Utterances:
+    """Read a data set. Without the splits train and test, the hash of each text decides.
+
+    Args:
+        path: a Parquet file.
+        distinct: keep one row of each normalized text, preferably a test row.
+        masked: prepare the texts as a run does.
+    """
     table = pq.read_table(path)
     wanted = ["text", "intent", "domain", "split", "is_oos"]
     missing = sorted(set(wanted) - set(table.column_names))
@@ -193,6 +201,8 @@ def load_utterances(path: Path, distinct: bool = False) -> Utterances:
     )
     if not {TRAIN, TEST} <= set(found.splits):
         found.splits[:] = [_hashed_split(t) for t in found.texts]
+    if masked:
+        found.texts[:] = [prepare(t, MaskingConfig()).text for t in found.texts]
     return found.take(_distinct_rows(found)) if distinct else found
 
 

@@ -293,7 +293,7 @@ def main() -> None:
     encoder, encode_views = encoder_identity(options), view_encoder(options)
     results = Results(options)
     for path in options.data:
-        utterances = load_utterances(path, distinct=True)
+        utterances = load_utterances(path, distinct=True, masked=True)
         vectors = encode(utterances, options)
         for share in options.known:
             for seed in range(options.seeds):

@@ -7,8 +7,9 @@ probablepeople. How common a word is comes from wordfreq (R. Speer, 2022), in si
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import NamedTuple
 
 import wordfreq
@@ -137,9 +138,14 @@ class Traits(NamedTuple):
     english: float
 
 
-@lru_cache(maxsize=CACHED_WORDS)
-def traits(word: str, config: MaskingConfig) -> Traits:
-    """Return what is known of a case-folded word; of a compound, what is known of its parts."""
+@cache
+def lexicon(config: MaskingConfig) -> Callable[[str], Traits]:
+    """Return a function that looks up case-folded words, and keeps what it found."""
+    return lru_cache(maxsize=CACHED_WORDS)(partial(_of_compound, config=config))
+
+
+def _of_compound(word: str, config: MaskingConfig) -> Traits:
+    """Return what is known of a word; of a compound, what is known of its parts."""
     parts = [_traits(part, config) for part in re.split(r"[-'’]", word) if part]
     if len(parts) == 1:
         return parts[0]

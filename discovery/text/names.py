@@ -8,7 +8,7 @@ name if they can be surnames.
 import re
 
 from advin.discovery.text.config import MaskingConfig
-from advin.discovery.text.lexicon import Traits, traits
+from advin.discovery.text.lexicon import Traits, lexicon
 
 _PLACEHOLDER = "[name]"
 _WORD = re.compile(r"\[[a-z]+\]|(?<!\w)[^\W\d_]+(?:[-'’](?!s\b)[^\W\d_]+)*(?!\w)")
@@ -20,6 +20,12 @@ _NAMING = re.compile(
     | name\sist | m['’]appelle | nom\sest | mi\schiamo | nome\s[èe] | nome\s[ée] | me\schamo
     | chamo-me)\b[\s.:,-]*""",
     re.IGNORECASE | re.VERBOSE,
+)
+# Each match of the expression above has one of these words.
+_NAMING_WORDS = frozenset(
+    """name names lastname firstname surname named mr mrs ms miss mister dr prof herr frau señor
+    senor señora senora sra monsieur madame mme signor signora dott llamo nombre heiße heisse
+    heisse m'appelle m’appelle appelle nom chiamo nome chamo chamo-me""".split()
 )
 # After these words often follows a name.
 _HINTS = frozenset(
@@ -55,8 +61,13 @@ _SUFFIX = re.compile(
 def mask_names(text: str, config: MaskingConfig) -> str:
     """Replace names of people."""
     words = list(_WORD.finditer(text))
-    known = [traits(word[0].casefold(), config) for word in words]
-    return _Sentence(text, words, known, config).masked()
+    folded = [word[0].casefold() for word in words]
+    known = [*map(lexicon(config), folded)]
+    cued = not _NAMING_WORDS.isdisjoint(folded)
+    least, most = config.max_unlisted_zipf, config.max_capital_zipf
+    if cued or any(k.first or k.common <= (most if k.maybe_first else least) for k in known):
+        return _Sentence(text, words, known, config, cued).masked()
+    return text
 
 
 class _Sentence:
@@ -68,6 +79,7 @@ class _Sentence:
         words: list[re.Match[str]],
         known: list[Traits],
         config: MaskingConfig,
+        cued: bool,
     ) -> None:
         self._text, self._words, self._known, self._config = text, words, known, config
         capital = [word[0][0].isupper() for word in words]
@@ -75,7 +87,7 @@ class _Sentence:
         cased = 2 * sum(capital) <= len(words) + 1
         self._capital = [c and cased for c in capital]
         self._acronym = [cased and len(w[0]) > 1 and w[0].isupper() for w in words]
-        self._cued = {match.end() for match in _NAMING.finditer(text)}
+        self._cued = {match.end() for match in _NAMING.finditer(text)} if cued else set()
 
     def masked(self) -> str:
         """Return the text with its names replaced, and with them titles such as "Dr."."""

@@ -8,7 +8,7 @@ case. Words before the token decide the cases between.
 import re
 
 from advin.discovery.text.config import MaskingConfig
-from advin.discovery.text.lexicon import traits
+from advin.discovery.text.lexicon import lexicon
 
 _TOKEN = re.compile(r"(?<![\w\[])#?[ ]?[^\W_]+(?:[-_.,:+]+[^\W_]+)*")
 # Versions, decimals and numbers such as 1.5 or 2.6.8.
@@ -103,7 +103,7 @@ def _is_letter_code(match: re.Match[str], config: MaskingConfig) -> bool:
 
 
 def _is_word(letters: str, config: MaskingConfig) -> bool:
-    known = traits(letters.casefold(), config)
+    known = lexicon(config)(letters.casefold())
     return known.common > 0 or known.last or known.maybe_first
 
 
