@@ -183,7 +183,18 @@ def _engine(
     reads = (flags.input, flags.labeled, flags.ood, model)
     job = Job(flags, beam_args, tuple(storage.absolute(p) for p in reads if p), writes)
     with _ENGINES[flags.runner](job) as options:
+        _check_inputs(flags)
         yield options
+
+
+def _check_inputs(flags: argparse.Namespace) -> None:
+    """Refuse wrong inputs before the pipelines load torch."""
+    from advin.pipelines.reading.inputs import check_input
+
+    columns = _input_columns(flags)
+    for role, pattern in (("log", flags.input), ("labeled", flags.labeled), ("ood", flags.ood)):
+        if pattern:
+            check_input(storage.absolute(pattern), columns[role], FLAGS[role])
 
 
 def _config(given: list[Override], used: str | None) -> Config:

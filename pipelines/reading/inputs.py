@@ -56,6 +56,18 @@ def find_input(pattern: str, columns: Columns, flag: str) -> list[InputFile]:
         SettingsError: if no file matches, all files are empty, a format is unknown, or a column is
             missing or does not hold text.
     """
+    files, passed_over = _found(pattern, columns, flag)
+    _report(flag, files, passed_over)
+    return files
+
+
+def check_input(pattern: str, columns: Columns, flag: str) -> None:
+    """Refuse what `find_input` refuses, and log nothing."""
+    _found(pattern, columns, flag)
+
+
+def _found(pattern: str, columns: Columns, flag: str) -> tuple[list[InputFile], list[str]]:
+    """Return the files of an input, and the names of files that are not read."""
     try:
         found = find_files(pattern)
         full = [f for f in found.files if f.size]
@@ -74,8 +86,7 @@ def find_input(pattern: str, columns: Columns, flag: str) -> list[InputFile]:
             raise SettingsError(f"{pattern} has no file with texts")
     except SettingsError as error:
         raise SettingsError(f"{flag}: {error}") from error
-    _report(flag, files, [*found.passed_over, *(f.name for f in foreign)])
-    return files
+    return files, [*found.passed_over, *(f.name for f in foreign)]
 
 
 def _may_be_foreign(file: InputFile, files: Sequence[InputFile]) -> bool:
