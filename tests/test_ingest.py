@@ -136,6 +136,23 @@ def test_texts_longer_than_the_configured_length_are_rejected(write_rows, run_pi
     assert read(tmp_path / "rejects")["payload"].to_pylist() == ["x" * 11]
 
 
+@pytest.mark.parametrize("original", ["drop", "keep"])
+def test_original_texts_are_kept_on_demand_only(write_rows, run_pipeline, tmp_path, original):
+    rows = [{"text": f"Where is order {n}"} for n in (12345, 99887)]
+    path = write_rows("log.jsonl", [*rows, {"text": "call john smith, " + "please " * 8}])
+    files = find_input(str(path), Columns(), "--input")
+    folders = (str(tmp_path / "data"), str(tmp_path / "rejects"))
+    config = TextConfig(max_characters=30, original=original)
+    result = run_pipeline(lambda p: p | Ingest(files, Columns(), tables.INGEST, *folders, config))
+    (utterance,) = read(tmp_path / "data").to_pylist()
+    assert (utterance["text"], utterance["count"]) == ("Where is order [id]", 2)
+    is_kept = original == "keep"
+    assert utterance["original"] == ("Where is order 99887" if is_kept else None)
+    (payload,) = read(tmp_path / "rejects")["payload"].to_pylist()
+    assert ("john smith" in payload) == is_kept
+    assert IngestCounters.of_result(result).by_rule == {"id": 2}
+
+
 def test_an_empty_collection_gives_one_empty_file(run_pipeline, tmp_path):
     run_pipeline(lambda p: p | _empty() | WriteShards(str(tmp_path), tables.REJECTS))
     (path,) = tmp_path.glob("*.parquet")
