@@ -105,6 +105,8 @@ def test_a_cluster_with_known_scores_and_no_labels_is_not_novel():
         (-0.5, 0, 4, True),  # 4 labels expected: 0 is significantly few
         (-0.5, 1, 4, False),  # 4 labels expected: 1 is not
         (-0.5, 0, 1, False),  # known clusters have few labels too
+        (-0.5, 0, 2, True),  # 0 labels of 2 may be chance, but not with the highest scores
+        (-1.0, 0, 2, False),  # scores like those of known clusters
     ],
 )
 def test_a_cluster_without_expected_labels_can_be_novel(novelty, labels, each, is_novel):
@@ -141,7 +143,7 @@ def test_small_known_clusters_do_not_change_the_baseline_of_ten_large_ones():
         intent=np.arange(40),
     )
     baseline = known_cluster_baseline(stats, RULES.min_size, CONFIG)
-    assert baseline == KnownClusterBaseline(novelty=-1.0, labeled=0.5)
+    assert baseline == KnownClusterBaseline(novelty=-1.0, labeled=0.5, scores=10 * (-1.0,))
 
 
 def test_a_stray_label_does_not_make_a_novel_cluster_known():

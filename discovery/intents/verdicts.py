@@ -63,10 +63,28 @@ class KnownClusterBaseline:
     Attributes:
         novelty: median of their mean novelty scores, at most 0.
         labeled: labeled utterances per utterance of the log, a low quantile.
+        scores: their mean novelty scores.
     """
 
     novelty: float = 0.0
     labeled: float = 0.0
+    scores: tuple[float, ...] = ()
+
+    def chance(self, stats: ClusterStats) -> np.ndarray:
+        """Return the chance that a known intent has as few labels and as high novelty scores.
+
+        It is the Poisson probability of the labels times the share of known clusters, the judged
+        one included, whose mean novelty score is at least as high.
+
+        Args:
+            stats: of n clusters.
+
+        Returns:
+            (n,) float64, 0 to 1.
+        """
+        higher = (np.array(self.scores) >= stats.novelty[:, None]).sum(axis=1)
+        few = poisson.cdf(stats.labeled, self.labeled * stats.log)
+        return few * (1 + higher) / (1 + len(self.scores))
 
 
 def known_cluster_baseline(
@@ -89,6 +107,7 @@ def known_cluster_baseline(
     return KnownClusterBaseline(
         novelty=min(0.0, float(np.median(stats.novelty[is_known]))),
         labeled=float(np.quantile(labeled, config.baseline_quantile)),
+        scores=tuple(stats.novelty[is_known].tolist()),
     )
 
 
@@ -133,6 +152,11 @@ def cluster_kinds(stats: ClusterStats, min_size: int, config: IntentsConfig) -> 
             stats.labeled, expected, config.cluster_alpha, config
         )
         looks_novel = stats.novelty > np.where(lacks_labels, baseline.novelty, 0)
+        # A few labels fewer may be chance, but not together with unusually high novelty scores.
+        is_rare = (stats.novelty > baseline.novelty) & (
+            baseline.chance(stats) < config.cluster_alpha
+        )
+        looks_novel |= (stats.labeled == 0) & is_rare
         is_known = (stats.labeled > 0) & (~looks_novel | holds_intent)
         kinds = np.where(is_known, stats.intent, kinds)
         # Without labels and without high novelty scores, a cluster is neither known nor novel.
