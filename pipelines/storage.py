@@ -20,6 +20,8 @@ from advin.pipelines.errors import SettingsError
 from advin.schemas.ids import content_id
 
 _ROW_GROUP_ROWS = 65_536
+# fastparquet reads lists only if a dictionary holds all of their values.
+_DICTIONARY_BYTES = 2**26
 # Bytes at the end of a file that its mark covers: the footer of a Parquet file.
 _MARKED_BYTES = 65_536
 _PATTERN = re.compile(r"([*?\[])")
@@ -71,7 +73,8 @@ def write_parquet(path: str, table: pa.Table) -> int:
         buffer,
         compression="zstd",
         row_group_size=_ROW_GROUP_ROWS,
-        use_dictionary=[f.name for f in table.schema if f.name not in vectors],
+        use_dictionary=[_leaf(f) for f in table.schema if f.name not in vectors],
+        dictionary_pagesize_limit=_DICTIONARY_BYTES,
         use_byte_stream_split=[f"{name}.list.element" for name in vectors],
         write_page_checksum=True,
     )
@@ -234,6 +237,11 @@ def _make_folder(folder: str) -> None:
         # Another worker may have made the folder first.
         if not FileSystems.exists(folder):
             raise
+
+
+def _leaf(field: pa.Field) -> str:
+    """Return the path of the values of a column, as Parquet names it."""
+    return f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
 
 
 def _holds_halves(kind: pa.DataType) -> bool:
