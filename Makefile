@@ -10,7 +10,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Two processes share the test files; each file stays whole.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-fast test-engines test-faults lint docs clean
+.PHONY: demo test test-fast test-engines test-faults fuzz lint docs clean
 
 # Find novel intents and domains in the sample log, and compare them with the truth.
 demo: $(VENV)/.ready
@@ -36,6 +36,11 @@ test-engines: $(VENV)/.ready-engines
 # Kill workers and TaskManagers of a real Flink cluster at random times.
 test-faults: $(VENV)/.ready-engines
 	$(BIN)/python -m pytest -m engines -s tests/engines/test_faults.py
+
+# Fuzzed inputs, of which 500 through the command line, tampered models and tampered runs.
+fuzz: $(VENV)/.ready
+	ADVIN_FUZZ_INPUTS=10000 ADVIN_FUZZ_COMMANDS=500 ADVIN_FUZZ_MODELS=300 ADVIN_FUZZ_RUNS=100 \
+	    $(BIN)/python -m pytest -s --timeout 7200 tests/fuzz
 
 # Lint, format check and strict types.
 lint: $(VENV)/.ready-lint

@@ -108,9 +108,11 @@ class NoveltyConfig(Section):
     neighbor_share: float = fraction(0.25, "neighbors to average / median labels per intent")
     rivals: int = tunable(64, "neighbors to search for the second nearest intent", low=2)
     max_exemplars: int = tunable(10_000, "most labeled utterances to keep", "utterances", 1)
-    intent_folds: int = tunable(3, "groups of known intents; each is held out once", low=2)
+    intent_folds: int = tunable(
+        3, "groups of known intents; each is held out once", low=2, high=100
+    )
     row_parts: int = tunable(5, "groups of labeled rows; each fold holds out one", low=2)
-    row_folds: int = tunable(2, "folds that hold out rows but no intent", low=1)
+    row_folds: int = tunable(2, "folds that hold out rows but no intent", low=1, high=100)
     few_rows: int = tunable(500, "up to this many rows, each row group is a fold", "rows", 0)
     max_held_out: int = tunable(4_000, "most rows scored in a fold", "rows", 1)
     clear_gain: float = fraction(0.005, "least AUROC gain that changes the weights")
@@ -193,7 +195,7 @@ class DistanceConfig(Section):
 
     default: float = tunable(0.56, "distance used if none can be learned", "1 - cosine", 0, 2)
     radius_share: float = tunable(0.7, "radius / distance, if not learned from labels", low=0)
-    folds: int = tunable(3, "groups of known intents; each is held out once", low=1)
+    folds: int = tunable(3, "groups of known intents; each is held out once", low=1, high=100)
     max_rows: int = tunable(10_000, "most rows in a fold", "rows", 2)
     labeled_rows: int = tunable(
         2_000, "labeled rows in a fold; more if more of the log looks known", "rows", 2
@@ -340,7 +342,7 @@ class Config(Section):
     is processed, so they can be changed for a fitted model. The other sections apply in the fit.
     """
 
-    seed: int = tunable(0, "seed of all random numbers", low=0)
+    seed: int = tunable(0, "seed of all random numbers", low=0, high=1_000_000_000)
     text: TextConfig = field(default_factory=TextConfig)
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)

@@ -18,6 +18,8 @@ import numpy as np
 
 # First value, last value, step.
 Grid = tuple[float, float, float]
+# Prefixes of the lower and the upper one of two tunables.
+_ORDERED = (("min_", "max_"), ("near_", "far_"))
 _S = typing.TypeVar("_S", bound="Section")
 
 
@@ -83,17 +85,18 @@ class Section:
         """Check all values.
 
         Raises:
-            ConfigError: if a value has the wrong type or lies outside its range, or if a minimum
-                ``min_x`` exceeds the maximum ``max_x``.
+            ConfigError: if a value has the wrong type or lies outside its range, or if ``min_x``
+                exceeds ``max_x``, or ``near_x`` exceeds ``far_x``.
         """
         for field, kind in _fields(type(self)):
             value = getattr(self, field.name)
             if not _is_section(kind):
                 object.__setattr__(self, field.name, _checked(field, kind, value))
         for field, _ in _fields(type(self)):
-            most = field.name.replace("min_", "max_", 1)
-            if field.name.startswith("min_") and hasattr(self, most):
-                _check_order(field.name, getattr(self, field.name), most, getattr(self, most))
+            for low, high in _ORDERED:
+                most = field.name.replace(low, high, 1)
+                if field.name.startswith(low) and hasattr(self, most):
+                    _check_order(field.name, getattr(self, field.name), most, getattr(self, most))
 
     def tunables(self, prefix: str = "") -> Iterator[Tunable]:
         """Yield all tunables, those of nested sections too."""

@@ -4,6 +4,7 @@ All checks here run before a job starts and raise `SettingsError`. Errors in sin
 later, by `reading.read`, and become rejects.
 """
 
+import csv
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -121,7 +122,7 @@ def _checked(file: InputFile, columns: Columns, flag: str) -> InputFile:
         file, found, rows = _inspect(file, columns)
     except SettingsError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise SettingsError(
             f"cannot read {file.name} as {file.format}: {first_line(error)}"
         ) from error

@@ -28,7 +28,7 @@ _ROWS_IN_A_CELL = 3
 _LETTERS, _DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"\d+")
 
 
-class _OversizedError(Exception):
+class _OversizedError(ValueError):
     """A line or a record is too long."""
 
 
@@ -103,7 +103,7 @@ class Records:
             if len(taken) > 1:
                 self._size += len(line)
             if self._size > _MAX_CHARACTERS or line.__class__ is _LongLine:
-                raise _OversizedError
+                raise _OversizedError("a record is too long")
             yield line
 
     def _skip_line(self) -> None:
