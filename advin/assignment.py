@@ -65,15 +65,16 @@ class TextEncoder:
         import numpy as np
         import pyarrow as pa
 
-        from advin.discovery.text.cleaning import defect, normalize
+        from advin.discovery.text.cleaning import normalize
         from advin.discovery.text.preparation import prepare
         from advin.pipelines.embed import encode_batch
         from advin.schemas.batches import vectors_from_arrow
         from advin.schemas.ids import utterance_id
 
         longest = config.text.max_characters
-        prepared = [prepare(text or "", config.masking, longest).text for text in texts]
-        rows = [i for i, text in enumerate(prepared) if defect(text, config.text) is None]
+        results = [prepare(text or "", config.masking, longest) for text in texts]
+        rows = [i for i, result in enumerate(results) if result.defect is None]
+        prepared = [result.text for result in results]
         first: dict[str, int] = {}
         for i in rows:
             first.setdefault(prepared[i], len(first))

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam import pvalue
 
-from advin.discovery.text.cleaning import clean, defect, normalize
+from advin.discovery.text.cleaning import clean, normalize
 from advin.discovery.text.config import MaskingConfig, TextConfig
 from advin.discovery.text.preparation import prepare
 from advin.pipelines.counters import IngestCounters
@@ -67,7 +67,7 @@ class _CheckRow(beam.DoFn):
         is_kept = self._config.original == "keep"
         intent = clean(row.intent or "") or None
         domain = clean(row.domain or "") or None
-        reason = row.problem or defect(prepared.text, self._config)
+        reason = row.problem or prepared.defect
         if reason is None and self._labeled and intent is None:
             reason = "no_intent"
         if reason is not None:

@@ -4,10 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from advin.discovery.text.cleaning import clean, defect, normalize
-from advin.discovery.text.config import TextConfig
-
-CONFIG = TextConfig(max_characters=20)
+from advin.discovery.text.cleaning import clean, normalize
+from advin.discovery.text.config import MaskingConfig
+from advin.discovery.text.preparation import prepare
 
 
 @pytest.mark.parametrize(
@@ -42,7 +41,12 @@ def test_cleaning_twice_changes_nothing(text):
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("", "empty"), ("x" * 20, None), ("x" * 21, "oversized")],
+    [
+        ("", "empty"),
+        ("x" * 20, None),
+        ("x" * 21, "oversized"),
+        ("john smith is " + "x" * 9, "oversized"),
+    ],
 )
 def test_empty_and_oversized_texts_have_a_defect(text, reason):
-    assert defect(text, CONFIG) == reason
+    assert prepare(text, MaskingConfig(), 20).defect == reason

@@ -3,8 +3,6 @@
 import re
 import unicodedata
 
-from advin.discovery.text.config import TextConfig
-
 # Words whose properties a process keeps in memory.
 CACHED_WORDS = 100_000
 _SPACES = re.compile(r"\s+")
@@ -29,12 +27,3 @@ def normalize(text: str) -> str:
     'lost my card'
     """
     return clean(text).casefold()
-
-
-def defect(text: str, config: TextConfig) -> str | None:
-    """Return why a cleaned text cannot be used, "empty" or "oversized"; None if it can."""
-    if not text:
-        return "empty"
-    if len(text) > config.max_characters:
-        return "oversized"
-    return None

@@ -41,10 +41,19 @@ class Prepared:
     Attributes:
         text: cleaned and masked; empty if nothing is left.
         masks: names of the rules that changed it, in their order.
+        is_cut: True if it was too long, and the text is only its beginning.
     """
 
     text: str
     masks: tuple[str, ...] = ()
+    is_cut: bool = False
+
+    @property
+    def defect(self) -> str | None:
+        """Why the text cannot be used, "empty" or "oversized"; None if it can."""
+        if self.is_cut:
+            return "oversized"
+        return None if self.text else "empty"
 
 
 def _masks(
@@ -106,12 +115,15 @@ def prepare(text: str, config: MaskingConfig, longest: int | None = None) -> Pre
         config: the rules that are switched off.
         longest: a stripped text of more characters is cut behind the next one; None for any length.
     """
-    end = None if longest is None else longest + 1
-    if "all" in config.off:
-        return Prepared(clean(text)[:end])
     masks: list[str] = []
-    text = clean(_applied(STRIPPING, text, config, masks))[:end]
-    return Prepared(_applied(MASKING, text, config, masks), tuple(masks))
+    off = "all" in config.off
+    text = clean(text if off else _applied(STRIPPING, text, config, masks))
+    is_cut = longest is not None and len(text) > longest
+    if longest is not None:
+        text = text[: longest + 1]
+    if not off:
+        text = _applied(MASKING, text, config, masks)
+    return Prepared(text, tuple(masks), is_cut)
 
 
 def _applied(
