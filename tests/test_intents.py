@@ -278,3 +278,13 @@ def test_a_log_without_large_clusters_has_no_intents():
     assert found.centroids.shape == (0, 4)
     assigned = assign(few.vectors, found, 1)
     assert list(assigned.cluster) == [-1] * 4 and list(assigned.distance) == [np.inf] * 4
+
+
+def test_small_clusters_of_junk_with_high_scores_stay_unclear():
+    known = [
+        group
+        for intent in range(5)
+        for group in ((bunch(intent, 20), UNLABELED, -1.0), (bunch(intent, 2, 1), intent, 0.0))
+    ]
+    junk = [(bunch(9, 2), UNLABELED, -0.5), (bunch(9, 2, 1), OUT_OF_DOMAIN, 0.0)]
+    assert JUNK not in intents_of(points(*known, *junk)).kinds

@@ -156,7 +156,7 @@ def cluster_kinds(stats: ClusterStats, min_size: int, config: IntentsConfig) -> 
         is_rare = (stats.novelty > baseline.novelty) & (
             baseline.chance(stats) < config.cluster_alpha
         )
-        looks_novel |= (stats.labeled == 0) & is_rare
+        looks_novel |= (kinds == NOVEL) & (stats.labeled == 0) & is_rare
         is_known = (stats.labeled > 0) & (~looks_novel | holds_intent)
         kinds = np.where(is_known, stats.intent, kinds)
         # Without labels and without high novelty scores, a cluster is neither known nor novel.
