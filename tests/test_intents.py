@@ -284,7 +284,7 @@ def test_small_clusters_of_junk_with_high_scores_stay_unclear():
     known = [
         group
         for intent in range(5)
-        for group in ((bunch(intent, 20), UNLABELED, -1.0), (bunch(intent, 2, 1), intent, 0.0))
+        for group in ((bunch(intent, 20), UNLABELED, -1.0), (bunch(intent, 20, 1), intent, 0.0))
     ]
     junk = [(bunch(9, 2), UNLABELED, -0.5), (bunch(9, 2, 1), OUT_OF_DOMAIN, 0.0)]
     assert JUNK not in intents_of(points(*known, *junk)).kinds
