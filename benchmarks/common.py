@@ -244,12 +244,17 @@ def encode_out_of_domain(options: Options) -> EmbeddedTexts:
 
 def encode(utterances: Utterances, options: Options) -> np.ndarray:
     """Return unit vectors (n, d) float16 of the texts, from the cache if possible."""
-    texts, inverse = np.unique(utterances.texts.astype(str), return_inverse=True)
+    return encode_texts(utterances.name, utterances.texts, options)
+
+
+def encode_texts(name: str, texts: Sequence[str], options: Options) -> np.ndarray:
+    """Return unit vectors (n, d) float16 of texts, from the cache if possible."""
+    texts, inverse = np.unique(np.array(texts, str), return_inverse=True)
     encoder = _encoder(options)
     kept = None
     if options.cache is not None:
         content = hashlib.sha256("\0".join(texts).encode()).hexdigest()
-        kept = options.cache / f"{utterances.name}-{encoder.digest[:12]}-{content[:12]}.npy"
+        kept = options.cache / f"{name}-{encoder.digest[:12]}-{content[:12]}.npy"
         if kept.exists():
             return np.load(kept)[inverse]
     vectors = np.empty((len(texts), encoder.dimension), np.float16)
