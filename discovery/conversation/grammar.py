@@ -15,6 +15,7 @@ from advin.discovery.conversation.words import is_one_edit_apart, is_value, sque
 from advin.discovery.text.cleaning import CACHED_WORDS
 
 _NAME = "[name]"
+_VOWELS = frozenset("aeiou")
 
 
 class Grammar:
@@ -33,6 +34,8 @@ class Grammar:
         )
         # A word of a phrase wins over a filler of the same letters.
         self._squeezed = {squeezed(w): w for w in (*sorted(language.fillers), *self._phrase_words)}
+        self._answers = {tuple(tokens(answer)) for answer in language.answers}
+        self._vocabulary |= {word for answer in self._answers for word in answer}
         self._repaired = functools.lru_cache(CACHED_WORDS)(self._repair)
 
     def category(self, words: Sequence[str]) -> str | None:
@@ -41,7 +44,7 @@ class Grammar:
             return SLOT_VALUE
         repaired = [part for word in words for part in self._repaired(word)]
         category = self._phrase_category(repaired)
-        if category is None and self._is_bare_value(repaired):
+        if category is None and (self._is_bare_value(repaired) or self._is_answer(repaired)):
             return SLOT_VALUE
         return category
 
@@ -83,8 +86,19 @@ class Grammar:
             or word in lead_ins
             or word in self._polite
             or len(word) == 1
-            or (beside and len(word) <= self._config.max_code and word not in self._vocabulary)
+            or (beside and len(word) <= self._config.max_code and _VOWELS.isdisjoint(word))
             for word, given, beside in zip(words, is_given, near, strict=True)
+        )
+
+    def _is_answer(self, words: Sequence[str]) -> bool:
+        """True if an utterance is an answer of the phrase set, perhaps with words around it."""
+        around = [w in self._heads or w in self._language.lead_ins for w in words]
+        inner = [i for i, is_around in enumerate(around) if not is_around]
+        first, last = (inner[0], inner[-1]) if inner else (len(words), -1)
+        return any(
+            tuple(words[start:stop]) in self._answers
+            for start in range(min(first + 1, len(words)))
+            for stop in range(max(last, start) + 1, len(words) + 1)
         )
 
     def _is_named(self, words: Sequence[str]) -> bool:

@@ -1,6 +1,6 @@
 """The learned rule: a classifier of the encoder's vectors that generalizes from the phrase set."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -42,13 +42,19 @@ class LearnedRule:
     ) -> Self:
         """Train on examples of the phrase set, and set the threshold on held-out parts of it.
 
+        The language with the most requests gives the categories and the threshold. Encoders of many
+        languages carry both over. To an encoder of one language, requests in other languages look
+        like names, so they are examples of requests, too.
+
         Args:
-            languages: the phrase set; languages without examples are left out.
+            languages: the phrase set.
             encode: from n texts to (n, d) vectors.
             config: the tunables.
             seed: seed of the held-out parts.
         """
-        texts, names = zip(*_examples(languages, config.phrase_share), strict=True)
+        main = max(languages, key=lambda language: len(language.requests))
+        others = [language for language in languages if language is not main]
+        texts, names = zip(*_examples(main, others, config.phrase_share), strict=True)
         classes = tuple(c for c in (*CATEGORIES, REQUEST) if c in names)
         labels = np.array([classes.index(name) for name in names])
         inputs = _inputs(texts, encode(list(texts)).astype(np.float16))
@@ -60,11 +66,8 @@ class LearnedRule:
                 rule = cls._trained(classes, inputs[seen], labels[seen], config)
                 log_odds[held] = rule._log_odds(inputs[held])
             rule = cls._trained(classes, inputs, labels, config)
-        requests = log_odds[labels == classes.index(REQUEST)]
-        return replace(
-            rule,
-            threshold=max(rule.threshold, float(np.quantile(requests, 1 - config.max_requests))),
-        )
+        lowest = np.quantile(log_odds[: len(main.requests)], 1 - config.max_requests)
+        return replace(rule, threshold=max(rule.threshold, float(lowest)))
 
     @classmethod
     def _trained(
@@ -121,18 +124,14 @@ class LearnedRule:
         return np.logaddexp.reduce(logits[:, :-1], axis=1) - logits[:, -1]
 
 
-def _examples(languages: Sequence[Language], share: int) -> Iterator[tuple[str, str]]:
-    """Yield texts with their categories."""
-    for language in languages:
-        if not language.requests:
-            continue
-        yield from ((text, REQUEST) for text in language.requests)
-        yield from ((text, SLOT_VALUE) for text in language.answers)
-        for category in CATEGORIES:
-            phrases = [
-                p for p, c in language.phrases.items() if c == category and ANY_WORD not in p
-            ]
-            yield from ((" ".join(phrase), category) for phrase in phrases[::share])
+def _examples(main: Language, others: Sequence[Language], share: int) -> list[tuple[str, str]]:
+    """Return texts with their categories; the requests of the main language come first."""
+    found = [(text, REQUEST) for language in (main, *others) for text in language.requests]
+    found += [(text, SLOT_VALUE) for text in main.answers]
+    for category in CATEGORIES:
+        phrases = [p for p, c in main.phrases.items() if c == category and ANY_WORD not in p]
+        found += [(" ".join(phrase), category) for phrase in phrases[::share]]
+    return found
 
 
 def _balanced(classes: Sequence[str], labels: np.ndarray) -> dict[int, float]:
