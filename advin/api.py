@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from advin.assignment import THREADS, forget_folders
@@ -16,7 +16,7 @@ from advin.discovery.config import Config
 from advin.frames import stage_input, to_path, unstage_inputs
 from advin.models import Model
 from advin.pipelines.errors import SettingsError, StageError
-from advin.pipelines.reading.columns import Columns
+from advin.pipelines.reading.columns import Columns, with_speaker
 from advin.progress import progress
 from advin.results import Run
 from advin.runners.processes import share_processors
@@ -50,6 +50,8 @@ _ARGUMENTS = {
     "--encoder": "encoder",
     "--config": "config",
     "--clustering": "clustering",
+    "--speaker-column": "speaker_column",
+    "--speaker": "speaker",
     **ARGUMENTS,
 }
 
@@ -65,6 +67,8 @@ def discover(  # noqa: PLR0913, all but the first are keywords
     effort: Effort | None = None,
     encoder: str | None = None,
     columns: ColumnNames | None = None,
+    speaker_column: str | None = None,
+    speaker: str | Sequence[str] | None = None,
     quiet: bool = False,
 ) -> Run:
     """Find novel intents and domains in a log.
@@ -88,6 +92,8 @@ def discover(  # noqa: PLR0913, all but the first are keywords
             all-MiniLM-L6-v2.
         columns: names of the columns, if they are others than "text", "intent" and "domain":
             ``{"text": "message"}`` for all inputs, ``{"labeled": {"text": "question"}}`` for one.
+        speaker_column: column of the log that names the speaker.
+        speaker: use only rows of this speaker, or of these.
         quiet: True to show no progress.
 
     Raises:
@@ -104,12 +110,19 @@ def discover(  # noqa: PLR0913, all but the first are keywords
         from advin.pipelines import storage
         from advin.pipelines.discover import discover as run
 
-        names = to_input_columns(columns)
+        names, speakers = _with_speaker(to_input_columns(columns), speaker_column, speaker)
         path = storage.absolute(used) if used else None
         inputs = _inputs(log, labeled, ood, folder, names, path)
         chosen = _config_for(path, config, effort)
-        settings = _settings(inputs, chosen, encoder, names, path)
-        given = _given(effort=effort, config=config, encoder=encoder, columns=columns)
+        settings = _settings(inputs, chosen, encoder, names, path, speakers)
+        given = _given(
+            effort=effort,
+            config=config,
+            encoder=encoder,
+            columns=columns,
+            speaker_column=speaker_column,
+            speaker=speaker,
+        )
         settings = dataclasses.replace(settings, given={"command": "advin.discover"} | given)
         manifest = run(settings, folder, _in_process())
         unstage_inputs(folder)
@@ -126,6 +139,8 @@ def fit(  # noqa: PLR0913, all but the first are keywords
     effort: Effort | None = None,
     encoder: str | None = None,
     columns: ColumnNames | None = None,
+    speaker_column: str | None = None,
+    speaker: str | Sequence[str] | None = None,
     quiet: bool = False,
 ) -> Model:
     """Fit a model to a log and, if there are any, to labeled utterances.
@@ -141,6 +156,8 @@ def fit(  # noqa: PLR0913, all but the first are keywords
         encoder: hub id or folder of a SentenceTransformer; None for all-MiniLM-L6-v2.
         columns: names of the columns, if they are others than "text", "intent" and "domain":
             ``{"text": "message"}`` for all inputs, ``{"labeled": {"text": "question"}}`` for one.
+        speaker_column: column of the log that names the speaker.
+        speaker: use only rows of this speaker, or of these.
         quiet: True to show no progress.
 
     Raises:
@@ -150,9 +167,10 @@ def fit(  # noqa: PLR0913, all but the first are keywords
     with _session(quiet), _folder(output, "model") as (folder, keep):
         from advin.pipelines.discover import fit as run
 
-        names = to_input_columns(columns)
+        names, speakers = _with_speaker(to_input_columns(columns), speaker_column, speaker)
         inputs = _inputs(log, labeled, ood, folder, names)
-        settings = _settings(inputs, _config_for(None, config, effort), encoder, names, None)
+        chosen = _config_for(None, config, effort)
+        settings = _settings(inputs, chosen, encoder, names, None, speakers)
         run(settings, folder, _in_process())
         unstage_inputs(folder)
     return Model(folder, keep=keep)
@@ -272,12 +290,23 @@ def _config_for(model: str | None, config: Settable | None, effort: str | None) 
     return for_model(given, model, config_of(model))
 
 
+def _with_speaker(
+    columns: dict[str, Columns], column: str | None, speaker: str | Sequence[str] | None
+) -> tuple[dict[str, Columns], tuple[str, ...]]:
+    """Return the columns with that of the log's speakers, and the speakers."""
+    speakers = [speaker] if isinstance(speaker, str) else list(speaker or ())
+    if not all(isinstance(name, str) for name in (*speakers, column or "")):
+        raise SettingsError("speaker_column and speaker must be text")
+    return with_speaker(columns, column, speakers)
+
+
 def _settings(
     inputs: dict[str, str],
     config: Config,
     encoder: str | None,
     columns: dict[str, Columns],
     model: str | None,
+    speakers: tuple[str, ...],
 ) -> "Settings":
     from advin.pipelines.discover import Settings
 
@@ -289,6 +318,7 @@ def _settings(
         ood=inputs.get("ood"),
         model=model,
         columns=columns,
+        speakers=speakers,
         # A hub id is no path, though it may look like one.
         encoder=os.path.abspath(encoder) if encoder and os.path.isdir(encoder) else encoder,
         threads=THREADS,

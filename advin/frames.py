@@ -110,7 +110,9 @@ def to_columns(data: Any, role: str, columns: Mapping[str, str]) -> dict[str, li
     Raises:
         SettingsError: if a column is missing, a value is not text, or there is no row.
     """
-    names = ["text", "intent", "domain"] if role == "labeled" else ["text"]
+    # The log's domain column names the speakers.
+    names = ["text", "intent", "domain"] if role == "labeled" else ["text", "domain"]
+    names = [name for name in names if role == "labeled" or name in columns]
     if hasattr(data, "collect_schema") and hasattr(data, "collect"):
         data = data.collect()  # A lazy frame of Polars.
     there = _columns_of(data)

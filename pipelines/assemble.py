@@ -13,9 +13,10 @@ from advin.pipelines import storage
 from advin.pipelines.assign import assigned_from_arrow
 from advin.pipelines.cluster import CENTROIDS, intents_from_arrow
 from advin.pipelines.counters import AssembleCounters
-from advin.pipelines.shards import MapShards, Shard, read_shard, shards_of
+from advin.pipelines.shards import MapShards, Shard, read_range, read_shard, shards_of
 from advin.pipelines.stages import Part
 from advin.schemas import tables
+from advin.schemas.verdicts import OTHER_SPEAKER, kind_of
 
 
 @dataclasses.dataclass
@@ -24,6 +25,7 @@ class Assemble(beam.PTransform):
 
     Attributes:
         utterances: utterances of the log.
+        others: utterances that only speakers say who are left out; without files if there are none.
         scores: their novelty scores.
         assigned: their intents.
         centroids: the stage cluster's centroids.
@@ -34,6 +36,7 @@ class Assemble(beam.PTransform):
     """
 
     utterances: Part
+    others: Part
     scores: Part
     assigned: Part
     centroids: Part
@@ -46,7 +49,9 @@ class Assemble(beam.PTransform):
         """Join shards with the same number: they hold the same utterances."""
         load = functools.partial(_read_outcomes, self.centroids, self.intents, self.dropped)
         parts = (self.utterances, self.scores, self.assigned)
-        function = functools.partial(_assemble_shard, parts=parts, n_nearest=self.n_nearest)
+        function = functools.partial(
+            _assemble_shard, parts=parts, others=self.others, n_nearest=self.n_nearest
+        )
         return pipeline | MapShards(self.utterances, self.target, load, function)
 
 
@@ -79,10 +84,15 @@ def outcomes_from_arrow(
 
 
 def _assemble_shard(
-    shard: Shard, outcomes: Outcomes, parts: tuple[Part, Part, Part], n_nearest: int
+    shard: Shard,
+    outcomes: Outcomes,
+    parts: tuple[Part, Part, Part],
+    others: Part,
+    n_nearest: int,
 ) -> pa.RecordBatch:
     utterances, scores, assigned = (read_shard(part.folder, shard) for part in parts)
-    table = assemble(utterances, scores, assigned, outcomes, n_nearest)
+    own = assemble(utterances, scores, assigned, outcomes, n_nearest)
+    table = with_others(own, read_range(others, shard))
     counts = table.column("count").to_numpy()
     reasons = np.array(table.column("reason").to_pylist(), object)
     AssembleCounters.of_reasons(
@@ -90,6 +100,32 @@ def _assemble_shard(
         rows={reason: int(counts[reasons == reason].sum()) for reason in np.unique(reasons)},
     ).add()
     return table
+
+
+def with_others(table: pa.RecordBatch, others: pa.Table | None) -> pa.RecordBatch:
+    """Return a batch of assignments, sorted by id, with the utterances of other speakers.
+
+    Args:
+        table: as `schemas.tables.ASSIGNMENTS`.
+        others: as `schemas.tables.INGEST`, or None.
+    """
+    if others is None or not others.num_rows:
+        return table
+    n = others.num_rows
+    given = {
+        "kind": kind_of(OTHER_SPEAKER),
+        "reason": OTHER_SPEAKER,
+        "nearest_intents": [],
+        "nearest_distances": [],
+    }
+    columns = {
+        field.name: pa.array([given.get(field.name)] * n, field.type)
+        for field in tables.ASSIGNMENTS
+    }
+    columns |= {name: others[name] for name in others.column_names if name in columns}
+    more = pa.table(columns, schema=tables.ASSIGNMENTS)
+    joined = pa.concat_tables([pa.Table.from_batches([table]), more]).sort_by("utterance_id")
+    return joined.combine_chunks().to_batches()[0]
 
 
 def assemble(

@@ -86,6 +86,9 @@ class IngestCounters(Counters):
         rows_rejected: rows that cannot be used.
         rows_kept: all other rows.
         utterances: distinct utterances; labeled ones count once for each of their labels.
+        rows_of_others: rows of speakers that are left out.
+        rows_of_both: those of them whose utterance another row of the log says, too.
+        utterances_of_others: distinct utterances that only such speakers say.
         masked_html: rows that the rule html of `discovery.text.preparation` changed.
         masked_quote: rows that the rule quote changed.
         masked_url: rows that the rule url changed.
@@ -108,6 +111,9 @@ class IngestCounters(Counters):
     rows_rejected: int = 0
     rows_kept: int = 0
     utterances: int = 0
+    rows_of_others: int = 0
+    rows_of_both: int = 0
+    utterances_of_others: int = 0
     masked_html: int = 0
     masked_quote: int = 0
     masked_url: int = 0
@@ -298,6 +304,7 @@ class AssembleCounters(Counters):
         rows_too_small: rows of the log with the reason too_small.
         rows_too_far: rows of the log with the reason too_far.
         rows_empty: rows of the log with the reason empty.
+        rows_other_speaker: rows of the log with the reason other_speaker.
         rows_greeting: rows of the log with the reason greeting.
         rows_thanks: rows of the log with the reason thanks.
         rows_goodbye: rows of the log with the reason goodbye.
@@ -322,6 +329,7 @@ class AssembleCounters(Counters):
     rows_too_small: int = 0
     rows_too_far: int = 0
     rows_empty: int = 0
+    rows_other_speaker: int = 0
     rows_greeting: int = 0
     rows_thanks: int = 0
     rows_goodbye: int = 0

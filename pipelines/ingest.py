@@ -28,7 +28,7 @@ from advin.schemas import tables
 from advin.schemas.ids import utterance_id
 
 _REJECT_PAYLOAD = 200  # characters
-_REJECTS = "rejects"
+_REJECTS, _OTHERS = "rejects", "others"
 
 # Utterances are counted by (id, intent, domain); intent and domain are None in the log.
 Key = tuple[str, str | None, str | None]
@@ -53,8 +53,11 @@ class _ReadPiece(beam.DoFn):
 class _CheckRow(beam.DoFn):
     """Turns a row into (key, (1, text, original)), or into a reject with a reason."""
 
-    def __init__(self, labeled: bool, config: TextConfig, masking: MaskingConfig):
+    def __init__(
+        self, labeled: bool, config: TextConfig, masking: MaskingConfig, speakers: tuple[str, ...]
+    ):
         self._labeled, self._config, self._masking = labeled, config, masking
+        self._speakers = frozenset(normalize(speaker) for speaker in speakers)
 
     def start_bundle(self) -> None:
         self._masked: Counter[str] = Counter()
@@ -77,8 +80,15 @@ class _CheckRow(beam.DoFn):
             yield pvalue.TaggedOutput(_REJECTS, reject)
         else:
             self._masked.update(prepared.masks)
-            key = (utterance_id(normalize(prepared.text)), intent, domain)
-            yield key, (1, prepared.text, original if is_kept else None)
+            identity = utterance_id(normalize(prepared.text))
+            counted = (1, prepared.text, original if is_kept else None)
+            if not self._speakers:
+                yield (identity, intent, domain), counted
+            elif normalize(row.domain or "") in self._speakers:
+                yield (identity, None, None), counted
+            else:
+                IngestCounters(rows_of_others=1).add()
+                yield pvalue.TaggedOutput(_OTHERS, ((identity, None, None), counted))
 
     def finish_bundle(self) -> None:
         IngestCounters.of_rules(self._masked).add()
@@ -117,6 +127,8 @@ class Ingest(beam.PTransform):
         rejects: folder of the rejects.
         config: which texts are accepted.
         masking: what is masked in them.
+        speakers: speakers whose utterances are used, named in the domain column; () for all rows.
+        others: folder of the utterances that only other speakers say.
     """
 
     files: list[InputFile]
@@ -126,19 +138,31 @@ class Ingest(beam.PTransform):
     rejects: str
     config: TextConfig
     masking: MaskingConfig = MaskingConfig()
+    speakers: tuple[str, ...] = ()
+    others: str = ""
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Read, count and write; return the names of the files."""
-        utterances, rejects = pipeline | ReadUtterances(
-            self.files, self.columns, self.config, self.masking
+        utterances, others, rejects = pipeline | ReadUtterances(
+            self.files, self.columns, self.config, self.masking, self.speakers
         )
-        written = utterances | WriteUtterances(self.utterances, self.schema)
-        return (written, rejects | WriteRejects(self.rejects)) | beam.Flatten()
+        written = [
+            utterances | WriteUtterances(self.utterances, self.schema),
+            rejects | WriteRejects(self.rejects),
+        ]
+        if self.speakers:
+            only = (utterances, others) | _OnlyOthers()
+            written.append(
+                only
+                | "OthersRow" >> beam.Map(_to_row, False)
+                | "WriteOthers" >> WriteShards(self.others, self.schema, _count_others)
+            )
+        return written | beam.Flatten()
 
 
 @dataclasses.dataclass
 class ReadUtterances(beam.PTransform):
-    """Read input files; return distinct utterances and rejects.
+    """Read input files; return distinct utterances, those of other speakers, and rejects.
 
     Utterances are (key, (count, text, original)); rejects are (source, position, reason, payload).
 
@@ -147,12 +171,14 @@ class ReadUtterances(beam.PTransform):
         columns: names of their columns.
         config: which texts are accepted.
         masking: what is masked in them.
+        speakers: as in `Ingest`.
     """
 
     files: list[InputFile]
     columns: Columns
     config: TextConfig
     masking: MaskingConfig = MaskingConfig()
+    speakers: tuple[str, ...] = ()
 
     def expand(self, pipeline: beam.Pipeline) -> Any:
         """Read, check and count."""
@@ -164,17 +190,40 @@ class ReadUtterances(beam.PTransform):
             | "Read" >> beam.ParDo(_ReadPiece(self.columns)).with_output_types(Row)
         )
         checked = rows | "Check" >> beam.ParDo(
-            _CheckRow(self.columns.intent is not None, self.config, self.masking)
-        ).with_outputs(_REJECTS, main="utterances")
-        utterances = (
-            checked.utterances
+            _CheckRow(self.columns.intent is not None, self.config, self.masking, self.speakers)
+        ).with_outputs(_REJECTS, _OTHERS, main="utterances")
+        utterances = checked.utterances | "Distinct" >> _Distinct()
+        others = checked[_OTHERS] | "DistinctOthers" >> _Distinct() if self.speakers else None
+        return utterances, others, checked[_REJECTS]
+
+
+class _Distinct(beam.PTransform):
+    """Count the rows of each utterance."""
+
+    def expand(self, rows: beam.PCollection) -> beam.PCollection:
+        return (
+            rows
             | "Typed"
             >> beam.Map(lambda pair: pair).with_output_types(
                 tuple[tuple[str, str | None, str | None], tuple[int, str, str | None]]
             )
             | "Count" >> beam.CombinePerKey(_CountUtterances())
         )
-        return utterances, checked[_REJECTS]
+
+
+class _OnlyOthers(beam.PTransform):
+    """Return the utterances of the second collection that the first one lacks."""
+
+    def expand(self, both: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
+        return both | beam.CoGroupByKey() | "Only" >> beam.FlatMap(_only_others)
+
+
+def _only_others(joined: tuple[Key, tuple[Iterable[Any], Iterable[Any]]]) -> Iterator[Any]:
+    key, (own, others) = joined[0], [list(part) for part in joined[1]]
+    if others and own:
+        IngestCounters(rows_of_both=others[0][0]).add()
+    elif others:
+        yield key, others[0]
 
 
 @dataclasses.dataclass
@@ -207,6 +256,10 @@ def _to_row(utterance: tuple[Key, Counted], labeled: bool) -> tuple[str, tuple[A
 def _count_utterances(table: pa.Table) -> None:
     rows = pc.sum(table["count"]).as_py() or 0
     IngestCounters(utterances=table.num_rows, rows_kept=rows).add()
+
+
+def _count_others(table: pa.Table) -> None:
+    IngestCounters(utterances_of_others=table.num_rows).add()
 
 
 @dataclasses.dataclass

@@ -151,7 +151,8 @@ def _counters(finished: Finished, record: type[C]) -> C:
 
 
 def _check_counts(ingest: IngestCounters, assemble: AssembleCounters) -> None:
-    if assemble.rows_accounted + ingest.rows_rejected != ingest.rows_read:
+    kept = ingest.rows_read - ingest.rows_rejected - ingest.rows_of_both
+    if assemble.rows_accounted != kept:
         raise CountError(
             f"{ingest.rows_read} rows were read, but {assemble.rows_accounted} are in assignments "
             f"and {ingest.rows_rejected} in rejects: delete the output folder and start again"
@@ -166,6 +167,7 @@ def _funnel(finished: Finished) -> list[tuple[str, int]]:
     return [
         ("rows read", ingest.rows_read),
         ("rows rejected", ingest.rows_rejected),
+        *([("rows of other speakers", ingest.rows_of_others)] if ingest.rows_of_others else []),
         ("distinct utterances", ingest.utterances),
         ("flagged as novel on their own", score.flagged),
         ("assigned to an intent", assemble.in_an_intent),

@@ -34,6 +34,7 @@ class Settings:
         config: the configuration; None for the model's own, or the defaults. For a given model it
             may differ from the model's own in the sections `DISCOVER_SECTIONS` only.
         overwrite: True if the run may replace another model in the folder `model`.
+        speakers: speakers whose rows of the log are used, in the log's domain column; () for all.
         accelerator: type of the GPU of workers that encode, for engines that know such hints.
         given: settings that the user gave, for the manifest only.
     """
@@ -48,6 +49,7 @@ class Settings:
     precision: str | None = None
     config: Config | None = None
     overwrite: bool = False
+    speakers: tuple[str, ...] = ()
     accelerator: str | None = None
     given: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -98,6 +100,7 @@ class Prepared:
             "encoder": dataclasses.asdict(self.identity),
             "threads": self.settings.threads,
             "config": self.config.to_dict(),
+            "speakers": list(self.settings.speakers),
         }
         if not self.settings.fits:
             claim["model"] = model_fingerprint(str(self.settings.model))

@@ -161,6 +161,31 @@ def read_shard(folder: str, shard: Shard, columns: list[str] | None = None) -> p
     return table.combine_chunks().to_batches()[0] if table.num_rows else _empty(table.schema)
 
 
+def read_range(part: Part, shard: Shard) -> pa.Table | None:
+    """Read the rows of a part whose ids lie in a shard's range, though the part has other shards.
+
+    Returns:
+        the rows in their order; None if the part has no files.
+    """
+    found = [
+        storage.read_parquet(storage.join(part.folder, other.name))
+        for other in shards_of(part)
+        if _overlap(other, shard)
+    ]
+    if not found:
+        return None
+    table = pa.concat_tables(found)
+    numbers = [shard_of(i, shard.shards) for i in table["utterance_id"].to_pylist()]
+    return table.filter(pa.array([number == shard.number for number in numbers], pa.bool_()))
+
+
+def _overlap(one: Shard, other: Shard) -> bool:
+    return (
+        one.number * other.shards < (other.number + 1) * one.shards
+        and other.number * one.shards < (one.number + 1) * other.shards
+    )
+
+
 def write_shard(folder: str, shard: Shard, batch: pa.RecordBatch) -> None:
     """Write one shard."""
     storage.write_parquet(storage.join(folder, shard.name), pa.Table.from_batches([batch]))

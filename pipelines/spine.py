@@ -4,6 +4,7 @@ Read `STAGES` from top to bottom: each entry says what a stage reads, what it wr
 runs. The order of a run, resuming, the dry run, the report and the tests follow from this list.
 """
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterator
 
@@ -80,7 +81,13 @@ def _ingest(role: str) -> Callable[[Paths], Ingest]:
         source = paths.run.prepared.sources[role]
         folders = (paths.write(), paths.write("rejects"))
         config = paths.run.prepared.config
-        return Ingest(source.files, source.columns, schema, *folders, config.text, config.masking)
+        transform = Ingest(
+            source.files, source.columns, schema, *folders, config.text, config.masking
+        )
+        speakers = paths.run.prepared.settings.speakers
+        if role != "log" or not speakers:
+            return transform
+        return dataclasses.replace(transform, speakers=speakers, others=paths.write("others"))
 
     return build
 
@@ -172,6 +179,7 @@ def _taxonomy(paths: Paths) -> Taxonomy:
 def _assemble(paths: Paths) -> Assemble:
     return Assemble(
         utterances=paths.read("ingest"),
+        others=paths.read("ingest/others"),
         scores=paths.read("score"),
         assigned=paths.read("assign"),
         centroids=paths.read("cluster"),
@@ -206,6 +214,14 @@ def _check_usable(role: str, stage: str) -> Callable[[Run], None]:
 
 
 def _check_log(run: Run) -> None:
+    ingest = run.workspace.stage("ingest").counters(IngestCounters)
+    if ingest.rows_of_others and not ingest.utterances:
+        column = run.prepared.sources["log"].columns.domain
+        speakers = ", ".join(run.prepared.settings.speakers)
+        raise SettingsError(
+            f"--speaker: column {column} names none of {speakers} in {ingest.rows_of_others} rows: "
+            "give values of that column, or another one with --speaker-column"
+        )
     _check_usable("log", "ingest")(run)
     distinct = run.workspace.stage("ingest").counters(IngestCounters).utterances
     config = run.prepared.config.intents
@@ -236,7 +252,7 @@ STAGES = (
     StageEntry(
         "ingest",
         reads=(),
-        writes=("data", "rejects"),
+        writes=("data", "others", "rejects"),
         counters=counters.IngestCounters,
         build=_ingest("log"),
         check=_check_log,
@@ -349,7 +365,10 @@ STAGES = (
     ),
     StageEntry(
         "assemble",
-        reads=("ingest", "score", "assign", "cluster", "taxonomy/intents", "taxonomy/dropped"),
+        reads=(
+            *("ingest", "ingest/others", "score", "assign", "cluster"),
+            *("taxonomy/intents", "taxonomy/dropped"),
+        ),
         writes=("data",),
         counters=counters.AssembleCounters,
         build=_assemble,

@@ -20,7 +20,7 @@ from advin.discovery.config import Config
 from advin.pipelines import storage
 from advin.pipelines.errors import SettingsError
 from advin.pipelines.outputs import check_output
-from advin.pipelines.reading.columns import FLAGS, ROLES, Columns, input_columns
+from advin.pipelines.reading.columns import FLAGS, ROLES, Columns, input_columns, with_speaker
 from advin.runners.dataflow import dataflow
 from advin.runners.direct import direct
 from advin.runners.flags import given_flags, parse
@@ -208,12 +208,14 @@ def _settings(flags: argparse.Namespace, model: str | None, config: Config) -> "
     from advin.pipelines.discover import Settings
 
     encoder = flags.encoder
+    columns, speakers = with_speaker(_input_columns(flags), flags.speaker_column, flags.speaker)
     return Settings(
         input=storage.absolute(flags.input),
         labeled=flags.labeled and storage.absolute(flags.labeled),
         ood=flags.ood and storage.absolute(flags.ood),
         model=model and storage.absolute(model),
-        columns=_input_columns(flags),
+        columns=columns,
+        speakers=speakers,
         # A hub id is no path, though it may look like one.
         encoder=os.path.abspath(encoder) if encoder and os.path.isdir(encoder) else encoder,
         threads=flags.encoder_threads,

@@ -190,6 +190,16 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     _add_columns(parser)
     _add_own_columns(parser)
     parser.add_argument(
+        "--speaker-column", metavar="NAME", help="column of --input that names the speaker"
+    )
+    parser.add_argument(
+        "--speaker",
+        action="append",
+        default=[],
+        metavar="VALUE",
+        help="use only rows of this speaker, such as customer; repeatable, or separated by commas",
+    )
+    parser.add_argument(
         "--encoder",
         metavar="NAME",
         help="hub id or folder of a SentenceTransformer (default: the encoder of the model; for a "

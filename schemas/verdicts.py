@@ -40,6 +40,7 @@ IN_KNOWN_INTENT, IN_NOVEL_INTENT = "in_known_intent", "in_novel_intent"
 OUT_OF_DOMAIN, INCOHERENT = "out_of_domain", "incoherent"
 LEFTOVER, UNCLEAR, TOO_SMALL = "leftover", "unclear", "too_small"
 TOO_FAR, EMPTY = "too_far", "empty"
+OTHER_SPEAKER = "other_speaker"
 
 # Why an utterance is conversational; `advin.discovery.conversation` tells them apart.
 CONVERSATIONAL_REASONS = {
@@ -73,6 +74,7 @@ REASONS = {
     EMPTY: Reason(
         UNASSIGNED, "Of clusters only: intents that are nearer took all of its utterances."
     ),
+    OTHER_SPEAKER: Reason(UNASSIGNED, "Only speakers that --speaker leaves out say it."),
     **{name: Reason(CONVERSATIONAL, text) for name, text in CONVERSATIONAL_REASONS.items()},
 }
 

@@ -1,8 +1,10 @@
 """The columns that are read, and the types of columns in a file."""
 
 import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from advin.pipelines.errors import SettingsError
 
 # Type of each column of a file: TEXT, AMBIGUOUS for columns of one name, or another type's name.
 Types = dict[str, str]
@@ -20,6 +22,28 @@ _USUAL = {
 _USUAL["text"] += ("content", "body", "request", "input", "transcript")
 
 
+def with_speaker(
+    columns: Mapping[str, "Columns"], column: str | None, speakers: Sequence[str]
+) -> tuple[dict[str, "Columns"], tuple[str, ...]]:
+    """Return the columns of each input with the log's column of speakers, and the speakers.
+
+    Args:
+        columns: by `input_columns`.
+        column: column of the speakers, or None.
+        speakers: their names; one text may hold several, separated by commas.
+
+    Raises:
+        SettingsError: if only one of both is given.
+    """
+    names = tuple(n.strip() for text in speakers for n in text.split(",") if n.strip())
+    if (column is None) != (not names):
+        raise SettingsError(
+            "--speaker-column and --speaker: give both, such as --speaker-column role "
+            "--speaker customer, or none"
+        )
+    return {**columns, "log": replace(columns["log"], domain=column)}, names
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Names of the columns to read.
@@ -27,7 +51,7 @@ class Columns:
     Attributes:
         text: column of the texts.
         intent: column of the intents; None for an input without labels.
-        domain: column of the domains; None for an input without domains.
+        domain: column of the domains, or of the speakers in a log; None without either.
         export: layout of the files, a name in `exports.EXPORTS`; `ROWS` for rows with these columns
             in any case; None to detect the layout of each file.
     """
