@@ -24,6 +24,7 @@ class ConversationConfig(Section):
     folds: int = tunable(3, "parts of the phrase set; each is held out once", low=2)
     inverse_regularization: float = tunable(3.0, "C of the logistic regression", low=1e-6)
     max_iterations: int = tunable(1000, "most iterations of the regression", low=1)
+    other_languages: float = fraction(0.01, "weight of requests in other languages than English")
     phrase_share: int = tunable(4, "one of so many phrases trains the learned rule", low=1)
     intent_share: float = fraction(
         0.5, "share of an intent's labels above which it is a conversational intent"

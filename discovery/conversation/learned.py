@@ -57,15 +57,16 @@ class LearnedRule:
         texts, names = zip(*_examples(main, others, config.phrase_share), strict=True)
         classes = tuple(c for c in (*CATEGORIES, REQUEST) if c in names)
         labels = np.array([classes.index(name) for name in names])
+        weights = _weights(labels == classes.index(REQUEST), len(main.requests), config)
         inputs = _inputs(texts, encode(list(texts)).astype(np.float16))
         # The last bits of a sum depend on the number of threads.
         with threadpool_limits(1):
             folds = StratifiedKFold(config.folds, shuffle=True, random_state=seed)
             log_odds = np.zeros(len(texts))
             for seen, held in folds.split(inputs, labels):
-                rule = cls._trained(classes, inputs[seen], labels[seen], config)
+                rule = cls._trained(classes, inputs[seen], labels[seen], weights[seen], config)
                 log_odds[held] = rule._log_odds(inputs[held])
-            rule = cls._trained(classes, inputs, labels, config)
+            rule = cls._trained(classes, inputs, labels, weights, config)
         lowest = np.quantile(log_odds[: len(main.requests)], 1 - config.max_requests)
         return replace(rule, threshold=max(rule.threshold, float(lowest)))
 
@@ -75,13 +76,13 @@ class LearnedRule:
         classes: tuple[str, ...],
         inputs: np.ndarray,
         labels: np.ndarray,
+        weights: np.ndarray,
         config: ConversationConfig,
     ) -> Self:
         model = LogisticRegression(
             C=config.inverse_regularization,
             max_iter=config.max_iterations,
-            class_weight=_balanced(classes, labels),
-        ).fit(inputs, labels)
+        ).fit(inputs, labels, sample_weight=weights)
         lowest = np.log(config.min_probability / max(1 - config.min_probability, 1e-9))
         return cls(classes, model.coef_, model.intercept_, float(lowest))
 
@@ -134,12 +135,18 @@ def _examples(main: Language, others: Sequence[Language], share: int) -> list[tu
     return found
 
 
-def _balanced(classes: Sequence[str], labels: np.ndarray) -> dict[int, float]:
-    """Return weights of the classes: requests weigh as much as all categories together."""
-    request = classes.index(REQUEST)
-    requests = int((labels == request).sum())
-    rest = (len(labels) - requests) / max(requests, 1)
-    return {i: rest if i == request else 1.0 for i in range(len(classes))}
+def _weights(is_request: np.ndarray, main: int, config: ConversationConfig) -> np.ndarray:
+    """Return (n,) weights of the examples: requests weigh as much as all categories together.
+
+    Args:
+        is_request: (n,) bool.
+        main: number of requests of the main language, which come first.
+        config: weight of the requests of the other languages.
+    """
+    ratio = float((~is_request).sum()) / main
+    weights = np.where(is_request, ratio * config.other_languages, 1.0)
+    weights[:main] = ratio
+    return weights
 
 
 def _inputs(texts: Sequence[str], vectors: np.ndarray) -> np.ndarray:
