@@ -100,12 +100,7 @@ def discover(  # noqa: PLR0913, all but the first are keywords
         SettingsError: if an argument or a file cannot be used.
         StageError: if a stage fails.
     """
-    if model is not None and labeled is not None:
-        raise SettingsError("model and labeled: give a fitted model or labels to fit one, not both")
-    if model is not None and ood is not None:
-        raise SettingsError("ood acts when a model is fitted, but model is used as it is: drop one")
-    used = model.folder if isinstance(model, Model) else model
-    used = None if used is None else to_path(used, "model")
+    used = _used(model, labeled, ood)
     with _session(quiet), _folder(output, "run") as (folder, keep):
         from advin.pipelines import storage
         from advin.pipelines.discover import discover as run
@@ -115,15 +110,9 @@ def discover(  # noqa: PLR0913, all but the first are keywords
         inputs = _inputs(log, labeled, ood, folder, names, path)
         chosen = _config_for(path, config, effort)
         settings = _settings(inputs, chosen, encoder, names, path, speakers)
-        given = _given(
-            effort=effort,
-            config=config,
-            encoder=encoder,
-            columns=columns,
-            speaker_column=speaker_column,
-            speaker=speaker,
-        )
-        settings = dataclasses.replace(settings, given={"command": "advin.discover"} | given)
+        given = _given(effort=effort, config=config, encoder=encoder, columns=columns)
+        given |= _given(command="advin.discover", speaker_column=speaker_column, speaker=speaker)
+        settings = dataclasses.replace(settings, given=given)
         manifest = run(settings, folder, _in_process())
         unstage_inputs(folder)
     return Run(folder, manifest, keep=(keep, model))
@@ -288,6 +277,18 @@ def _config_for(model: str | None, config: Settable | None, effort: str | None) 
     if model is None:
         return configured(given, base)
     return for_model(given, model, config_of(model))
+
+
+def _used(
+    model: "Model | Path | None", labeled: "Labels | None", ood: "Texts | None"
+) -> str | None:
+    """Return the folder of the fitted model to use, or None to fit one."""
+    if model is not None and labeled is not None:
+        raise SettingsError("model and labeled: give a fitted model or labels to fit one, not both")
+    if model is not None and ood is not None:
+        raise SettingsError("ood acts when a model is fitted, but model is used as it is: drop one")
+    used = model.folder if isinstance(model, Model) else model
+    return None if used is None else to_path(used, "model")
 
 
 def _with_speaker(
