@@ -187,7 +187,7 @@ def test_a_run_assigns_its_own_log_as_its_table_does(run):
 
 
 def test_assigned_rows_keep_order_and_unusable_texts_get_nulls(run):
-    texts = ["where is my parcel", None, "", "x" * 3000, "where is my parcel", "\ud800 boiler"]
+    texts = ["where is my parcel", None, "", "x" * 30_000, "where is my parcel", "\ud800 boiler"]
     rows = run.assign(texts).to_pylist()
     assert len(rows) == len(texts)
     assert rows[0] == rows[4]
