@@ -248,7 +248,9 @@ def _inputs(
         for role, data in given.items()
         if isinstance(data, str | os.PathLike)
     }
-    check_output("output", folder, {**paths, "model": model})
+    check_output("output", folder, paths)
+    if model == folder:
+        raise SettingsError(f"output and model are both {folder}: choose another output")
     return {
         role: storage.absolute(stage_input(data, role, folder, columns[role]))
         for role, data in given.items()

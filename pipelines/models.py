@@ -31,7 +31,7 @@ class ModelFolder:
     @property
     def files(self) -> tuple[str, ...]:
         """The paths of the model's files."""
-        return tuple(storage.join(self.folder, name) for name in (TENSORS, CONFIG))
+        return tuple(storage.join(self.folder, name) for name in (*_FILES, MANIFEST))
 
     def load(self) -> Model:
         """Read the model.

@@ -163,12 +163,13 @@ def _inputs(flags: argparse.Namespace) -> dict[str, str | None]:
 def _check_outputs(flags: argparse.Namespace, output: str, used: str | None) -> None:
     """Check the folders that a run writes to, given the folder of the model that it uses."""
     reads = _inputs(flags)
-    check_output("--output", output, {**reads, "--model": used})
-    if flags.model and not used:
+    check_output("--output", output, reads)
+    if flags.model:
         model = _folder("--model", flags.model)
-        check_output("--model", model, reads)
+        if not used:
+            check_output("--model", model, reads)
         if model == output:
-            raise SettingsError(f"--output and --model are both {output}: choose another --model")
+            raise SettingsError(f"--output and --model are both {output}: choose another --output")
 
 
 @contextlib.contextmanager
