@@ -26,6 +26,7 @@ from advin.discovery.taxonomy import (
     build_taxonomy,
 )
 from advin.discovery.text.cleaning import normalize
+from advin.discovery.text.requests import has_several_requests
 from advin.schemas.ids import utterance_id
 
 
@@ -85,6 +86,7 @@ class Assignments:
     intent_distance: list[float | None]
     domain_id: list[str | None]
     dropped_id: list[str | None]
+    several_requests: list[bool]
     nearest_intents: list[list[str]]
     nearest_distances: list[list[float]]
     original: list[None]
@@ -175,7 +177,7 @@ def _describe(log: Log, model: Model, intents: Intents, assigned: Assigned) -> T
     """Summarize each cluster, and build the tables that describe clusters."""
     sizes, samples = {}, {}
     most = model.config.naming.documents
-    for cluster, size, rows in summarize(assigned.cluster, assigned.distance, log.counts, most):
+    for cluster, size, rows in summarize(assigned.cluster, assigned.distances, log.counts, most):
         texts = [log.texts[i] for i in rows]
         sizes[cluster] = size
         samples[cluster] = IntentSample(texts, log.counts[rows], log.vectors[rows])
@@ -196,5 +198,8 @@ def _assignments(
         known_intent_probability=nulls if scores is None else scores.probability.tolist(),
         novelty_score=nulls if scores is None else scores.score.tolist(),
         original=nulls,
+        several_requests=[
+            has_several_requests(text, model.config.text.request_words) for text in log.texts
+        ],
         **columns,
     )

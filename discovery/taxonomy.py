@@ -8,6 +8,7 @@ import numpy as np
 from advin.discovery.config import NamingConfig
 from advin.discovery.domains.linking import link_domains
 from advin.discovery.intents.assignment import Intents
+from advin.discovery.intents.confidence import confidence
 from advin.discovery.intents.summary import IntentSize
 from advin.discovery.model import Model
 from advin.discovery.naming.description import (
@@ -36,7 +37,7 @@ class IntentRow:
     exemplars: list[str]
     size: int
     distinct_size: int
-    cohesion: float | None
+    confidence: float | None
     radius: float
     nearest_known_intent: str | None
     domain_id: str | None
@@ -132,6 +133,7 @@ def link_and_name(
     groups = _link(described, known_domains, model)
     languages = _languages(described, model.config.language)
     described = _with_languages(described, languages, model.config.language)
+    encoded = _encoder_vectors(described)
     naming = model.config.naming
     taken = {domain for domain in known_domains if domain is not None}
     domains = _domain_rows(described, groups, taken, naming)
@@ -145,7 +147,7 @@ def link_and_name(
             exemplars=_exemplars(described.documents[i], naming),
             size=described.sizes[i].rows,
             distinct_size=described.sizes[i].distinct,
-            cohesion=described.sizes[i].cohesion,
+            confidence=confidence(described.sizes[i].mean_silhouette, encoded[i]),
             radius=float(described.radii[i]),
             nearest_known_intent=nearest,
             domain_id=domain_ids.get(i),
@@ -203,9 +205,14 @@ def _link(
 
 def _encoder_means(described: DescribedClusters, model: Model) -> np.ndarray:
     """Return (k, s) float64 means in the encoder's space: the head pushes known intents apart."""
-    rows = zip(described.documents, described.labeled, strict=True)
-    means = [np.concatenate([d.vectors, x]).astype(np.float64).mean(axis=0) for d, x in rows]
+    means = [vectors.astype(np.float64).mean(axis=0) for vectors in _encoder_vectors(described)]
     return np.stack(means) if means else np.zeros((0, model.encoder.sentence_dimension))
+
+
+def _encoder_vectors(described: DescribedClusters) -> list[np.ndarray]:
+    """Return the sentence vectors (n, s) of each intent's sampled and labeled utterances."""
+    rows = zip(described.documents, described.labeled, strict=True)
+    return [np.concatenate([documents.vectors, labeled]) for documents, labeled in rows]
 
 
 def _intent_names(described: DescribedClusters, config: NamingConfig) -> list[IntentName]:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from advin.discovery.intents.outcomes import Outcomes, verdicts_on
+from advin.discovery.text.requests import has_several_requests
 from advin.pipelines import storage
 from advin.pipelines.assign import assigned_from_arrow
 from advin.pipelines.cluster import CENTROIDS, intents_from_arrow
@@ -32,6 +33,7 @@ class Assemble(beam.PTransform):
         intents: the table intents.
         dropped: the table dropped.
         n_nearest: nearest intents to list for each utterance.
+        request_words: shortest request where a text is checked for several.
         target: folder of the table assignments.
     """
 
@@ -43,6 +45,7 @@ class Assemble(beam.PTransform):
     intents: Part
     dropped: Part
     n_nearest: int
+    request_words: int
     target: str
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
@@ -50,7 +53,11 @@ class Assemble(beam.PTransform):
         load = functools.partial(_read_outcomes, self.centroids, self.intents, self.dropped)
         parts = (self.utterances, self.scores, self.assigned)
         function = functools.partial(
-            _assemble_shard, parts=parts, others=self.others, n_nearest=self.n_nearest
+            _assemble_shard,
+            parts=parts,
+            others=self.others,
+            n_nearest=self.n_nearest,
+            request_words=self.request_words,
         )
         return pipeline | MapShards(self.utterances, self.target, load, function)
 
@@ -89,14 +96,17 @@ def _assemble_shard(
     parts: tuple[Part, Part, Part],
     others: Part,
     n_nearest: int,
+    request_words: int,
 ) -> pa.RecordBatch:
     utterances, scores, assigned = (read_shard(part.folder, shard) for part in parts)
-    own = assemble(utterances, scores, assigned, outcomes, n_nearest)
+    own = assemble(utterances, scores, assigned, outcomes, n_nearest, request_words)
     table = with_others(own, read_range(others, shard))
     counts = table.column("count").to_numpy()
+    several = table.column("several_requests").to_numpy(zero_copy_only=False)
     reasons = np.array(table.column("reason").to_pylist(), object)
     AssembleCounters.of_reasons(
         in_an_intent=table.num_rows - table.column("intent_id").null_count,
+        several_requests=int(counts[several].sum()),
         rows={reason: int(counts[reasons == reason].sum()) for reason in np.unique(reasons)},
     ).add()
     return table
@@ -115,6 +125,7 @@ def with_others(table: pa.RecordBatch, others: pa.Table | None) -> pa.RecordBatc
     given = {
         "kind": kind_of(OTHER_SPEAKER),
         "reason": OTHER_SPEAKER,
+        "several_requests": False,
         "nearest_intents": [],
         "nearest_distances": [],
     }
@@ -134,6 +145,7 @@ def assemble(
     assigned: pa.RecordBatch,
     outcomes: Outcomes,
     n_nearest: int,
+    request_words: int,
 ) -> pa.RecordBatch:
     """Join three batches of the same utterances, row by row.
 
@@ -143,6 +155,7 @@ def assemble(
         assigned: as `schemas.tables.ASSIGN`.
         outcomes: what became of each cluster.
         n_nearest: nearest intents to list.
+        request_words: shortest request where a text is checked for several.
 
     Returns:
         a batch as `schemas.tables.ASSIGNMENTS`.
@@ -163,6 +176,8 @@ def assemble(
         name: pa.array(values, tables.ASSIGNMENTS.field(name).type)
         for name, values in dataclasses.asdict(verdicts).items()
     }
+    texts = utterances.column("text").to_pylist()
+    columns["several_requests"] = pa.array([has_several_requests(t, request_words) for t in texts])
     for batch in (utterances, scores):
         columns |= {n: batch.column(n) for n in batch.schema.names}
     return pa.RecordBatch.from_arrays(

@@ -295,6 +295,7 @@ class AssembleCounters(Counters):
     Attributes:
         rows_accounted: rows of the log that the table covers.
         in_an_intent: utterances with an intent.
+        several_requests: rows of the log that hold several requests.
         rows_in_known_intent: rows of the log with the reason in_known_intent.
         rows_in_novel_intent: rows of the log with the reason in_novel_intent.
         rows_out_of_domain: rows of the log with the reason out_of_domain.
@@ -320,6 +321,7 @@ class AssembleCounters(Counters):
     stage: ClassVar[str] = "assemble"
     rows_accounted: int = 0
     in_an_intent: int = 0
+    several_requests: int = 0
     rows_in_known_intent: int = 0
     rows_in_novel_intent: int = 0
     rows_out_of_domain: int = 0
@@ -342,9 +344,13 @@ class AssembleCounters(Counters):
     rows_symbols: int = 0
 
     @classmethod
-    def of_reasons(cls, in_an_intent: int, rows: Mapping[str, int]) -> Self:
+    def of_reasons(cls, in_an_intent: int, several_requests: int, rows: Mapping[str, int]) -> Self:
         """Return a record of utterances with an intent, and of rows of the log by reason."""
-        total = {"rows_accounted": sum(rows.values()), "in_an_intent": in_an_intent}
+        total = {
+            "rows_accounted": sum(rows.values()),
+            "in_an_intent": in_an_intent,
+            "several_requests": several_requests,
+        }
         return cls.read(total | {_ROWS + reason: count for reason, count in rows.items()})
 
     @property

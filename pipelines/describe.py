@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from advin.discovery.intents.summary import summarize
+from advin.pipelines.assign import assigned_from_arrow
 from advin.pipelines.counters import DescribeCounters
 from advin.pipelines.shards import ListShards, Shard, WriteShards, read_shard
 from advin.pipelines.stages import Part
@@ -15,7 +16,7 @@ from advin.schemas import tables
 from advin.schemas.batches import vectors_from_arrow
 from advin.schemas.ids import utterance_id
 
-# Distinct utterances, rows, and the sum of the distances to the centroid in units of 2^-24.
+# Distinct utterances, rows, and the sum of the silhouettes in units of 2^-24.
 Size = tuple[int, int, int]
 # Id, text, count and vector.
 Document = tuple[str, str, int, bytes]
@@ -36,9 +37,9 @@ class _Summary(beam.CombineFn):
 
     def merge_accumulators(self, accumulators: Iterable[Summary]) -> Summary:
         sizes, documents = zip(*accumulators, strict=True)
-        distinct, rows, distance = (sum(column) for column in zip(*sizes, strict=True))
+        distinct, rows, silhouette = (sum(column) for column in zip(*sizes, strict=True))
         lowest = sorted(d for part in documents for d in part)[: self._n_sampled]
-        return (distinct, rows, distance), lowest
+        return (distinct, rows, silhouette), lowest
 
     def extract_output(self, accumulator: Summary) -> Summary:
         return accumulator
@@ -116,10 +117,10 @@ def summarize_batch(
     """
     counts = utterances.column("count").to_numpy()
     ids, texts = utterances.column("utterance_id"), utterances.column("text")
-    intents, distances = (assigned.column(c).to_numpy() for c in ("intent", "distance"))
-    for intent, size, rows in summarize(intents, distances, counts, n_sampled):
+    found = assigned_from_arrow(assigned)
+    for intent, size, rows in summarize(found.cluster, found.distances, counts, n_sampled):
         documents = [
             (ids[i].as_py(), texts[i].as_py(), int(counts[i]), vectors[i].tobytes())
             for i in rows.tolist()
         ]
-        yield intent, ((size.distinct, size.rows, size.distance), documents)
+        yield intent, ((size.distinct, size.rows, size.silhouette), documents)

@@ -54,7 +54,8 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
     """
     finished = list(finished_stages(run))
     found = notices.of_inputs(run)
-    _check_counts(_counters(finished, IngestCounters), _counters(finished, AssembleCounters))
+    assemble = _counters(finished, AssembleCounters)
+    _check_counts(_counters(finished, IngestCounters), assemble)
     published = {
         table: _publish(run, table, manifest, part)
         for entry, manifest in finished
@@ -66,7 +67,8 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
         fingerprint=run.workspace.fingerprint,
         model=_describe_model(run.model),
         funnel=_funnel(finished),
-        traffic=_traffic(_counters(finished, AssembleCounters).by_reason),
+        traffic=_traffic(assemble.by_reason),
+        several_requests=assemble.several_requests,
         tables={table: published[table] for table in TABLES},
         stages={
             manifest.stage: {

@@ -186,6 +186,7 @@ def _assemble(paths: Paths) -> Assemble:
         intents=paths.read("taxonomy/intents"),
         dropped=paths.read("taxonomy/dropped"),
         n_nearest=paths.run.prepared.config.intents.nearest,
+        request_words=paths.run.prepared.config.text.request_words,
         target=paths.write(),
     )
 

@@ -83,7 +83,7 @@ def _read_sizes(part: Part) -> dict[int, IntentSize]:
     sizes: dict[int, IntentSize] = {}
     for shard in shards_of(part):
         for row in read_shard(part.folder, shard).to_pylist():
-            sizes[row["intent"]] = IntentSize(row["distinct_size"], row["size"], row["distance"])
+            sizes[row["intent"]] = IntentSize(row["distinct_size"], row["size"], row["silhouette"])
     return sizes
 
 

@@ -15,6 +15,7 @@ from advin.schemas.manifest import RunManifest
 from advin.schemas.verdicts import KNOWN, NOVEL
 
 _NOVEL_SHOWN = 15
+_NOVEL_COLUMNS = "intent_id name kind exemplars size distinct_size domain_id confidence".split()
 _DROPPED_SHOWN = 5
 # Columns of a pipe for the measures and their meanings.
 _WIDTH = 150
@@ -42,6 +43,10 @@ def print_run(folder: str, manifest: RunManifest) -> None:
         reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in manifest.rejected.items())
         out.print(plain(f"Rows rejected, by reason: {reasons}."))
     _print_traffic(manifest)
+    several, rows = manifest.several_requests, sum(n for _, _, n in manifest.traffic)
+    if several:
+        share = f"{several:,} ({several / rows:.1%})"
+        out.print(plain(f"Rows with several requests: {share}. Each is assigned as a whole."))
     masked = {k: n for k, n in manifest.masking["rows_changed"].items() if n}
     if masked:
         rules = ", ".join(f"{name} {count:,}" for name, count in masked.items())
@@ -49,24 +54,7 @@ def print_run(folder: str, manifest: RunManifest) -> None:
     for line in manifest.warnings:
         out.print(Text(f"Warning: {line}"))
 
-    columns = ["intent_id", "name", "kind", "exemplars", "size", "distinct_size", "domain_id"]
-    intents = read_table(folder, manifest, "intents", columns).to_pylist()
-    domains = read_table(folder, manifest, "domains", ["domain_id", "name"]).to_pylist()
-    domain_names = {d["domain_id"]: d["name"] for d in domains}
-    novel = sorted(
-        (i for i in intents if i["kind"] == NOVEL), key=lambda i: (-i["size"], i["intent_id"])
-    )
-    title = f"Largest novel intents ({min(len(novel), _NOVEL_SHOWN)} of {len(novel)})"
-    table = new_table(title, "name", "domain", "rows", "distinct", "most central utterance")
-    for intent in novel[:_NOVEL_SHOWN]:
-        table.add_row(
-            Text(intent["name"]),
-            Text(domain_names.get(intent["domain_id"], "")),
-            f"{intent['size']:,}",
-            f"{intent['distinct_size']:,}",
-            Text((intent["exemplars"] or [""])[0], overflow="ellipsis", no_wrap=True),
-        )
-    out.print(table if novel else Text("No novel intent was found."))
+    _print_novel(folder, manifest)
     _print_dropped(read_table(folder, manifest, "dropped").to_pylist())
 
     for name, groups in manifest.model.get("shortages", {}).items():
@@ -93,6 +81,30 @@ def _print_traffic(manifest: RunManifest) -> None:
         table.add_row(plain(kind), plain(reason), f"{rows:,}", f"{rows / max(total, 1):.1%}")
     table.add_row("all", "", f"{total:,}", f"{1:.1%}")
     console().print(table)
+
+
+def _print_novel(folder: str, manifest: RunManifest) -> None:
+    """Print the largest novel intents."""
+    intents = read_table(folder, manifest, "intents", _NOVEL_COLUMNS).to_pylist()
+    domains = read_table(folder, manifest, "domains", ["domain_id", "name"]).to_pylist()
+    domain_names = {d["domain_id"]: d["name"] for d in domains}
+    novel = sorted(
+        (i for i in intents if i["kind"] == NOVEL), key=lambda i: (-i["size"], i["intent_id"])
+    )
+    title = f"Largest novel intents ({min(len(novel), _NOVEL_SHOWN)} of {len(novel)})"
+    table = new_table(
+        title, "name", "domain", "rows", "distinct", "confidence", "most central utterance"
+    )
+    for intent in novel[:_NOVEL_SHOWN]:
+        table.add_row(
+            Text(intent["name"]),
+            Text(domain_names.get(intent["domain_id"], "")),
+            f"{intent['size']:,}",
+            f"{intent['distinct_size']:,}",
+            "" if intent["confidence"] is None else f"{intent['confidence']:.2f}",
+            Text((intent["exemplars"] or [""])[0], overflow="ellipsis", no_wrap=True),
+        )
+    console().print(table if novel else Text("No novel intent was found."))
 
 
 def _print_dropped(dropped: list[dict[str, Any]]) -> None:

@@ -166,6 +166,7 @@ class RunManifest(_JsonFile):
         funnel: counts from input to output, in order: (label, count).
         traffic: rows of the log by verdict: (kind, reason, rows); with the rejected rows, they add
             up to the rows read.
+        several_requests: rows of the log that hold several requests.
         tables: the files of each table, relative to the run's folder.
         stages: start, seconds, bytes and counters of each stage.
         languages: languages of the log with their shares; empty if they are unclear.
@@ -192,3 +193,4 @@ class RunManifest(_JsonFile):
     started: str = ""
     finished: str = ""
     traffic: list[tuple[str, str, Count]] = field(default_factory=list)
+    several_requests: Count = 0

@@ -98,6 +98,11 @@ ASSIGNMENTS = _schema(
         "The utterance's cluster in the table dropped; null if it is in no such cluster.",
         nullable=True,
     ),
+    _field(
+        "several_requests",
+        pa.bool_(),
+        "True if the text seems to hold several requests; it is assigned as a whole all the same.",
+    ),
     _field("nearest_intents", _STRINGS, "The intent_id of the nearest intents, nearest first."),
     _field("nearest_distances", _FLOATS, "Their distances, as in intent_distance."),
     _ORIGINAL,
@@ -129,9 +134,10 @@ INTENTS = _schema(
     _field("size", pa.int64(), "Number of rows of the log in the intent."),
     _field("distinct_size", pa.int64(), "Number of distinct utterances in the intent."),
     _field(
-        "cohesion",
+        "confidence",
         pa.float32(),
-        "Mean cosine of the utterances to the centroid; null if the intent has no utterances.",
+        "0 to 1; ranks intents by how likely they are real ones, but is no probability: mean "
+        "silhouette times coherence. Null if the intent has no utterances.",
         nullable=True,
     ),
     _field(
@@ -375,7 +381,9 @@ DESCRIBE_SIZES = _schema(
     _field("intent", pa.int32(), "Position of the intent among the stage cluster's."),
     _field("distinct_size", pa.int64(), "Number of distinct utterances."),
     _field("size", pa.int64(), "Number of rows of the log."),
-    _field("distance", pa.int64(), "Sum of 1 - cosine to the centroid, in units of 2^-24."),
+    _field(
+        "silhouette", pa.int64(), "Sum of the distinct utterances' silhouettes, in units of 2^-24."
+    ),
 )
 
 DESCRIBE_DOCUMENTS = _schema(

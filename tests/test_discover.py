@@ -102,6 +102,25 @@ def test_sizes_add_up_and_ids_refer_to_each_other(found):
     assert {i for row in found.domains for i in row.intents} == domain_of.keys()
 
 
+def test_every_intent_with_utterances_has_a_confidence(found):
+    assert all(0 < row.confidence <= 1 for row in found.intents)
+    alone = discover(small_log(n=1), small_model())
+    known = [row for row in alone.intents if row.kind == "known"]
+    assert {row.size for row in known} == {1, 2}
+    assert all(0 < row.confidence <= 1 for row in known)
+
+
+def test_several_requests_are_flagged_and_assigned_as_a_whole():
+    log = small_log()
+    place = next(i for i, text in enumerate(log.texts) if text.startswith("parcel"))
+    texts = list(log.texts)
+    texts[place] = "where is my parcel and can i change the address"
+    rows = discover(Log.of(texts, log.counts, log.vectors), small_model()).assignments
+    flagged = [i for i, several in enumerate(rows.several_requests) if several]
+    assert [rows.text[i] for i in flagged] == [texts[place]]
+    assert [rows.intent_id[i] for i in flagged] == [known_id("parcel")]
+
+
 def test_the_order_of_the_texts_has_no_effect(found):
     log = small_log()
     order = np.random.default_rng(0).permutation(len(log.texts))

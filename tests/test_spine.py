@@ -91,10 +91,15 @@ def test_a_stored_counter_that_is_unknown_fails():
 
 def test_every_reason_has_a_counter():
     rows = dict.fromkeys(REASONS, 2)
-    record = counters.AssembleCounters.of_reasons(in_an_intent=1, rows=rows)
+    record = counters.AssembleCounters.of_reasons(in_an_intent=1, several_requests=0, rows=rows)
     assert record.by_reason == rows and record.rows_accounted == 2 * len(rows)
     names = {field.name for field in dataclasses.fields(record)}
-    assert names == {"rows_accounted", "in_an_intent", *(f"rows_{r}" for r in REASONS)}
+    assert names == {
+        "rows_accounted",
+        "in_an_intent",
+        "several_requests",
+        *(f"rows_{r}" for r in REASONS),
+    }
 
 
 @pytest.mark.parametrize("record", ALL_COUNTERS, ids=lambda record: record.stage)

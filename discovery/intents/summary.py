@@ -1,13 +1,15 @@
-"""What describes an intent: its sizes, its cohesion, and a bounded sample of its utterances."""
+"""What describes an intent: its sizes, its silhouette, and a bounded sample of its utterances."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-# Distances are summed in these units: sums of integers do not depend on the order, as sums of
+from advin.discovery.intents.confidence import silhouettes
+
+# Silhouettes are summed in these units: sums of integers do not depend on the order, as sums of
 # floats do.
-_DISTANCE_UNIT = 2.0**-24
+_UNIT = 2.0**-24
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +19,17 @@ class IntentSize:
     Attributes:
         distinct: distinct utterances.
         rows: rows of the log.
-        distance: summed 1 - cosine to the centroid, in units of 2^-24.
+        silhouette: summed silhouettes of distinct utterances, in units of 2^-24.
     """
 
     distinct: int = 0
     rows: int = 0
-    distance: int = 0
+    silhouette: int = 0
 
     @property
-    def cohesion(self) -> float | None:
-        """Mean cosine of the utterances to the centroid; None without utterances."""
-        if not self.distinct:
-            return None
-        return 1 - self.distance * _DISTANCE_UNIT / self.distinct
+    def mean_silhouette(self) -> float | None:
+        """Mean silhouette of distinct utterances, 0 to 1; None without utterances."""
+        return self.silhouette * _UNIT / self.distinct if self.distinct else None
 
 
 def summarize(
@@ -42,18 +42,18 @@ def summarize(
 
     Args:
         assigned: (n,) int32 row of the utterance's intent, or -1.
-        distances: (n,) float32, 1 - cosine to its centroid.
+        distances: (n, k) float32, 1 - cosine to the nearest intents, the nearest first.
         counts: (n,) int64, occurrences.
         n_sampled: most utterances of a sample.
 
     Yields:
         for each intent with utterances, by row: the row, its size, and the (s,) rows of its sample.
     """
+    units = np.rint(silhouettes(distances) / _UNIT).astype(np.int64)
     order = np.argsort(assigned, kind="stable")
     bounds = np.flatnonzero(np.diff(assigned[order], prepend=-2))
     for rows in np.split(order, bounds[1:]):
         if len(rows) == 0 or assigned[rows[0]] < 0:
             continue
-        units = np.rint(distances[rows].astype(np.float64) / _DISTANCE_UNIT).astype(np.int64)
-        size = IntentSize(len(rows), int(counts[rows].sum()), int(units.sum()))
+        size = IntentSize(len(rows), int(counts[rows].sum()), int(units[rows].sum()))
         yield int(assigned[rows[0]]), size, rows[:n_sampled]

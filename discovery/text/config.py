@@ -67,6 +67,9 @@ class TextConfig(Section):
     piece_words: int = tunable(
         40, "pieces in which a text longer than the encoder reads is encoded", "words", 1
     )
+    request_words: int = tunable(
+        3, "shortest request where a text is checked for several", "words", 1
+    )
     original: Literal["drop", "keep"] = tunable(
         "drop", "whether the tables keep texts as they stand in the input"
     )

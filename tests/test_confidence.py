@@ -1,0 +1,47 @@
+"""Tests of the confidence of an intent."""
+
+import numpy as np
+import pytest
+
+from advin.discovery.intents.confidence import confidence, silhouettes
+from advin.discovery.intents.summary import summarize
+
+TIGHT = np.repeat(np.eye(4, dtype=np.float32)[:1], 5, axis=0)
+
+
+def test_a_silhouette_compares_the_two_nearest_intents():
+    distances = np.array([[0.1, 0.4, 0.5], [0.3, 0.3, 0.9], [0.0, 0.2, 0.2], [0.0, 0.0, 1.0]])
+    np.testing.assert_allclose(silhouettes(distances), [0.75, 0, 1, 0])
+
+
+@pytest.mark.parametrize("distance", [0.2, np.inf])
+def test_without_a_second_intent_nothing_is_unclear(distance):
+    assert silhouettes(np.full((3, 1), distance, np.float32)).tolist() == [1, 1, 1]
+
+
+def test_confidence_falls_as_utterances_differ_and_as_another_intent_is_near():
+    mixed = np.concatenate([TIGHT, np.eye(4, dtype=np.float32)])
+    assert confidence(0.8, TIGHT) == pytest.approx(0.8)
+    assert confidence(0.8, mixed) < confidence(0.8, TIGHT)
+    assert confidence(0.2, TIGHT) < confidence(0.8, TIGHT)
+
+
+def test_opposite_utterances_and_a_single_one_have_no_confidence():
+    assert confidence(1.0, np.array([[1.0, 0.0], [-1.0, 0.0]])) == 0
+    assert confidence(1.0, TIGHT[:1]) == 0
+    assert confidence(None, TIGHT) is None
+
+
+def test_summed_silhouettes_do_not_depend_on_how_a_log_is_split():
+    random = np.random.default_rng(0)
+    distances = np.sort(random.random((200, 3)).astype(np.float32), axis=1)
+    assigned, counts = random.integers(0, 3, 200).astype(np.int32), np.ones(200, np.int64)
+    whole = {i: size for i, size, _ in summarize(assigned, distances, counts, 10)}
+    parts = [
+        {i: size for i, size, _ in summarize(assigned[p], distances[p], counts[p], 10)}
+        for p in (slice(0, 37), slice(37, 200))
+    ]
+    for intent, size in whole.items():
+        assert size.silhouette == sum(part[intent].silhouette for part in parts)
+        mean = silhouettes(distances[assigned == intent]).mean()
+        assert size.mean_silhouette == pytest.approx(mean, abs=1e-6)
