@@ -21,6 +21,7 @@ from advin.discovery.text.preparation import prepare
 from advin.pipelines.counters import IngestCounters
 from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.files import InputFile
+from advin.pipelines.reading.nested import OTHER_SPEAKER
 from advin.pipelines.reading.read import read_piece, split_file
 from advin.pipelines.reading.rows import Piece, Row
 from advin.pipelines.shards import WriteShards
@@ -54,16 +55,26 @@ class _CheckRow(beam.DoFn):
     """Turns a row into (key, (1, text, original)), or into a reject with a reason."""
 
     def __init__(
-        self, labeled: bool, config: TextConfig, masking: MaskingConfig, speakers: tuple[str, ...]
+        self,
+        labeled: bool,
+        config: TextConfig,
+        masking: MaskingConfig,
+        speakers: tuple[str, ...],
+        keeps_others: bool,
     ):
         self._labeled, self._config, self._masking = labeled, config, masking
         self._speakers = frozenset(normalize(speaker) for speaker in speakers)
+        self._keeps_others = keeps_others
 
     def start_bundle(self) -> None:
         self._masked: Counter[str] = Counter()
 
     def process(self, row: Row) -> Iterator[Any]:
         original = row.text or ""
+        # An export names the speakers itself.
+        is_other = self._keeps_others and row.problem == OTHER_SPEAKER
+        if is_other:
+            row = row._replace(problem=None)
         if row.problem:
             original = original[:_REJECT_PAYLOAD]
         prepared = prepare(original, self._masking, self._config.max_characters)
@@ -82,9 +93,9 @@ class _CheckRow(beam.DoFn):
             self._masked.update(prepared.masks)
             identity = utterance_id(normalize(prepared.text))
             counted = (1, prepared.text, original if is_kept else None)
-            if not self._speakers:
+            if not is_other and not self._speakers:
                 yield (identity, intent, domain), counted
-            elif normalize(row.domain or "") in self._speakers:
+            elif not is_other and normalize(row.domain or "") in self._speakers:
                 yield (identity, None, None), counted
             else:
                 IngestCounters(rows_of_others=1).add()
@@ -128,7 +139,7 @@ class Ingest(beam.PTransform):
         config: which texts are accepted.
         masking: what is masked in them.
         speakers: speakers whose utterances are used, named in the domain column; () for all rows.
-        others: folder of the utterances that only other speakers say.
+        others: folder of the utterances that only other speakers say; "" to reject their rows.
     """
 
     files: list[InputFile]
@@ -144,13 +155,18 @@ class Ingest(beam.PTransform):
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Read, count and write; return the names of the files."""
         utterances, others, rejects = pipeline | ReadUtterances(
-            self.files, self.columns, self.config, self.masking, self.speakers
+            self.files,
+            self.columns,
+            self.config,
+            self.masking,
+            self.speakers,
+            bool(self.others),
         )
         written = [
             utterances | WriteUtterances(self.utterances, self.schema),
             rejects | WriteRejects(self.rejects),
         ]
-        if self.speakers:
+        if self.others:
             only = (utterances, others) | _OnlyOthers()
             written.append(
                 only
@@ -172,6 +188,7 @@ class ReadUtterances(beam.PTransform):
         config: which texts are accepted.
         masking: what is masked in them.
         speakers: as in `Ingest`.
+        keeps_others: False to reject the rows of other speakers.
     """
 
     files: list[InputFile]
@@ -179,6 +196,7 @@ class ReadUtterances(beam.PTransform):
     config: TextConfig
     masking: MaskingConfig = MaskingConfig()
     speakers: tuple[str, ...] = ()
+    keeps_others: bool = False
 
     def expand(self, pipeline: beam.Pipeline) -> Any:
         """Read, check and count."""
@@ -190,10 +208,16 @@ class ReadUtterances(beam.PTransform):
             | "Read" >> beam.ParDo(_ReadPiece(self.columns)).with_output_types(Row)
         )
         checked = rows | "Check" >> beam.ParDo(
-            _CheckRow(self.columns.intent is not None, self.config, self.masking, self.speakers)
+            _CheckRow(
+                self.columns.intent is not None,
+                self.config,
+                self.masking,
+                self.speakers,
+                self.keeps_others,
+            )
         ).with_outputs(_REJECTS, _OTHERS, main="utterances")
         utterances = checked.utterances | "Distinct" >> _Distinct()
-        others = checked[_OTHERS] | "DistinctOthers" >> _Distinct() if self.speakers else None
+        others = checked[_OTHERS] | "DistinctOthers" >> _Distinct() if self.keeps_others else None
         return utterances, others, checked[_REJECTS]
 
 

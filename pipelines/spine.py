@@ -24,6 +24,7 @@ from advin.pipelines.fit import Embedded, Fit, FitInputs, check_labels
 from advin.pipelines.ingest import Ingest
 from advin.pipelines.link import FINISHED, MERGED, REMAINING, Link, Rounds
 from advin.pipelines.models import fitted_on
+from advin.pipelines.reading.detection import names_speakers
 from advin.pipelines.score import Score
 from advin.pipelines.settings import Prepared
 from advin.pipelines.taxonomy import Taxonomy
@@ -85,7 +86,7 @@ def _ingest(role: str) -> Callable[[Paths], Ingest]:
             source.files, source.columns, schema, *folders, config.text, config.masking
         )
         speakers = paths.run.prepared.settings.speakers
-        if role != "log" or not speakers:
+        if role != "log" or not (speakers or names_speakers(source.files)):
             return transform
         return dataclasses.replace(transform, speakers=speakers, others=paths.write("others"))
 
@@ -216,7 +217,7 @@ def _check_usable(role: str, stage: str) -> Callable[[Run], None]:
 
 def _check_log(run: Run) -> None:
     ingest = run.workspace.stage("ingest").counters(IngestCounters)
-    if ingest.rows_of_others and not ingest.utterances:
+    if run.prepared.settings.speakers and ingest.rows_of_others and not ingest.utterances:
         column = run.prepared.sources["log"].columns.domain
         speakers = ", ".join(run.prepared.settings.speakers)
         raise SettingsError(

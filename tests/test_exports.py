@@ -7,13 +7,17 @@ import shutil
 
 import pytest
 
+from advin.discovery.config import TextConfig
+from advin.pipelines.counters import IngestCounters
 from advin.pipelines.errors import SettingsError
+from advin.pipelines.ingest import Ingest
 from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.exports import strip_entities
 from advin.pipelines.reading.inputs import find_input
 from advin.pipelines.reading.read import read_piece, split_file
+from advin.schemas import tables
 from tests import exports
-from tests.exports import EXAMPLES, TEXTS, lines
+from tests.exports import EXAMPLES, REPLY, TEXTS, lines
 
 LABELS = Columns("text", "intent", "domain")
 
@@ -51,12 +55,12 @@ def test_the_layout_of_a_log_is_detected_and_the_customers_texts_are_read(name, 
 
 
 @pytest.mark.parametrize("name", ["rasa-tracker", "rasa-events", "lex-transcript"])
-def test_replies_of_the_bot_are_counted_but_not_read(name, tmp_path):
+def test_replies_of_the_bot_are_marked_as_turns_of_another_speaker(name, tmp_path):
     file, content = LOGS[name]
     (tmp_path / file).write_text(content)
     _, rows = read(tmp_path / file)
     others = [row for row in rows if row.problem is not None]
-    assert [(row.problem, row.text) for row in others] == [("other_speaker", None)] * len(TEXTS)
+    assert [(row.problem, row.text) for row in others] == [("other_speaker", REPLY)] * len(TEXTS)
 
 
 def test_events_that_are_no_turns_are_no_rows(tmp_path):
@@ -76,7 +80,7 @@ def test_turns_of_speakers_without_a_role_are_not_the_customers(tmp_path):
     transcript = [{"ParticipantId": who, "Content": text} for who, text in turns]
     content = {"Participants": [], "Transcript": transcript}
     (tmp_path / "log.json").write_text(json.dumps(content))
-    assert [row.text for row in read(tmp_path / "log.json")[1]] == ["where is it", None, None]
+    assert texts(read(tmp_path / "log.json")[1]) == ["where is it"]
 
 
 @pytest.mark.parametrize("name", ["rasa-sql", "dialogflow-cx"])
@@ -215,3 +219,17 @@ def test_a_log_export_is_refused_as_labels(tmp_path):
     (tmp_path / "log.jsonl").write_text(lines(exports.dialogflow_es()))
     with pytest.raises(SettingsError, match="have no labels"):
         read(tmp_path / "log.jsonl", LABELS)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_each_turn_of_an_export_is_counted_once(kept, tmp_path, run_pipeline):
+    (tmp_path / "log.jsonl").write_text(lines(exports.rasa_events([*TEXTS, REPLY])))
+    files = find_input(str(tmp_path / "log.jsonl"), Columns(), "--input")
+    folders = [str(tmp_path / name) for name in ("data", "rejects")]
+    transform = Ingest(files, Columns(), tables.INGEST, *folders, TextConfig())
+    transform.others = str(tmp_path / "others") if kept else ""
+    found = IngestCounters.of_result(run_pipeline(lambda p: p | transform))
+    assert (found.rows_read, found.rows_kept) == (8, 4)
+    # The customer also says what the bot says, so no utterance is the bot's alone.
+    assert (found.rows_of_others, found.rows_of_both) == ((4, 4) if kept else (0, 0))
+    assert found.rows_rejected == (0 if kept else 4) and not found.utterances_of_others

@@ -5,7 +5,7 @@ own paths, unless the user names a text column or asks for rows.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -51,6 +51,12 @@ def files_of_export(
             named = [replace(f, layout=replace(f.layout, export=name)) for f in found]
             return named, [f for f in files if f not in found]
     return files, []
+
+
+def names_speakers(files: Iterable[InputFile]) -> bool:
+    """Return True if a file belongs to an export that names the speakers of its turns."""
+    exports = (EXPORTS.get(file.layout.export or "") for file in files)
+    return any(export is not None and export.speakers is not None for export in exports)
 
 
 def export_of(rows: list[Any], columns: Columns) -> str | None:

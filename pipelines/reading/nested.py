@@ -42,8 +42,8 @@ def nested_rows(value: Any, source: str, position: int, columns: Columns) -> Ite
         columns: paths of the fields, or the export that the file belongs to.
 
     Yields:
-        rows; those with a problem have no text. What is no turn in a conversation, such as an
-        action of the bot, is no row.
+        rows; those with a problem have no text, except for rows of other speakers. What is no turn
+        in a conversation, such as an action of the bot, is no row.
     """
     fields, speakers, file_intent = Fields(*columns.names), None, None
     if columns.export is not None:
@@ -61,8 +61,8 @@ def nested_rows(value: Any, source: str, position: int, columns: Columns) -> Ite
             labels = intent, _at(value, fields.domain, elements)
         defect = problem or problem_of((text, *labels))
         at = position + i * ELEMENT
-        if defect is None:
-            yield Row(source, at, text, *labels)
+        if defect is None or (defect == OTHER_SPEAKER and problem_of([text]) is None):
+            yield Row(source, at, text, labels[0], labels[1], defect)
         else:
             yield Row(source, at, None, problem=defect)
 
@@ -96,7 +96,7 @@ def _turns(
             is_command = speakers.command and (text or "").startswith(speakers.command)
             yield text, COMMAND if is_command else problem, elements
         elif speakers.others is None or speaker in speakers.others:
-            yield None, OTHER_SPEAKER, elements
+            yield text, OTHER_SPEAKER, elements
 
 
 def _texts(value: Any, fields: Fields) -> Iterator[tuple[Elements, str | None, str | None]]:
