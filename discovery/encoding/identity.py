@@ -10,9 +10,6 @@ from advin.schemas.typed_json import checked
 
 
 @checked
-@checked
-@checked
-@checked
 @dataclass(frozen=True, slots=True)
 class EncoderIdentity:
     """Which encoder made the vectors.
