@@ -10,6 +10,7 @@ from advin.schemas.typed_json import checked
 
 
 @checked
+@checked
 @dataclass(frozen=True, slots=True)
 class EncoderIdentity:
     """Which encoder made the vectors.
