@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -114,10 +115,12 @@ def load_model(folder: str) -> Model:
         SettingsError: if the folder has no model, or its files are damaged.
     """
     if not model_exists(folder):
-        left = [f.name for f in storage.list_folder(folder) if f.name in _FILES]
+        if any(file.name in _FILES for file in storage.list_folder(folder)):
+            raise SettingsError(
+                f"cannot read the model: {MANIFEST} is missing; fit it again into {folder}"
+            )
         raise SettingsError(
-            f"no model in {folder} ({'incomplete: ' if left else ''}no {MANIFEST}): fit one with "
-            "`advin fit`, or give --labeled"
+            f"no model in {folder} (no {MANIFEST}): fit one with `advin fit`, or give --labeled"
         )
     return _read_model(folder, _file_versions(folder))
 
@@ -163,7 +166,20 @@ def _manifest(folder: str) -> ModelManifest:
 
 
 def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: hashlib.sha256(files[name]).hexdigest() for name in _FILES}
+    return {name: file_digest(name, files[name]) for name in _FILES}
+
+
+def file_digest(name: str, data: bytes) -> str:
+    """Return the SHA-256 of a valid file of a model, as its manifest holds it.
+
+    The layout of config.json does not count. Neither does its encoder, which is compared with the
+    one that is loaded.
+    """
+    if name == CONFIG:
+        values = json.loads(data)
+        values.pop("encoder")
+        data = json.dumps(values, sort_keys=True).encode()
+    return hashlib.sha256(data).hexdigest()
 
 
 def model_fingerprint(folder: str) -> str:

@@ -73,9 +73,12 @@ class EncoderIdentity:
         """Check that the current encoder is the one that a model was fitted with.
 
         Raises:
-            EncoderError: if its digest differs.
+            EncoderError: if its digest or a dimension differs.
         """
-        if current.digest != self.digest:
+        ours, theirs = (
+            (e.digest, e.dimension, e.sentence_dimension, e.precision) for e in (self, current)
+        )
+        if ours != theirs:
             fitted, given = (
                 f"{e.name} ({e.digest[:12]}, {e.dimension} dimensions, {e.precision})"
                 for e in (self, current)
