@@ -78,13 +78,6 @@ class _Versioned:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Versioned:
-    """The part of config.json that all versions of a model have."""
-
-    version: int
-
-
 @checked
 @dataclass(frozen=True, slots=True)
 class _DistanceValues:
