@@ -14,7 +14,7 @@ from advin.discovery.novelty.known_space import train_known_space
         ({"domains.max_neighbors": 2}, "min_neighbors is 3, but must be at most max_neighbors, 2"),
         ({"distance.grid": "0.5,0.1,0.01"}, "first at most last"),
         ({"distance.grid": "0.1,0.5,0"}, "step at least 0.01"),
-        ({"novelty.intent_folds": 1}, "novelty.intent_folds is 1, but must be at least 2"),
+        ({"novelty.intent_folds": 1}, "novelty.intent_folds is 1, but must be 2 to 100"),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(values, words):
