@@ -275,10 +275,11 @@ class CoherenceConfig(Section):
     )
     far: float = tunable(
         3.0,
-        "out-of-domain z-score beyond which an incoherent cluster is junk",
+        "out-of-domain z-score beyond which an incoherent cluster is far from known intents",
         "spreads of known utterances",
     )
     own_neighbors: float = fraction(0.5, "least share of utterances nearest to their own cluster")
+    far_own_neighbors: float = fraction(0.9, "the same share for a cluster that is far")
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,10 +86,11 @@ def test_an_incoherent_cluster_far_from_known_utterances_is_junk(intents, least)
     assert is_junk([*intents, unrelated()], 8, FAR, least)
 
 
-def test_an_incoherent_cluster_of_near_duplicates_is_kept_unless_it_is_far(intents, least):
+@pytest.mark.parametrize("zscore", [NEAR, FAR])
+def test_an_incoherent_cluster_of_near_duplicates_is_kept(intents, least, zscore):
     # Like factual questions: pairs of near duplicates with nothing else in common.
     questions = np.concatenate([unrelated(), unrelated()])
-    assert not is_junk([*intents, questions], 8, NEAR, least)
+    assert not is_junk([*intents, questions], 8, zscore, least)
 
 
 def test_leftovers_between_intents_are_junk(intents, least):

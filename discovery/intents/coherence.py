@@ -3,8 +3,8 @@
 The metric head pulls near utterances together, whatever they mean. So chat and leftovers between
 intents form clusters that look like any other in the learned space. In the encoder's space they are
 incoherent, compared with known intents. Low coherence alone isn't junk: factual-question intents
-are diffuse too. But junk is far from everything known, and leftovers are closer to other intents
-than to themselves (benchmarks/history.md, *Junk clusters*).
+are diffuse too. But leftovers are closer to other intents than to themselves, and so is some of the
+junk that is far from everything known (benchmarks/history.md, *Junk clusters*).
 """
 
 from collections.abc import Sequence
@@ -64,8 +64,8 @@ def incoherent_intents(
 ) -> np.ndarray:
     """Return which novel intents are junk.
 
-    An intent is junk if it is less coherent than known intents and also either far from all known
-    utterances, or mostly nearest to utterances of other intents.
+    An intent is junk if it is less coherent than known intents and too few of its utterances are
+    nearest to one another. More of them must be if the intent is far from all known utterances.
 
     Args:
         samples: for each intent, (n, d) of its utterances in the encoder's space, unit norm.
@@ -84,10 +84,9 @@ def incoherent_intents(
     everything = np.concatenate(samples).astype(np.float32)
     owner = np.repeat(np.arange(len(samples)), [len(sample) for sample in samples])
     for i in loose:
-        is_junk[i] = (
-            ood_zscores[i] > config.far
-            or _own_neighbor_share(everything, owner == i) < config.own_neighbors
-        )
+        is_far = ood_zscores[i] > config.far
+        least_share = config.far_own_neighbors if is_far else config.own_neighbors
+        is_junk[i] = _own_neighbor_share(everything, owner == i) < least_share
     return is_junk
 
 
