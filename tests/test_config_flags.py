@@ -84,7 +84,7 @@ def test_numbers_lists_and_auto_are_read_from_text():
         (["--set", "metric.dropout=nan"], ["metric.dropout is nan"]),
         (["--set", "distance.grid=1"], ["distance.grid", "3 numbers"]),
         (["--set", "metric.\x1b[31mred=1"], ["no tunable"]),
-        (["--seed", "-1"], ["--seed -1", "at least 0"]),
+        (["--seed", "-1"], ["--seed -1", "must be 0 to"]),
         (["--loss", "hinge"], ["--loss hinge", "contrastive, margin"]),
         (["--effort", "slow"], ["--effort", "'slow'", "fast"]),
         (["--config", "none.toml"], ["cannot read none.toml"]),

@@ -25,6 +25,8 @@ def example_of(kind: pa.DataType):
         return [example_of(kind.value_type)] * 3
     if pa.types.is_floating(kind):
         return 0.25
+    if pa.types.is_boolean(kind):
+        return True
     return 7 if pa.types.is_integer(kind) else "größe 🙂"
 
 
