@@ -134,7 +134,10 @@ def test_the_template_has_the_flags_of_the_command_line():
     other_engines = {"flink_master", "worker_pool", "flink_job_server", "parallelism"}
     of_each_launch = {"project", "region", "temp_location"}
     # `--set` may be repeated, which a template's parameter cannot; `--config` takes a file.
-    assert flags - names == {"help", "runner", "dry_run", "set"} | other_engines | of_each_launch
+    assert (
+        flags - names
+        == {"help", "runner", "dry_run", "overwrite", "set"} | other_engines | of_each_launch
+    )
 
 
 def test_flags_may_be_spelled_with_underscores():
