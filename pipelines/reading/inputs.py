@@ -92,10 +92,9 @@ def _found(pattern: str, columns: Columns, flag: str) -> tuple[list[InputFile], 
 
 def _may_be_foreign(file: InputFile, files: Sequence[InputFile]) -> bool:
     """Return True if a file that lacks the columns is no data: settings next to the data."""
-    settings = ("json", "yaml")
     if file.format == "yaml":
         return len(files) > 1
-    return file.format in settings and any(f.format not in settings for f in files)
+    return file.format == "json" and any(f.format not in ("json", "yaml") for f in files)
 
 
 def input_fingerprint(files: list[InputFile]) -> list[dict]:
@@ -151,9 +150,10 @@ def _inspect(file: InputFile, columns: Columns) -> _Inspected:
             rows = parquet.first_rows(stream, columns, PROBED_ROWS)
             return _as_export(file, rows, columns), parquet.column_types(stream), rows
         if file.format == "xlsx":
-            layout, found = _choose_sheet(sheets.column_types(stream, file.name), columns)
-            rows = sheets.first_rows(stream, layout.sheet)
-            return _as_export(replace(file, layout=layout), rows, columns), found, rows
+            heads = sheets.heads(stream, file.name, PROBED_ROWS)
+            sheet = _choose_sheet(heads, columns)
+            found, rows = heads[sheet]
+            return _as_export(replace(file, layout=Layout(sheet=sheet)), rows, columns), found, rows
         data = stream.read(_SNIFFED_BYTES)
     for magic, ending in _MAGIC.items():
         if data.startswith(magic):
@@ -207,12 +207,11 @@ def _as_export(file: InputFile, rows: list[Any], columns: Columns) -> InputFile:
     return replace(file, layout=replace(file.layout, export=export))
 
 
-def _choose_sheet(found: dict[str, Types], columns: Columns) -> tuple[Layout, Types]:
+def _choose_sheet(heads: dict[str, sheets.Head], columns: Columns) -> str:
     """Return the first sheet that has the required columns, or the first sheet."""
-    for sheet, types in found.items():
-        if all(root_column(column, types) for column in columns.required):
-            return Layout(sheet=sheet), types
-    if not found:
+    if not heads:
         raise ValueError("the workbook has no sheet")
-    sheet, types = next(iter(found.items()))
-    return Layout(sheet=sheet), types
+    for sheet, (types, _) in heads.items():
+        if all(root_column(column, types) for column in columns.required):
+            return sheet
+    return next(iter(heads))

@@ -12,12 +12,14 @@ from advin.pipelines.reading.decompress import DamagedError
 from advin.pipelines.reading.nested import cells_of, nested_rows
 from advin.pipelines.reading.rows import Piece, Row, row_of
 
-# Rows that are read to find the types of the columns.
-_PROBED_ROWS = 100
+# The types of the columns of a sheet, and its first rows.
+Head = tuple[Types, list[dict[str, Any]]]
 
 
-def column_types(stream: BinaryIO, path: str) -> dict[str, Types]:
-    """Return the type of each column of each sheet; TEXT if at least one of its first rows is text.
+def heads(stream: BinaryIO, path: str, limit: int) -> dict[str, Head]:
+    """Return the types of the columns, and the first rows, of each sheet.
+
+    A column is TEXT if at least one of these rows, at most `limit`, has text in it.
 
     Raises:
         DamagedError: if the file is no workbook.
@@ -25,21 +27,15 @@ def column_types(stream: BinaryIO, path: str) -> dict[str, Types]:
     """
     members(stream, path)
     stream.seek(0)
-    found: dict[str, Types] = {}
+    found: dict[str, Head] = {}
     workbook = _open(stream)
     for name in workbook.sheet_names:
-        header, *rows = [*_rows(workbook, name, _PROBED_ROWS + 1)] or [[]]
+        header, *rows = [*_rows(workbook, name, limit + 1)] or [[]]
         names = _names(header)
         types = {column: _type([row[i] for row in rows]) for i, column in enumerate(names)}
-        found[name] = {c: types[c] if names.count(c) == 1 else AMBIGUOUS for c in types if c}
+        types = {c: types[c] if names.count(c) == 1 else AMBIGUOUS for c in types if c}
+        found[name] = types, [dict(zip(names, row, strict=False)) for row in rows]
     return found
-
-
-def first_rows(stream: BinaryIO, sheet: str) -> list[dict[str, Any]]:
-    """Return the first rows of a sheet."""
-    stream.seek(0)
-    header, *rows = [*_rows(_open(stream), sheet, _PROBED_ROWS + 1)] or [[]]
-    return [dict(zip(_names(header), row, strict=False)) for row in rows]
 
 
 def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
