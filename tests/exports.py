@@ -111,8 +111,6 @@ def lex_logs() -> list[dict]:
     ]
 
 
-LABELED = [("track", "where is [my parcel](item)"), ("cancel", "cancel my order")]
-
 RASA_YAML = """\
 version: "3.1"
 nlu:

@@ -170,7 +170,7 @@ def make(folder: Path, seed: int) -> Made:
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w") as archive:
             archive.writestr("log" + ending, content)
-        content, wrap = out.getvalue(), ".zip"
+        content = out.getvalue()
         path = folder / f"{name}{wrap}"
     else:
         content = WRAPPERS[wrap](content) if wrap else content
