@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advin.pipelines.reading.layout import Layout
-from advin.pipelines.reading.records import MALFORMED, OVERSIZED, Records
+from advin.pipelines.reading.records import Records
+from advin.pipelines.reading.rows import MALFORMED, OVERSIZED
 from tests.readers import problems_of, read
 
 ROWS = 60

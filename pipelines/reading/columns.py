@@ -16,10 +16,12 @@ DEFAULT_TEXT = "text"
 ROWS = "rows"
 # Usual names of a column, most telling first.
 _USUAL = {
-    "text": ("utterance", "text", "query", "message", "instruction", "question", "sentence"),
+    "text": (
+        *("utterance", "text", "query", "message", "instruction", "question", "sentence"),
+        *("content", "body", "request", "input", "transcript"),
+    ),
     "intent": ("intent", "label", "class", "category", "tag"),
 }
-_USUAL["text"] += ("content", "body", "request", "input", "transcript")
 
 
 def with_speaker(
@@ -33,7 +35,7 @@ def with_speaker(
         speakers: their names; one text may hold several, separated by commas.
 
     Raises:
-        SettingsError: if only one of both is given.
+        SettingsError: if only one of the two is given.
     """
     names = tuple(n.strip() for text in speakers for n in text.split(",") if n.strip())
     if (column is None) != (not names):

@@ -8,8 +8,8 @@ from typing import BinaryIO
 from advin.pipelines.reading.columns import AMBIGUOUS, TEXT, Columns, Types
 from advin.pipelines.reading.layout import Layout
 from advin.pipelines.reading.nested import cells_of, nested_rows
-from advin.pipelines.reading.records import MALFORMED, Records
-from advin.pipelines.reading.rows import Piece, Row, printable, row_of
+from advin.pipelines.reading.records import Records
+from advin.pipelines.reading.rows import MALFORMED, Piece, Row, printable, row_of
 
 
 def column_types(text: str, layout: Layout) -> Types:

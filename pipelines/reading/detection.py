@@ -5,6 +5,7 @@ own paths, unless the user names a text column or asks for rows.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -18,7 +19,6 @@ from advin.pipelines.reading.paths import NotJsonError, has_path, parse_json
 # Rows that are read to find the layout and the columns.
 PROBED_ROWS = 100
 _PROBED_LINES = 20
-_BOM = b"\xef\xbb\xbf"
 
 
 class Probe(NamedTuple):
@@ -100,7 +100,7 @@ def _has_text(row: Any, export: str | None, columns: Columns) -> bool:
 
 def _are_lines(head: bytes) -> bool:
     """Return True if most of the first lines are objects by themselves, and there are several."""
-    lines = [line for line in head.removeprefix(_BOM).split(b"\n") if line.strip()]
+    lines = [line for line in head.removeprefix(BOM_UTF8).split(b"\n") if line.strip()]
     lines = lines[:_PROBED_LINES]
     whole = sum(isinstance(_parsed(line), dict) for line in lines)
     return len(lines) > 1 and 2 * whole >= len(lines)
@@ -108,7 +108,7 @@ def _are_lines(head: bytes) -> bool:
 
 def _parsed_lines(head: bytes) -> Iterator[Any]:
     """Yield the objects among the first lines."""
-    for line in head.removeprefix(_BOM).split(b"\n")[:PROBED_ROWS]:
+    for line in head.removeprefix(BOM_UTF8).split(b"\n")[:PROBED_ROWS]:
         value = _parsed(line)
         if isinstance(value, dict):
             yield value
@@ -124,7 +124,7 @@ def _parsed(line: bytes) -> Any:
 
 def _arrays(head: bytes) -> list[int | None]:
     """Return the places where rows may be: see `json_values.json_values`."""
-    bare = head.removeprefix(_BOM).lstrip()
+    bare = head.removeprefix(BOM_UTF8).lstrip()
     if bare.startswith(b"["):
         return [head.index(b"[")]
     return [None, *array_members(head).values()]

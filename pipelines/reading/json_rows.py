@@ -1,18 +1,16 @@
 """Read JSON Lines, JSON arrays and JSON values one after another."""
 
-import json
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from advin.pipelines.reading.cells import cell_text, may_hold_json, problem_of
 from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.json_values import JsonValue, json_values, parts_of_broken
-from advin.pipelines.reading.lines import OVERSIZED, read_lines
+from advin.pipelines.reading.lines import read_lines
 from advin.pipelines.reading.nested import OTHER_SPEAKER, nested_rows
 from advin.pipelines.reading.paths import NotJsonError, is_path, parse_json
-from advin.pipelines.reading.rows import Piece, Row, escaped
-
-_BOM = b"\xef\xbb\xbf"
+from advin.pipelines.reading.rows import MALFORMED, OVERSIZED, Piece, Row, escaped, rejected
 
 
 def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
@@ -22,7 +20,7 @@ def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]
         if whole:
             yield from parse_line(source, position, line, columns)
         else:
-            yield Row(source, position, escaped(line), problem=OVERSIZED)
+            yield rejected(source, position, line, OVERSIZED)
 
 
 def parse_line(source: str, position: int, line: bytes, columns: Columns) -> Iterable[Row]:
@@ -30,13 +28,13 @@ def parse_line(source: str, position: int, line: bytes, columns: Columns) -> Ite
     if not line.strip():
         return (Row(source, position, "", problem="empty"),)
     try:
-        value = json.loads(line.decode())
+        value = parse_json(line.decode())
     except UnicodeDecodeError:
-        return (Row(source, position, escaped(line), problem="invalid_utf8"),)
-    except (ValueError, RecursionError):
-        return (Row(source, position, escaped(line), problem="malformed"),)
+        return (rejected(source, position, line, "invalid_utf8"),)
+    except NotJsonError:
+        value = None
     if not isinstance(value, dict):
-        return (Row(source, position, escaped(line), problem="malformed"),)
+        return (rejected(source, position, line, MALFORMED),)
     return _value_rows(value, source, position, line, columns)
 
 
@@ -45,7 +43,7 @@ def read_values(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Ro
     source = piece.file.name
     for found in json_values(stream, piece.file.layout.array):
         if not found.whole:
-            yield Row(source, found.position, escaped(found.data), problem="oversized")
+            yield rejected(source, found.position, found.data, OVERSIZED)
             continue
         try:
             yield from _parse_value(found, source, columns)
@@ -61,9 +59,9 @@ def _parse_value(found: JsonValue, source: str, columns: Columns) -> Iterable[Ro
         NotJsonError: if it is no JSON.
     """
     try:
-        value = parse_json(found.data.removeprefix(_BOM).decode())
+        value = parse_json(found.data.removeprefix(BOM_UTF8).decode())
     except UnicodeDecodeError:
-        return (Row(source, found.position, escaped(found.data), problem="invalid_utf8"),)
+        return (rejected(source, found.position, found.data, "invalid_utf8"),)
     if isinstance(value, str) and columns.intent is None:
         return (_text_row(value, source, found),)
     return _value_rows(value, source, found.position, found.data, columns)
@@ -73,7 +71,9 @@ def _text_row(value: str, source: str, found: JsonValue) -> Row:
     """Return the row of an element of an array of texts."""
     text, problem = cell_text(value)
     problem = problem or problem_of([text])
-    return Row(source, found.position, escaped(found.data) if problem else text, problem=problem)
+    if problem is not None:
+        return rejected(source, found.position, found.data, problem)
+    return Row(source, found.position, text)
 
 
 def _value_rows(

@@ -1,5 +1,6 @@
 """Split files of lines into byte ranges, and read the lines of a range."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -10,8 +11,6 @@ from advin.pipelines.reading.rows import Piece
 _RANGE_BYTES = 64 << 20
 # Longest line. The rest of a longer one is skipped, and the row has the problem "oversized".
 _LINE_BYTES = 1 << 20
-OVERSIZED = "oversized"
-_BOM = b"\xef\xbb\xbf"
 
 
 def byte_ranges(file: InputFile) -> Iterator[Piece]:
@@ -39,7 +38,7 @@ def read_lines(stream: BinaryIO, piece: Piece) -> Iterator[tuple[int, bytes, boo
             whole = False
             position += _skip_line(stream)
         if start == 0:
-            line = line.removeprefix(_BOM)
+            line = line.removeprefix(BOM_UTF8)
         line = line.rstrip(b"\r\n")
         if b"\r" in line:
             yield from _split(line, start, whole)

@@ -13,7 +13,7 @@ from advin.pipelines.reading.decompress import DamagedError
 from advin.pipelines.reading.exports import EXPORTS, MARKED
 from advin.pipelines.reading.nested import cells_of, nested_rows
 from advin.pipelines.reading.paths import root_column
-from advin.pipelines.reading.rows import Piece, Row, decoded, row_of
+from advin.pipelines.reading.rows import MALFORMED, Piece, Row, decoded, row_of
 
 # Rows that are read at once.
 _BATCH_ROWS = 8192
@@ -119,7 +119,7 @@ def _to_rows(batch: pa.RecordBatch) -> list[dict[str, Any] | str]:
     except (ValueError, OverflowError, pa.ArrowException) as error:
         if batch.num_rows == 1:
             invalid = isinstance(error, UnicodeDecodeError)
-            return ["invalid_utf8" if invalid else "malformed"]  # such as a date in year 10,000
+            return ["invalid_utf8" if invalid else MALFORMED]  # such as a date in year 10,000
         return [row for i in range(batch.num_rows) for row in _to_rows(batch.slice(i, 1))]
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from advin.pipelines.reading.columns import Columns
-from advin.pipelines.reading.lines import OVERSIZED, read_lines
-from advin.pipelines.reading.rows import Piece, Row, decoded, escaped
+from advin.pipelines.reading.lines import read_lines
+from advin.pipelines.reading.rows import OVERSIZED, Piece, Row, decoded, rejected
 
 
 def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
@@ -15,4 +15,4 @@ def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]
         if whole:
             yield decoded(source, position, line, None, None)
         else:
-            yield Row(source, position, escaped(line), problem=OVERSIZED)
+            yield rejected(source, position, line, OVERSIZED)

@@ -12,18 +12,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from advin.pipelines.reading.layout import Layout
+from advin.pipelines.reading.rows import MALFORMED, OVERSIZED
 
-MALFORMED, OVERSIZED = "malformed", "oversized"
 # The cells of a record, and the reason for which it cannot be used or None.
 Record = tuple[list[str], str | None]
 
 # Longest line, and longest record. The rest of a longer line is skipped.
 _MAX_CHARACTERS = 1 << 20
+# Characters of a longer line that are kept for a message.
+_SHOWN_CHARACTERS = 32
 # Records that show what the cells of a column look like.
 _RECENT = 32
 # Most shapes of cells in a column of ids, dates or labels; texts have more.
 _SHAPES = 3
-# So many lines of a cell that have as many delimiters as a row are rows.
+# A record with this many inner lines is taken for several rows if each line has the delimiters of
+# a row.
 _ROWS_IN_A_CELL = 3
 _LETTERS, _DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"\d+")
 
@@ -96,7 +99,7 @@ class Records:
                 line = readline(_MAX_CHARACTERS)
                 if len(line) == _MAX_CHARACTERS and not line.endswith("\n"):
                     self._skip_line()
-                    line = _LongLine(line[:_RECENT])
+                    line = _LongLine(line[:_SHOWN_CHARACTERS])
             if not line:
                 return
             taken.append(line)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 from advin.pipelines.reading.cells import cell_text, may_hold_json, problem_of
 from advin.pipelines.reading.files import InputFile
 
+# Problems that several readers find.
+MALFORMED, OVERSIZED = "malformed", "oversized"
 # Longest text of a row that is kept for a message.
 _MAX_BYTES = 1 << 20
 
@@ -56,11 +58,11 @@ def decoded(
         intent_text = None if intent is None else intent.decode()
         domain_text = None if domain is None else domain.decode()
     except UnicodeDecodeError:
-        return Row(source, position, escaped(text), problem="invalid_utf8")
+        return rejected(source, position, text, "invalid_utf8")
     if may_hold_json(plain or ""):
         plain, problem = cell_text(plain)
         if problem is not None:
-            return Row(source, position, escaped(text), problem=problem)
+            return rejected(source, position, text, problem)
     return Row(source, position, plain, intent_text, domain_text)
 
 
@@ -73,6 +75,11 @@ def row_of(source: str, position: int, fields: list[str | None]) -> Row:
     if problem is None:
         return Row(source, position, text, intent, domain)
     return Row(source, position, printable(fields[0] or ""), problem=problem)
+
+
+def rejected(source: str, position: int, data: bytes, problem: str) -> Row:
+    """Return a row that cannot be used, with its readable part."""
+    return Row(source, position, escaped(data), problem=problem)
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,7 @@ from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.json_values import ROW_BYTES
 from advin.pipelines.reading.lines import read_lines
 from advin.pipelines.reading.nested import nested_rows
-from advin.pipelines.reading.rows import Piece, Row, decoded, escaped
+from advin.pipelines.reading.rows import MALFORMED, OVERSIZED, Piece, Row, decoded, rejected
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Deepest nesting of a YAML file; training data has five levels.
@@ -99,12 +99,12 @@ def read_nlu(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
     """Read the examples of a whole Rasa file; positions are their numbers."""
     data = stream.read(ROW_BYTES + 1)
     if len(data) > ROW_BYTES:
-        yield Row(piece.file.name, 0, escaped(data), problem="oversized")
+        yield rejected(piece.file.name, 0, data, OVERSIZED)
         return
     try:
         value = parse_nlu(data)
     except NotYamlError:
-        yield Row(piece.file.name, 0, escaped(data), problem="malformed")
+        yield rejected(piece.file.name, 0, data, MALFORMED)
         return
     for number, row in enumerate(nested_rows(value, piece.file.name, 0, columns)):
         yield row._replace(position=number)
@@ -115,7 +115,7 @@ def read_utterances(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterato
     intent = None
     for position, line, whole in read_lines(stream, piece):
         if not whole:
-            yield Row(piece.file.name, position, escaped(line), problem="oversized")
+            yield rejected(piece.file.name, position, line, OVERSIZED)
         elif line.strip() and intent is None:
             intent = line.strip()
         elif line.strip():
@@ -128,7 +128,7 @@ def read_conversation(stream: BinaryIO, piece: Piece, columns: Columns) -> Itera
     for position, line, whole in read_lines(stream, piece):
         text = line.strip()
         if not whole:
-            yield Row(piece.file.name, position, escaped(line), problem="oversized")
+            yield rejected(piece.file.name, position, line, OVERSIZED)
         elif text.startswith(b"#"):
             speaker = text.split()[0].lower()
         elif text and intent is None:
