@@ -33,10 +33,10 @@ def layout_of(path: str | Path, columns: Columns = Columns()) -> Layout:
     return file.layout
 
 
-def refusal(path: str | Path, columns: Columns = Columns()) -> str:
+def refusal(path: str | Path, columns: Columns = Columns(), flag: str = "--input") -> str:
     """Return the message with which an input is refused: one printable line."""
     with pytest.raises(SettingsError) as error:
-        find_input(str(path), columns, "--input")
+        find_input(str(path), columns, flag)
     message = str(error.value)
-    assert message.startswith("--input: ") and message.isprintable() and len(message) <= 300
+    assert message.startswith(f"{flag}: ") and message.isprintable() and len(message) <= 300
     return message

@@ -6,19 +6,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from advin.pipelines.errors import SettingsError
 from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.inputs import find_input
+from tests.readers import refusal
 
 LABELS = Columns("text", "intent", "domain")
-
-
-def refusal(pattern, columns=Columns(), flag="--input") -> str:
-    with pytest.raises(SettingsError) as error:
-        find_input(str(pattern), columns, flag)
-    message = str(error.value)
-    assert message.startswith(f"{flag}: ") and "\n" not in message
-    return message
 
 
 def test_a_file_a_folder_and_a_glob_are_found(write_rows, tmp_path):

@@ -6,22 +6,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from advin.pipelines.errors import SettingsError
 from advin.pipelines.reading import json_values
 from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.hypotheses import best_hypothesis
-from advin.pipelines.reading.inputs import find_input
 from advin.pipelines.reading.nested import ELEMENT
 from advin.pipelines.reading.paths import format_path, parse_path, text_paths
-from advin.pipelines.reading.read import read_piece, split_file
+from tests import readers
 
 CHAT = {"id": 7, "messages": [{"text": "where is it"}, {"text": "my parcel"}], "lang": "en"}
 
 
 def read(path, text="text", intent=None):
-    columns = Columns(text, intent)
-    (file,) = find_input(str(path), columns, "--input")
-    return [row for piece in split_file(file) for row in read_piece(piece, columns)]
+    return readers.read(path, Columns(text, intent))
 
 
 def found(path, text="text", intent=None):
@@ -31,10 +27,7 @@ def found(path, text="text", intent=None):
 
 
 def refusal(path, text="text"):
-    with pytest.raises(SettingsError) as error:
-        read(path, text)
-    assert len(str(error.value)) <= 300
-    return str(error.value)
+    return readers.refusal(path, Columns(text))
 
 
 @pytest.fixture
@@ -97,9 +90,8 @@ def test_labels_stand_at_paths_next_to_their_text(write_json):
 
 def test_the_domain_column_of_a_log_names_the_speaker_of_each_turn(write_json):
     turns = [{"who": 1, "say": "hello there"}, {"who": "bot", "say": "hi"}, {"say": "x"}]
-    path, columns = write_json([{"turns": turns}]), Columns("turns[].say", None, "turns[].who")
-    (file,) = find_input(str(path), columns, "--input")
-    rows = [row for piece in split_file(file) for row in read_piece(piece, columns)]
+    columns = Columns("turns[].say", None, "turns[].who")
+    rows = readers.read(write_json([{"turns": turns}]), columns)
     assert [(r.text, r.domain) for r in rows] == [("hello there", "1"), ("hi", "bot"), ("x", None)]
 
 

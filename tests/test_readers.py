@@ -12,16 +12,9 @@ from advin.pipelines.reading.files import InputFile
 from advin.pipelines.reading.inputs import find_input
 from advin.pipelines.reading.read import read_piece, split_file
 from advin.pipelines.reading.rows import Piece
+from tests.readers import read
 
 LABELS = Columns("text", "intent", "domain")
-
-
-def read(path, columns=Columns()):
-    rows = []
-    for file in find_input(str(path), columns, "--input"):
-        for piece in split_file(file):
-            rows += read_piece(piece, columns)
-    return rows
 
 
 def problems(path, columns=Columns()):
