@@ -7,8 +7,8 @@ from advin.pipelines.errors import SettingsError
 from advin.pipelines.reading.decompress import DAMAGE, DamagedError, guarded
 
 ARCHIVE = ".zip"
-# A member that grows beyond this size and this ratio when it is decompressed is refused: text
-# rarely shrinks to less than a fiftieth.
+# An archive is refused if its members exceed both this size and this many times their compressed
+# size: text rarely shrinks to less than a fiftieth.
 _MAX_BYTES = 1 << 28
 _MAX_RATIO = 200
 _MAX_MEMBERS = 100_000

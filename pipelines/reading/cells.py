@@ -7,7 +7,7 @@ from advin.pipelines.reading.hypotheses import best_hypothesis
 from advin.pipelines.reading.paths import opened
 
 _CONTAINERS = (dict, list, str)
-# First characters of a string that may hold JSON; the empty string is in it, too.
+# First characters of a string that may hold JSON. The empty string counts as one, too.
 _BEFORE_JSON = "{[ \t\r\n"
 
 

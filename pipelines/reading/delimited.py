@@ -28,7 +28,7 @@ def first_rows(text: str, layout: Layout, limit: int) -> list[dict[str, str]]:
 def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]:
     """Read the rows of a whole file."""
     source, layout = piece.file.name, piece.file.layout
-    # Invalid bytes become lone surrogates here, which cannot be encoded below.
+    # Invalid bytes become lone surrogates, which `row_of` and `nested_rows` reject.
     lines = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="\n")
     records = Records(lines.readline, layout)
     header = records.header

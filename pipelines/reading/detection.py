@@ -115,7 +115,7 @@ def _parsed_lines(head: bytes) -> Iterator[Any]:
 
 
 def _parsed(line: bytes) -> Any:
-    """Return the value of a line; None if it is no JSON."""
+    """Return the value of a line; None if it is not JSON."""
     try:
         return parse_json(line.decode("utf-8", "replace"))
     except NotJsonError:

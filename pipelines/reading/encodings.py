@@ -23,7 +23,7 @@ _LEGACY = [
 _WESTERN = set(
     "äöüßÄÖÜéèêëàâáãåæçîïíìñôóòõøœùúûÿÉÈÊÀÂÁÃÅÆÇÎÍÑÔÓÕØŒÙÚÛ¿¡ªº«»°€¤£§©®–—‘’‚“”„…•·´\xa0"
 )
-# One in so many characters of UTF-16 is ASCII at least, and so has a null byte.
+# In UTF-16, at least one character in this many is ASCII and so has a null byte.
 _NULLS_IN = 10
 # Bytes that a guess looks at.
 _GUESSED_BYTES = 1 << 14
@@ -34,8 +34,8 @@ def detect(data: bytes) -> str:
     """Return the encoding of a file, given its first bytes.
 
     A mark at the beginning decides first, then null bytes, which only UTF-16 has in text, then
-    whether the data is UTF-8. A file with more lines of UTF-8 than invalid ones is UTF-8: its
-    invalid lines become rejects. All else is guessed.
+    whether the data is UTF-8. If at least half of the lines that are not ASCII are valid UTF-8, the
+    file is UTF-8, and its invalid lines become rejects. All else is guessed.
     """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
@@ -84,7 +84,8 @@ def _wide(data: bytes) -> str | None:
     """Return the byte order of UTF-16 without a mark; None if the data is not UTF-16."""
     even, odd = data[0::2].count(0), data[1::2].count(0)
     more, fewer = max(even, odd), min(even, odd)
-    # Line breaks and spaces alone are so many; null bytes in other text are at both places.
+    # Line breaks and spaces alone give UTF-16 this many null bytes, all at even or all at odd
+    # offsets. In other files, null bytes are at both.
     if more * _NULLS_IN < len(data) // 2 or fewer * _NULLS_IN > more:
         return None
     encoding = "utf-16-le" if odd > even else "utf-16-be"

@@ -52,7 +52,8 @@ class Speakers:
             None if every row is a turn.
         roles: where a row lists its speakers: the paths of the list, of an id and of a role; None
             if turns name the role itself.
-        command: how a turn begins that is no text, such as the payload of a button; None for none.
+        command: prefix of a turn that is a command, such as the payload of a button; None without
+            commands.
     """
 
     path: str
@@ -185,7 +186,7 @@ EXPORTS: dict[str, Export] = {
     ),
     "botium": Export(
         "Botium utterances",
-        (),  # these are no JSON: see `reading.training`
+        (),  # the files are not JSON: see `reading.training`
         files=r"\.(?:utterances|convo)\.txt$",
     ),
 }

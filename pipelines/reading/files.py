@@ -168,7 +168,7 @@ def _list_local(pattern: str) -> tuple[bool, list[_Entry]]:
 
 
 def _walk(folder: str) -> Iterator[_Entry]:
-    # Links to folders are not followed: they may lead in a circle.
+    # `os.walk` does not follow links to folders, which may lead in a circle.
     def refuse(error: OSError) -> None:
         raise SettingsError(f"cannot list {folder}: {error.strerror}") from error
 

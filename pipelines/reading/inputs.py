@@ -91,7 +91,7 @@ def _found(pattern: str, columns: Columns, flag: str) -> tuple[list[InputFile], 
 
 
 def _may_be_foreign(file: InputFile, files: Sequence[InputFile]) -> bool:
-    """Return True if a file that lacks the columns is no data: settings next to the data."""
+    """Return True if a file that lacks the columns may hold settings next to the data."""
     if file.format == "yaml":
         return len(files) > 1
     return file.format == "json" and any(f.format not in ("json", "yaml") for f in files)

@@ -56,7 +56,7 @@ def _parse_value(found: JsonValue, source: str, columns: Columns) -> Iterable[Ro
     """Return the rows of a value.
 
     Raises:
-        NotJsonError: if it is no JSON.
+        NotJsonError: if it is not JSON.
     """
     try:
         value = parse_json(found.data.removeprefix(BOM_UTF8).decode())

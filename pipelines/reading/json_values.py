@@ -16,8 +16,8 @@ from advin.pipelines.reading.paths import NotJsonError, parse_json
 _CHUNK_BYTES = 1 << 18
 # Longest row. The rest of a longer one is skipped.
 ROW_BYTES = 64 << 20
-# The next token outside and inside a string, after everything that is none. Outside, strings
-# without an escape are passed over; commas are tokens only between the elements of the array.
+# The next token outside and inside a string, with all that precedes it. Outside, strings without
+# an escape are skipped; commas are tokens only between the elements of the array.
 _OUTSIDE = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\\n]*+")*+(["{}\[\]])')
 _BETWEEN = re.compile(rb'(?:[^"{}\[\],]++|"[^"\\\n]*+")*+(["{}\[\],])')
 _INSIDE = re.compile(rb'[^"\\\n]*+(["\\\n])')
@@ -101,7 +101,7 @@ def _parsed(row: JsonValue) -> Iterator[object]:
 
 
 def parts_of_broken(row: JsonValue) -> Iterator[JsonValue]:
-    """Yield the parts of a row that is no JSON: a missing bracket hides the rows that follow it.
+    """Yield the parts of a row that is not JSON: a missing bracket hides the rows that follow it.
 
     A part begins with the same key as the row, which objects inside the row rarely do.
     """
