@@ -147,7 +147,8 @@ class Records:
     def _lenient(self, line: str) -> list[str] | None:
         """Return the cells of a line, where quotes may stand in cells; None if one is not closed.
 
-        >>> Records(iter(["a,b\\n", ""]).__next__, Layout())._lenient('1,"27" screen"')
+        >>> records = Records(lambda size: "", Layout(delimiter=","))
+        >>> records._lenient('1,"27" screen"')
         ['1', '27 screen"']
         """
         try:
