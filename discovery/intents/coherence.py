@@ -1,10 +1,11 @@
-"""Drop novel clusters that are no intents: the head found them, the encoder disagrees.
+"""Find novel clusters that cohere in the learned space only, not in the encoder's space.
 
 The metric head pulls near utterances together, whatever they mean. So chat and leftovers between
-intents form clusters that look like any other in the learned space. In the encoder's space they are
-incoherent, compared with known intents. Low coherence alone isn't junk: factual-question intents
-are diffuse too. But leftovers are closer to other intents than to themselves, and so is some of the
-junk that is far from everything known (benchmarks/history.md, *Junk clusters*).
+intents form clusters that look like any other in the learned space. In the encoder's space, these
+clusters are less coherent than known intents. Some real intents, such as factual questions, are no
+more coherent, but their utterances are nearest to one another. So a cluster is no intent if it is
+incoherent and too many of its utterances are nearest to utterances of other intents
+(benchmarks/history.md, *Junk clusters*).
 """
 
 from collections.abc import Sequence
@@ -47,8 +48,7 @@ def min_coherence(
     Returns:
         at most 1; minus infinity if no intent has two utterances of a kind.
     """
-    both = ([coherence(vectors) for vectors in kind] for kind in (in_log, labeled))
-    known = np.fmin(*map(np.array, both))
+    known = np.fmin([coherence(x) for x in in_log], [coherence(x) for x in labeled])
     known = known[~np.isnan(known)]
     if not len(known):
         return -np.inf
@@ -65,7 +65,8 @@ def incoherent_intents(
     """Return which novel intents are junk.
 
     An intent is junk if it is less coherent than known intents and too few of its utterances are
-    nearest to one another. More of them must be if the intent is far from all known utterances.
+    nearest to one another. The least share of such utterances is higher for an intent that is far
+    from all known utterances.
 
     Args:
         samples: for each intent, (n, d) of its utterances in the encoder's space, unit norm.

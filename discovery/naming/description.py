@@ -134,16 +134,16 @@ def _mean_zscore(sample: IntentSample, model: Model) -> float:
 def without_loose_intents(
     clusters: DescribedClusters, config: CoherenceConfig
 ) -> DescribedClusters:
-    """Drop novel intents that only the learned space holds together; return new reasons."""
+    """Return the clusters with new reasons for the intents that `incoherent_intents` finds."""
     rows = np.flatnonzero(clusters.is_intent)
     intents = clusters.take(rows)
     samples = [documents.vectors for documents in intents.documents]
     is_novel = np.array([label is None for label in intents.known], bool)
     known = np.flatnonzero(~is_novel)
     least = min_coherence([samples[i] for i in known], [intents.labeled[i] for i in known], config)
-    is_loose = incoherent_intents(samples, is_novel, intents.ood_zscores, least, config)
+    is_junk = incoherent_intents(samples, is_novel, intents.ood_zscores, least, config)
     reasons = list(clusters.reasons)
-    for row in rows[is_loose].tolist():
+    for row in rows[is_junk].tolist():
         is_far = clusters.ood_zscores[row] > config.far
         reasons[row] = verdicts.INCOHERENT if is_far else verdicts.LEFTOVER
     return replace(clusters, reasons=reasons)
