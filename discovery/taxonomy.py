@@ -133,7 +133,6 @@ def link_and_name(
     groups = _link(described, known_domains, model)
     languages = _languages(described, model.config.language)
     described = _with_languages(described, languages, model.config.language)
-    encoded = _encoder_vectors(described)
     naming = model.config.naming
     taken = {domain for domain in known_domains if domain is not None}
     domains = _domain_rows(described, groups, taken, naming)
@@ -147,7 +146,9 @@ def link_and_name(
             exemplars=_exemplars(described.documents[i], naming),
             size=described.sizes[i].rows,
             distinct_size=described.sizes[i].distinct,
-            confidence=confidence(described.sizes[i].mean_silhouette, encoded[i]),
+            confidence=confidence(
+                described.sizes[i].mean_silhouette, _encoder_vectors(described, i)
+            ),
             radius=float(described.radii[i]),
             nearest_known_intent=nearest,
             domain_id=domain_ids.get(i),
@@ -205,14 +206,16 @@ def _link(
 
 def _encoder_means(described: DescribedClusters, model: Model) -> np.ndarray:
     """Return (k, s) float64 means in the encoder's space: the head pushes known intents apart."""
-    means = [vectors.astype(np.float64).mean(axis=0) for vectors in _encoder_vectors(described)]
+    means = [
+        _encoder_vectors(described, i).astype(np.float64).mean(axis=0)
+        for i in range(len(described.ids))
+    ]
     return np.stack(means) if means else np.zeros((0, model.encoder.sentence_dimension))
 
 
-def _encoder_vectors(described: DescribedClusters) -> list[np.ndarray]:
-    """Return the sentence vectors (n, s) of each intent's sampled and labeled utterances."""
-    rows = zip(described.documents, described.labeled, strict=True)
-    return [np.concatenate([documents.vectors, labeled]) for documents, labeled in rows]
+def _encoder_vectors(described: DescribedClusters, i: int) -> np.ndarray:
+    """Return the sentence vectors (n, s) of the sampled and labeled utterances of one intent."""
+    return np.concatenate([described.documents[i].vectors, described.labeled[i]])
 
 
 def _intent_names(described: DescribedClusters, config: NamingConfig) -> list[IntentName]:
