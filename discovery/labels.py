@@ -72,13 +72,13 @@ def consistent_labels(
         domains: its domain, or None.
         config: whether spellings are joined.
     """
-    groups = [*spellings(intents, counts), *spellings(domains, counts)]
+    of_intents, of_domains = spellings(intents, counts), spellings(domains, counts)
     if config.spellings == "join":
-        intents = _joined(intents, counts)
-        domains = _joined(domains, counts)
+        intents = _joined(intents, of_intents)
+        domains = _joined(domains, of_domains)
     domain_of, split = intent_domains(intents, domains, counts)
     rows, kept = resolve_labels(utterance_ids, counts, intents)
-    return ConsistentLabels(rows, kept, domain_of, groups, split)
+    return ConsistentLabels(rows, kept, domain_of, [*of_intents, *of_domains], split)
 
 
 def spelling_key(label: str) -> str:
@@ -106,9 +106,9 @@ def spellings(labels: Sequence[str | None], counts: Sequence[int]) -> list[list[
     return [group for _, group in sorted(groups.items()) if len(group) > 1]
 
 
-def _joined(labels: Sequence[L], counts: Sequence[int]) -> list[L]:
-    """Return labels with each one replaced by its most frequent spelling."""
-    chosen: dict[L, L] = {label: group[0] for group in spellings(labels, counts) for label in group}
+def _joined(labels: Sequence[L], groups: Sequence[Sequence[str]]) -> list[L]:
+    """Return labels with each one replaced by the first spelling of its group."""
+    chosen: dict[L, L] = {label: group[0] for group in groups for label in group}
     return [chosen.get(label, label) for label in labels]
 
 
