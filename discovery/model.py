@@ -287,12 +287,12 @@ class Model:
         arrays = {f"head.{k}": v for k, v in self.head.to_arrays().items()}
         if self.novelty is not None:
             arrays |= {f"novelty.{k}": v for k, v in self.novelty.to_arrays().items()}
-        if self.conversation is not None:
-            arrays |= {f"conversation.{k}": v for k, v in self.conversation.to_arrays().items()}
+        if rule is not None:
+            arrays |= {f"conversation.{k}": v for k, v in rule.to_arrays().items()}
         arrays |= {f"directions.{k}": v for k, v in self.directions.to_arrays().items()}
         arrays |= {
-            "distance.grid": self.distance.grid,
-            "distance.agreement": self.distance.agreement,
+            "distance.grid": distance.grid,
+            "distance.agreement": distance.agreement,
             "anchors": self.anchors,
             "anchor_labels": self.anchor_labels,
         }

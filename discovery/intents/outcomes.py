@@ -115,8 +115,8 @@ def _listed(
     names: list[list[str]] = []
     distances: list[list[float]] = []
     for rows, values in zip(assigned.nearest.tolist(), assigned.distances.tolist(), strict=True):
-        kept = [(ids[row], value) for row, value in zip(rows, values, strict=True)]
-        found = [(name, value) for name, value in kept if name is not None][:most]
-        names.append([name for name, _ in found])
-        distances.append([value for _, value in found])
+        near = [(ids[row], value) for row, value in zip(rows, values, strict=True)]
+        kept = [(name, value) for name, value in near if name is not None][:most]
+        names.append([name for name, _ in kept])
+        distances.append([value for _, value in kept])
     return names, distances
