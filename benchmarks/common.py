@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from advin.discovery.compute.precision import BF16, FP32, best_precision
 from advin.discovery.encoding.encoder import Encoder, batches_by_length, load_encoder
 from advin.discovery.encoding.identity import EncoderIdentity
+from advin.discovery.evaluation.measures import ari, contingency, hungarian_accuracy, nmi
 from advin.discovery.fit import EmbeddedTexts
 from advin.discovery.text.cleaning import normalize
 from advin.discovery.text.config import MaskingConfig
@@ -277,6 +278,13 @@ def view_encoder(options: Options) -> Callable[[list[str]], np.ndarray]:
         return np.stack([kept[text] for text in texts])
 
     return encode_once
+
+
+def clustering_scores(truth: np.ndarray, found: np.ndarray) -> dict[str, float]:
+    """Return NMI, ARI and ACC of found clusters (n,) against true intents (n,), in per cent."""
+    pairs = contingency(truth, found)
+    scores = {"NMI": nmi(pairs), "ARI": ari(pairs), "ACC": hungarian_accuracy(pairs)}
+    return {name: 100 * value for name, value in scores.items()}
 
 
 @dataclass(slots=True)

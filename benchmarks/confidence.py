@@ -1,8 +1,9 @@
 """How well the column `confidence` ranks the novel intents of a log of `end_to_end`.
 
-A novel intent is a real one if more than half of its utterances belong to one unlabeled intent.
-`auroc` compares the confidence of real ones with that of others. `correlation` is the rank
-correlation of the confidence with the share of that intent. Both are in per cent.
+A novel intent is real if more than half of its utterances belong to one unlabeled intent. `auroc`
+says how well the confidence separates real intents from others. The purity of a novel intent is the
+share of its utterances that belong to that one intent. `correlation` is the rank correlation of
+confidence and purity. Both measures are in per cent.
 
     python -m benchmarks.confidence --data banking77 --known 0.5 --seeds 1
 """
@@ -20,14 +21,12 @@ from advin.discovery.discover import Discovery, discover
 from advin.schemas.verdicts import NOVEL
 from benchmarks.common import (
     Results,
-    encode,
     encode_out_of_domain,
     encoder_identity,
-    load_utterances,
     parse_options,
     view_encoder,
 )
-from benchmarks.end_to_end import draw_task, learn, load_noise, log_of
+from benchmarks.end_to_end import draw_tasks, learn, log_of
 
 SETS = ("banking77", "clinc150")
 
@@ -56,22 +55,16 @@ def measure(found: Discovery, truth: np.ndarray, known: set[str]) -> dict[str, f
 def main() -> None:
     """Run the benchmark."""
     options = parse_options(__doc__, SETS, known=(0.5,))
-    ood, noise = encode_out_of_domain(options), load_noise(options)
+    ood = encode_out_of_domain(options)
     encoder, encode_views = encoder_identity(options), view_encoder(options)
     results = Results(options)
-    for path in options.data:
-        utterances = load_utterances(path, distinct=True, masked=True)
-        vectors = encode(utterances, options)
-        for share in options.known:
-            for seed in range(options.seeds):
-                started = time.perf_counter()
-                task = draw_task(utterances, vectors, noise, (share, seed))
-                log, rows = log_of(task)
-                config = replace(Config.preset("fast"), seed=seed)
-                model = learn(task, ood, config, encoder, encode_views)
-                measured = measure(discover(log, model), task.log.intents[rows], set(model.intents))
-                seconds = time.perf_counter() - started
-                results.add((utterances.name, share, "fast"), measured, seconds)
+    for name, share, seed, task in draw_tasks(options):
+        started = time.perf_counter()
+        log, rows = log_of(task)
+        config = replace(Config.preset("fast"), seed=seed)
+        model = learn(task, ood, config, encoder, encode_views)
+        measured = measure(discover(log, model), task.log.intents[rows], set(model.intents))
+        results.add((name, share, "fast"), measured, time.perf_counter() - started)
     results.finish()
 
 

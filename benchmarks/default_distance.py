@@ -1,8 +1,10 @@
-"""Print the distance and the radius that are best for a head without labels, by the true labels.
+"""Print the best distance and radius for a head that learns without labels.
+
+"Best" is by the true labels.
 
     python -m benchmarks.default_distance --data FILE.parquet
 
-The defaults of the configuration come from it.
+Defaults of the section `distance` of the configuration come from this script.
 """
 
 import numpy as np
@@ -23,7 +25,7 @@ _MAX_ROWS = 9_000
 
 
 def show(embedded: Embedded) -> None:
-    """Print the cut that is best for a head without labels, by the true labels."""
+    """Print the cut with the best ARI, the range of cuts near it, and a radius."""
     task, name = draw_task(embedded, 0.0, 0, _MAX_ROWS), embedded.utterances.name
     rows = TrainingRows(
         task.train, task.labels, lexical_vectors(task.texts, LexicalConfig()), task.views

@@ -21,7 +21,7 @@ cut could reach.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -284,33 +284,39 @@ def load_noise(options: Options) -> tuple[Utterances, np.ndarray]:
     return chat, encode(chat, options)
 
 
-def main() -> None:
-    """Run the benchmark."""
-    names = tuple(name for methods in METHODS.values() for name in methods)
-    options = parse_options(__doc__, SETS, known=(0.75,), methods=names)
-    ood = encode_out_of_domain(options)
+def draw_tasks(options: Options) -> Iterator[tuple[str, float, int, Task]]:
+    """Yield the name of the set, the known share, the seed and the task of each draw."""
     noise = load_noise(options)
-    encoder, encode_views = encoder_identity(options), view_encoder(options)
-    results = Results(options)
     for path in options.data:
         utterances = load_utterances(path, distinct=True, masked=True)
         vectors = encode(utterances, options)
         for share in options.known:
             for seed in range(options.seeds):
                 task = draw_task(utterances, vectors, noise, (share, seed))
-                log, rows = log_of(task)
-                for effort, methods in METHODS.items():
-                    asked = options.asked(methods)
-                    if not asked:
-                        continue
-                    started = time.perf_counter()
-                    config = replace(Config.preset(effort), seed=seed)
-                    model = learn(task, ood, config, encoder, encode_views)
-                    seconds = time.perf_counter() - started
-                    reachable = reach(task, model)
-                    for method in asked:
-                        measured = run(log, rows, task, model, methods[method]) | reachable
-                        results.add((utterances.name, share, method), measured, seconds)
+                yield utterances.name, share, seed, task
+
+
+def main() -> None:
+    """Run the benchmark."""
+    names = tuple(name for methods in METHODS.values() for name in methods)
+    options = parse_options(__doc__, SETS, known=(0.75,), methods=names)
+    ood = encode_out_of_domain(options)
+    encoder, encode_views = encoder_identity(options), view_encoder(options)
+    results = Results(options)
+    for name, share, seed, task in draw_tasks(options):
+        log, rows = log_of(task)
+        for effort, methods in METHODS.items():
+            asked = options.asked(methods)
+            if not asked:
+                continue
+            started = time.perf_counter()
+            config = replace(Config.preset(effort), seed=seed)
+            model = learn(task, ood, config, encoder, encode_views)
+            seconds = time.perf_counter() - started
+            reachable = reach(task, model)
+            for method in asked:
+                measured = run(log, rows, task, model, methods[method]) | reachable
+                results.add((name, share, method), measured, seconds)
     results.finish()
 
 

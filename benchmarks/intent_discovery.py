@@ -50,13 +50,7 @@ from advin.discovery.config import Config
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.encoding.lexical import lexical_vectors
 from advin.discovery.encoding.views import embedded_views
-from advin.discovery.evaluation.measures import (
-    ari,
-    contingency,
-    hungarian_accuracy,
-    known_novel_accuracy,
-    nmi,
-)
+from advin.discovery.evaluation.measures import contingency, known_novel_accuracy
 from advin.discovery.fit import needs_views
 from advin.discovery.intents.decision import discover_intents, intent_rules
 from advin.discovery.intents.points import Points
@@ -75,6 +69,7 @@ from benchmarks.common import (
     Options,
     Results,
     Utterances,
+    clustering_scores,
     encode,
     encoder_identity,
     load_utterances,
@@ -282,12 +277,12 @@ def _measure(task: Task, results: Results, key: tuple[str, float]) -> None:
 
 
 def _scores(task: Task, found: np.ndarray) -> dict[str, float]:
-    pairs = contingency(task.truth, found)
-    scores = {"NMI": nmi(pairs), "ARI": ari(pairs), "ACC": hungarian_accuracy(pairs)}
+    scores = clustering_scores(task.truth, found)
     if 0 < len(task.known) < task.intents:
-        accuracies = known_novel_accuracy(pairs, task.known)
-        scores |= dict(zip(("known ACC", "novel ACC", "H-score"), accuracies, strict=True))
-    return {name: 100 * value for name, value in scores.items()}
+        accuracies = known_novel_accuracy(contingency(task.truth, found), task.known)
+        names = ("known ACC", "novel ACC", "H-score")
+        scores |= {name: 100 * value for name, value in zip(names, accuracies, strict=True)}
+    return scores
 
 
 def _k_means(vectors: np.ndarray, task: Task) -> KMeans:

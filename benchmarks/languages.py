@@ -1,8 +1,8 @@
-"""Intents of a log in another language than English, and of a log in two languages.
+"""Find the intents of a log that is not in English, and of a log in two languages.
 
 The log holds all rows of a set in one language, or of the same set in two languages. No intent is
-labeled. The protocol is that of `advin fit` and `advin discover`: the vectors, the language bias,
-the learned space and the clusters are those of the product:
+labeled. Vectors, the language bias, the learned space and clusters are computed as in `advin fit`
+and `advin discover`:
 
     python -m benchmarks.languages --data mcid/en --data mcid/es --mixed --encoder multilingual \\
         --seeds 5 --out RESULT.json
@@ -11,8 +11,9 @@ Methods:
   discover   the intents of `advin discover`; an utterance without an intent is an intent of its own
   k_given    k-means in the learned space with the true number of intents
 
-Measures in per cent: NMI, ARI, ACC; of a log in two languages also `joint`, the share of true
-intents whose utterances in both languages have the same found intent more often than any other.
+Measures in per cent: NMI, ARI and ACC. For a log in two languages, `joint` is the share of true
+intents whose most frequent found intent is the same in both languages. `intents` is the number of
+found intents.
 """
 
 import argparse
@@ -26,7 +27,6 @@ from sklearn.cluster import KMeans
 
 from advin.discovery.config import Config
 from advin.discovery.discover import Log, discover
-from advin.discovery.evaluation.measures import ari, contingency, hungarian_accuracy, nmi
 from advin.discovery.fit import EmbeddedTexts, TrainingData, fit_model, needs_views
 from advin.discovery.text.cleaning import normalize
 from advin.schemas.ids import utterance_id
@@ -34,6 +34,7 @@ from benchmarks.common import (
     Options,
     Results,
     Utterances,
+    clustering_scores,
     encode,
     encoder_identity,
     load_utterances,
@@ -114,12 +115,11 @@ def _found(
 
 
 def _scores(truth: np.ndarray, found: np.ndarray, language: np.ndarray) -> dict[str, float]:
-    pairs = contingency(truth.astype(str), found)
-    scores = {"NMI": nmi(pairs), "ARI": ari(pairs), "ACC": hungarian_accuracy(pairs)}
-    scores["intents"] = len({f for f in found.astype(str) if not f.startswith("none")}) / 100
+    scores = clustering_scores(truth.astype(str), found)
+    scores["intents"] = len({f for f in found.astype(str) if not f.startswith("none")})
     if len(np.unique(language)) > 1:
-        scores["joint"] = joint_share(truth, found, language)
-    return {name: 100 * value for name, value in scores.items()}
+        scores["joint"] = 100 * joint_share(truth, found, language)
+    return scores
 
 
 def joint_share(truth: np.ndarray, found: np.ndarray, language: np.ndarray) -> float:

@@ -249,7 +249,7 @@ def _add_config_flags(parser: argparse.ArgumentParser) -> None:
         "--keep-original",
         action="store_const",
         const="keep",
-        help="sets text.original to keep: the table assignments has the texts before masking, too",
+        help="sets text.original to keep: assignments also holds the texts before masking",
     )
     group.add_argument("--seed", metavar="N", help="seed of all random numbers (default: 0)")
     group.add_argument(
@@ -267,13 +267,13 @@ def _add_config_flags(parser: argparse.ArgumentParser) -> None:
         "--language",
         metavar="CODES",
         help="sets language.names: the ISO 639 codes of the log's languages, such as en,es, or "
-        "auto to detect them (auto)",
+        "auto to detect them (default: auto)",
     )
     group.add_argument(
         "--label-spellings",
         metavar="RULE",
         help="sets labels.spellings: keep, or join for labels that differ only in spelling, such "
-        "as track_parcel and 'Track parcel' (keep)",
+        "as track_parcel and 'Track parcel' (default: keep)",
     )
     group.add_argument(
         "--max-linked",
