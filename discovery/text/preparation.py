@@ -131,11 +131,7 @@ def _applied(
 ) -> str:
     """Return the text after some rules, and add to `masks` the names of those that changed it."""
     for rule in rules:
-        if rule.name in config.off:
-            continue
-        if rule.needs and (
-            not _DIGIT.search(text) if rule.needs == "0" else rule.needs not in text
-        ):
+        if rule.name in config.off or not _may_change(rule, text):
             continue
         changed = rule.apply(text, config)
         if changed != text:
