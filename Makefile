@@ -9,8 +9,10 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
 # Two processes share the test files; each file stays whole.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+# Threads of numpy that wait would take the processor from the other process.
+test test-slow: export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-fast test-engines test-faults fuzz lint docs clean
+.PHONY: demo test test-slow test-engines test-faults fuzz lint docs clean
 
 # Find novel intents and domains in the sample log, and compare them with the truth.
 demo: $(VENV)/.ready
@@ -19,13 +21,13 @@ demo: $(VENV)/.ready
 	    --input examples/log.jsonl --output demo-output
 	$(BIN)/advin evaluate --run demo-output --truth examples/truth.csv
 
-# All tests that need no other engine, with their coverage.
+# All tests but the slow ones and those of other engines, with their coverage.
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest $(PARALLEL) --cov
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not engines" --cov
 
-# Without the slow tests and without coverage.
-test-fast: $(VENV)/.ready
-	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not engines"
+# The whole sample, the notebook, kills, and limits of memory.
+test-slow: $(VENV)/.ready
+	$(BIN)/python -m pytest $(PARALLEL) -m slow
 
 # On Prism and on a real Flink cluster, downloaded once into .engines/, plus the tests of Dataflow
 # and Cloud Storage that need no cloud. Needs Java and Maven.

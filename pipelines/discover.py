@@ -12,7 +12,7 @@ from advin.pipelines.entry import Run
 from advin.pipelines.errors import SettingsError
 from advin.pipelines.models import ModelFolder, check_replaceable, is_fitted_on, model_exists
 from advin.pipelines.plan import Plan
-from advin.pipelines.report import finish_run, read_run
+from advin.pipelines.report import check_tables, finish_run, read_run
 from advin.pipelines.settings import Prepared, Settings, prepare
 from advin.pipelines.spine import run_stages
 from advin.pipelines.stages import Workspace
@@ -35,7 +35,8 @@ def discover(settings: Settings, output: str, options: PipelineOptions) -> RunMa
         the manifest of the finished run.
 
     Raises:
-        SettingsError: if an input, the model, the encoder or the output folder is not usable.
+        SettingsError: if an input, the model, the encoder or the output folder is not usable, or a
+            file of an earlier run in that folder has changed.
         StageError: if the engine fails.
     """
     prepared = prepare(settings)
@@ -45,6 +46,7 @@ def discover(settings: Settings, output: str, options: PipelineOptions) -> RunMa
     workspace = Workspace.claim(output, claim, options)
     finished = read_run(output)
     if finished is not None:
+        check_tables(output, finished)
         _log.info("this run has already finished: %s", output)
         return finished
     run = Run(workspace, prepared, _model(prepared, output))

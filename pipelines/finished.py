@@ -30,13 +30,9 @@ def check_files(run: Run, paths: Paths) -> None:
 def _check_file(folders: list[str], name: str, manifest: StageManifest, key: str) -> None:
     candidates = [storage.join(folder, name) for folder in folders]
     path = next((p for p in candidates if storage.exists(p)), None)
-    try:
-        if path is not None and storage.mark(path) == manifest.marks.get(key):
-            return
-    except OSError as error:
-        raise SettingsError(f"cannot read {path}: {storage.reason(error)}") from error
-    fault = "has changed since it was written" if path else "is missing"
-    raise SettingsError(
-        f"{path or candidates[0]}, a file of stage {manifest.stage}, {fault}: delete the output "
-        "folder and start again"
-    )
+    if path is None:
+        raise SettingsError(
+            f"{candidates[0]}, a file of stage {manifest.stage}, is missing: delete the output "
+            "folder and start again"
+        )
+    storage.check_mark(path, manifest.marks.get(key))

@@ -61,6 +61,12 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
         for entry, manifest in finished
         for table, part in entry.publishes
     }
+    marks = {
+        storage.join(table, name): manifest.marks[f"{part}/{name}"]
+        for entry, manifest in finished
+        for table, part in entry.publishes
+        for name in manifest.files[part]
+    }
     manifest = RunManifest(
         versions=versions(),
         settings=settings,
@@ -70,6 +76,7 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
         traffic=_traffic(assemble.by_reason),
         several_requests=assemble.several_requests,
         tables={table: published[table] for table in TABLES},
+        marks=marks,
         stages={
             manifest.stage: {
                 "started": manifest.started,
@@ -96,13 +103,23 @@ def read_run(folder: str) -> RunManifest | None:
     return read_manifest(storage.join(folder, MANIFEST), RunManifest)
 
 
+def check_tables(folder: str, manifest: RunManifest) -> None:
+    """Check that the tables of a finished run are those that it wrote.
+
+    Raises:
+        SettingsError: if a file is missing, or has changed.
+    """
+    for name, mark in manifest.marks.items():
+        storage.check_mark(storage.join(folder, name), mark)
+
+
 def read_table(
     folder: str, manifest: RunManifest, table: str, columns: list[str] | None = None
 ) -> pa.Table:
     """Read a whole table of a finished run into memory.
 
     Raises:
-        SettingsError: if a file is missing, damaged, or no part of that table.
+        SettingsError: if a file is missing, damaged, replaced, or no part of that table.
     """
     schema = TABLES[table]
     names = manifest.tables.get(table, [])
@@ -114,6 +131,7 @@ def read_table(
         if parent != table or not is_file_name(file):
             raise SettingsError(f"the manifest of {folder} lists {name!r} as file of {table}")
         path = storage.join(folder, name)
+        storage.check_mark(path, manifest.marks.get(name))
         part = storage.read_parquet(path, columns)
         _check_schema(path, part, columns or schema.names, schema)
         parts.append(part)

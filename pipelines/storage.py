@@ -106,6 +106,22 @@ def mark(path: str) -> str:
         return f"{size}-{content_id(file.read())}"
 
 
+def check_mark(path: str, expected: str | None) -> None:
+    """Check that a file has its mark.
+
+    Raises:
+        SettingsError: if it cannot be read, or has another mark.
+    """
+    try:
+        found = mark(path)
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {reason(error)}") from error
+    if found != expected:
+        raise SettingsError(
+            f"{path} has changed since it was written: delete the output folder and start again"
+        )
+
+
 def reason(error: BaseException) -> str:
     """Return why an operation on a file failed, without the file's name."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__

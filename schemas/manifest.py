@@ -42,28 +42,43 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _JsonFile:
-    """Base of the files below, each a dataclass."""
+    """Base of the files below.
 
-    __slots__ = ()
+    Attributes:
+        digest: of all other values; `to_json` computes it, and `from_json` checks it.
+    """
+
+    digest: str = ""
 
     def to_json(self) -> str:
         """Return the content of the file; bytes of a name that are not UTF-8 are escaped."""
-        values = asdict(self)  # type: ignore[call-overload]
-        text = json.dumps(values, indent=2, ensure_ascii=False, default=str)
-        return _SURROGATE.sub(lambda m: f"\\\\u{ord(m[0]):04x}", text) + "\n"
+        text = json.dumps(asdict(self), ensure_ascii=False, default=str)
+        text = _SURROGATE.sub(lambda m: f"\\\\u{ord(m[0]):04x}", text)
+        # The digest is that of the values as they are read.
+        found = read_json(text, type(self))
+        values = asdict(found) | {"digest": found._digest()}
+        return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Self:
         """Return the content of a file.
 
         Raises:
-            ManifestError: if it is not JSON, or a name, type or value is wrong.
+            ManifestError: if it is not JSON, a name, type or value is wrong, or a value has changed
+                since the file was written.
         """
         try:
-            return read_json(data, cls)
+            found = read_json(data, cls)
         except JsonError as error:
             raise ManifestError(str(error)) from error
+        if found.digest != found._digest():
+            raise ManifestError("it has changed since it was written")
+        return found
+
+    def _digest(self) -> str:
+        return fingerprint(asdict(self) | {"digest": ""})
 
 
 @checked
@@ -168,6 +183,7 @@ class RunManifest(_JsonFile):
             up to the rows read.
         several_requests: rows of the log that hold several requests.
         tables: the files of each table, relative to the run's folder.
+        marks: size and digest of the end of each of these files.
         stages: start, seconds, bytes and counters of each stage.
         languages: languages of the log with their shares; empty if they are unclear.
         warnings: what makes the results unreliable, one line each.
@@ -194,3 +210,4 @@ class RunManifest(_JsonFile):
     finished: str = ""
     traffic: list[tuple[str, str, Count]] = field(default_factory=list)
     several_requests: Count = 0
+    marks: dict[str, str] = field(default_factory=dict)

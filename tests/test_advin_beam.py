@@ -7,7 +7,8 @@ from apache_beam.testing.test_pipeline import TestPipeline
 
 import advin
 from advin.beam import AssignIntents, Embed, ScoreNovelty
-from tests.test_api import KNOWN, LABELS, LOG, QUICK
+from tests.quick import QUICK
+from tests.test_api import KNOWN, LABELS, LOG
 
 TEXTS = ["where is my parcel", "the radiator is cold", "", "track my order"]
 # The engine runs in this process, so a step of the pipeline can fill a list of this module.

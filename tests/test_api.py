@@ -12,6 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from quick import QUICK
 
 import advin
 from advin.frames import stage_input, to_columns, to_texts
@@ -34,14 +35,11 @@ NOVEL = ["the radiator is cold", "heating does not work", "boiler is broken", "f
 LOG = [*NOVEL, *NOVEL, *(f"{text} now" for texts in KNOWN.values() for text in texts)]
 DOMAINS = {"balance": "bank", "parcel": "shop", "flight": "travel"}
 LABELS = [(text, intent, DOMAINS[intent]) for intent, texts in KNOWN.items() for text in texts]
-# A fit in a second: the quality does not matter here.
-QUICK = {"views.count": 0, "metric.steps": 20, "metric.refresh": 10, "metric.hidden": 64,
-         "novelty.space.steps": 40, "novelty.space.hidden": 64, "novelty.open_set.steps": 20,
-         "stability.max_steps": 20, "stability.max_hidden": 64}  # fmt: skip
 # A call in a process of its own, which can be interrupted.
 CALL = """
 import sys
-from test_api import KNOWN, LOG, QUICK
+from quick import QUICK
+from test_api import KNOWN, LOG
 import advin
 run = advin.discover(LOG, labeled=KNOWN, config=QUICK, output=sys.argv[1])
 print(run.folder)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from quick import QUICK, QUICK_FLAGS
 from run_tables import read_tables
 
 from advin.discovery.config import Config
@@ -35,8 +36,6 @@ INTENTS = {
 NOVEL = """the radiator is cold;heating does not work;boiler is broken;no hot water from the boiler;
 my heating stopped;radiators stay cold;fix my boiler;heating is off again;boiler shows an error;
 cold radiators all over the house;the boiler makes noise;heater not working"""
-# For tests in which quality does not matter.
-FAST = ("--effort", "fast")
 
 
 def known(domains: bool = True) -> list[dict]:
@@ -83,7 +82,8 @@ def plain(tmp_path_factory):
 
 def discover_plainly(folder, *flags) -> int:
     arguments = ["--input", folder / "log.parquet", "--labeled", folder / "known.parquet"]
-    return main(["discover", *map(str, [*arguments, "--output", folder / "out", *flags])])
+    arguments += ["--output", folder / "out", *QUICK_FLAGS, *flags]
+    return main(["discover", *map(str, arguments)])
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +220,7 @@ def test_a_finished_run_is_not_run_again(plain):
 
 
 def test_without_labels_all_intents_are_novel(run, tmp_path):
-    code, _, manifest = run(log_rows=log())
+    code, _, manifest = run(*QUICK_FLAGS, log_rows=log())
     assert code == 0
     assert manifest.model["origins"] == {"intent_distance": "default", "domain_distance": "default"}
     assert manifest.model["known_intents"] == 0
@@ -239,11 +239,11 @@ def test_a_log_of_equal_rows_gives_one_utterance(run, model, tmp_path):
 
 
 def test_one_labeled_intent_is_enough(run):
-    assert run(*FAST, log_rows=log(), labeled=known()[:6])[0] == 0
+    assert run(*QUICK_FLAGS, log_rows=log(), labeled=known()[:6])[0] == 0
 
 
 def test_a_log_of_one_utterance_is_enough(run, tmp_path):
-    assert run(*FAST, log_rows=[{"text": "hello"}] * 3, labeled=known()[:6])[0] == 0
+    assert run(*QUICK_FLAGS, log_rows=[{"text": "hello"}] * 3, labeled=known()[:6])[0] == 0
     (row,) = table(tmp_path / "out", "assignments")
     assert row["count"] == 3
 
@@ -251,8 +251,8 @@ def test_a_log_of_one_utterance_is_enough(run, tmp_path):
 def test_flags_end_up_in_the_manifest(run):
     chosen = {"clustering": "density", "loss": "margin", "effort": "fast"}
     flags = [part for name, value in chosen.items() for part in (f"--{name}", value)]
-    code, _, manifest = run(*flags, log_rows=log(), labeled=known())
-    values = {"intents.clustering": "density", "metric.loss": "margin"}
+    code, _, manifest = run(*QUICK_FLAGS, *flags, log_rows=log(), labeled=known())
+    values = QUICK | {"intents.clustering": "density", "metric.loss": "margin"}
     expected = Config.preset("fast").with_values(values)
     assert code == 0 and manifest.settings["config"] == json.loads(json.dumps(expected.to_dict()))
     assert manifest.given["command"] == "discover"
@@ -274,11 +274,11 @@ def test_the_stage_fit_counts_the_files_of_the_model(plain, model):
 
 
 def test_one_labeled_utterance_is_enough(run):
-    assert run(*FAST, log_rows=log(), labeled=known()[:1])[0] == 0
+    assert run(*QUICK_FLAGS, log_rows=log(), labeled=known()[:1])[0] == 0
 
 
 def test_known_intents_without_domains_get_none(run, tmp_path):
-    assert run(*FAST, log_rows=log(), labeled=known(domains=False))[0] == 0
+    assert run(*QUICK_FLAGS, log_rows=log(), labeled=known(domains=False))[0] == 0
     for intent in table(tmp_path / "out", "intents"):
         assert intent["kind"] == "novel" or intent["domain_id"] is None
 
@@ -315,7 +315,7 @@ def test_bad_rows_become_rejects_and_the_run_continues(run, model, tmp_path, cap
 def test_fit_then_discover_is_discover_with_labels(run, plain, tmp_path):
     log_path, model = plain / "log.parquet", tmp_path / "model"
     arguments = ["--input", log_path, "--labeled", plain / "known.parquet", "--model", model]
-    assert main(["fit", *map(str, arguments)]) == 0
+    assert main(["fit", *QUICK_FLAGS, *map(str, arguments)]) == 0
     assert not (model / "stages").exists()
     assert run("--input", log_path, "--model", model)[0] == 0
     assert read_tables(tmp_path / "out") == read_tables(plain / "out")
@@ -341,7 +341,7 @@ def test_contradictory_labels_are_settled_by_count(write_rows, tmp_path, caplog)
     labeled = [*known(), *[{"text": "parcel status", "intent": "balance", "domain": "bank"}] * 3]
     labeled.append({"text": "track my order", "intent": "tracking", "domain": "shop"})
     arguments = ["--input", write_rows("l.csv", log()), "--labeled", write_rows("k.csv", labeled)]
-    assert main(["fit", *FAST, *map(str, [*arguments, "--model", tmp_path / "model"])]) == 0
+    assert main(["fit", *QUICK_FLAGS, *map(str, [*arguments, "--model", tmp_path / "model"])]) == 0
     model = load_model(str(tmp_path / "model"))
     assert isinstance(model, Model)
     labels = [model.intents[i] for i in model.anchor_labels]
@@ -359,7 +359,7 @@ def test_rows_in_another_order_give_the_same_tables(run, plain, tmp_path):
     rows, labels = log(), known()
     random.Random(0).shuffle(rows)
     random.Random(1).shuffle(labels)
-    assert run(log_rows=rows, labeled=labels)[0] == 0
+    assert run(*QUICK_FLAGS, log_rows=rows, labeled=labels)[0] == 0
     assert read_tables(tmp_path / "out") == read_tables(plain / "out")
 
 

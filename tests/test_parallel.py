@@ -74,7 +74,8 @@ def test_an_interrupt_does_not_wait_for_running_tasks(processors):
 
     def interrupt():
         assert started.wait(timeout=60)
-        signal.raise_signal(signal.SIGINT)
+        # The main thread must get the signal, because it waits.
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     sender = threading.Thread(target=interrupt)
     sender.start()

@@ -4,7 +4,7 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
-from test_api import QUICK
+from quick import QUICK
 
 import advin
 from advin.pipelines.errors import SettingsError

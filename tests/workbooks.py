@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 from xml.sax.saxutils import escape
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -10,7 +11,9 @@ _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 
 
-def write_workbook(path: Path, sheets: dict[str, list[list[str | float | None]]]) -> None:
+def write_workbook(
+    path: Path | BinaryIO, sheets: dict[str, list[list[str | float | None]]]
+) -> None:
     """Write sheets of texts, numbers and empty cells."""
     names = "".join(
         f'<sheet name="{name}" sheetId="{i}" r:id="r{i}"/>' for i, name in enumerate(sheets, 1)

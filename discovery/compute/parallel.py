@@ -1,8 +1,8 @@
-"""Run independent tasks in parallel, each on one thread of torch.
+"""Run independent tasks in parallel, each on one thread of torch and of numpy.
 
 The last bits of a matrix product depend on the number of its threads. Products as small as those of
 a head gain little from threads. Tasks with one thread each give the same bytes on any number of
-processors.
+processors, and do not wait for each other's threads (benchmarks/history.md, *Threads of a fit*).
 """
 
 import os
@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
+from threadpoolctl import threadpool_limits
 
 T = TypeVar("T")
 
@@ -28,7 +29,8 @@ def run_parallel(tasks: Sequence[Callable[[], T]]) -> list[T]:
     # A user who interrupts does not want to wait minutes for running tasks.
     wait = True
     try:
-        return [result.result() for result in [pool.submit(task) for task in tasks]]
+        with threadpool_limits(1, user_api="blas"):
+            return [result.result() for result in [pool.submit(task) for task in tasks]]
     except KeyboardInterrupt:
         wait = False
         raise

@@ -18,6 +18,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
+from exports import lines, rasa_trackers
+from workbooks import write_workbook
 
 TEXTS = (
     *("where is my parcel", "cancel order", "Überweisung nach Zürich", "日本語の質問", "ok"),
@@ -62,6 +64,14 @@ def _parquet(texts: list[str]) -> bytes:
     return out.getvalue()
 
 
+def _workbook(texts: list[str]) -> bytes:
+    out = io.BytesIO()
+    # XML has no control characters.
+    cells = [["".join(c for c in text if c >= " ")] for text in texts]
+    write_workbook(out, {"log": [["text"], *cells]})
+    return out.getvalue()
+
+
 def _nlu(texts: list[str]) -> str:
     examples = "".join(f"    - {json.dumps(text)[1:-1]}\n" for text in texts)
     return f"version: '3.1'\nnlu:\n- intent: help\n  examples: |\n{examples}"
@@ -76,6 +86,11 @@ TEXT_FORMATS: dict[str, Callable[[list[str]], str]] = {
     ".json": lambda texts: json.dumps(_rows(texts)),
     ".txt": lambda texts: "".join(f"{text}\n" for text in texts),
     ".yml": _nlu,
+    ".trackers.jsonl": lambda texts: lines(rasa_trackers(texts)),
+}
+BINARY_FORMATS: dict[str, Callable[[list[str]], bytes]] = {
+    ".parquet": _parquet,
+    ".xlsx": _workbook,
 }
 WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
@@ -141,13 +156,14 @@ def _damage_row(text: str, chance: random.Random) -> str:
 def make(folder: Path, seed: int) -> Made:
     """Write a file from a seed."""
     chance = random.Random(seed)
-    suffix = chance.choice([*TEXT_FORMATS, ".parquet"])
+    suffix = chance.choice([*TEXT_FORMATS, *BINARY_FORMATS])
     texts = [chance.choice(TEXTS) for _ in range(chance.randrange(2, 12))]
     encoding = chance.choice(ENCODINGS)
     damage = chance.choice(["none", "none", "row", "row", "row", *DAMAGE])
-    rows: int | None = len(texts)
-    if suffix == ".parquet":
-        data = bytearray(_parquet(texts))
+    # A tracker holds a text and a reply.
+    rows: int | None = len(texts) * (2 if suffix == ".trackers.jsonl" else 1)
+    if suffix in BINARY_FORMATS:
+        data = bytearray(BINARY_FORMATS[suffix](texts))
     else:
         text = TEXT_FORMATS[suffix](texts)
         if damage == "row":
@@ -160,9 +176,9 @@ def make(folder: Path, seed: int) -> Made:
     if not known or suffix == ".yml" or (damage == "row" and encoding not in UTF8):
         rows = None
     name = chance.choice(NAMES)
-    wrap = "" if suffix == ".parquet" else chance.choice(["", "", *WRAPPERS, ".zip"])
+    wrap = "" if suffix in BINARY_FORMATS else chance.choice(["", "", *WRAPPERS, ".zip"])
     wrong = chance.random() < 0.1
-    ending = chance.choice([*TEXT_FORMATS, ".parquet", ".xlsx", ".doc", ""]) if wrong else suffix
+    ending = chance.choice([*TEXT_FORMATS, *BINARY_FORMATS, ".doc", ""]) if wrong else suffix
     if wrong:
         rows = None
     content = bytes(data)

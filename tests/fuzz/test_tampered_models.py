@@ -4,7 +4,6 @@ ADVIN_FUZZ_MODELS says how many; `make fuzz` tries 300.
 """
 
 import contextlib
-import json
 import os
 import random
 import shutil
@@ -24,7 +23,7 @@ from advin.discovery.selection.distance import LEARNED, IntentDistance
 from advin.pipelines.errors import SettingsError, one_line
 from advin.pipelines.models import file_digest, load_model, save_model
 from advin.runners.cli import main
-from advin.schemas.manifest import MANIFEST
+from advin.schemas.manifest import MANIFEST, ModelManifest
 from tests.synthetic import DIMENSION, draw_intents
 
 CASES = int(os.environ.get("ADVIN_FUZZ_MODELS", "80"))
@@ -66,12 +65,12 @@ def original(tmp_path_factory):
 
 def seal(folder: Path) -> None:
     """Write the digests of the files into the manifest, as someone who means harm would."""
-    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest = ModelManifest.from_json((folder / MANIFEST).read_bytes())
     for name in (CONFIG, TENSORS):
         # Files that do not even parse have no digest.
         with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            manifest["files"][name] = file_digest(name, (folder / name).read_bytes())
-    (folder / MANIFEST).write_text(json.dumps(manifest))
+            manifest.files[name] = file_digest(name, (folder / name).read_bytes())
+    (folder / MANIFEST).write_text(manifest.to_json())
 
 
 def use(model: Model) -> None:
