@@ -50,7 +50,7 @@ class _JsonFile:
         digest: of all other values; `to_json` computes it, and `from_json` checks it.
     """
 
-    digest: str = ""
+    digest: str = field(default="", compare=False)
 
     def to_json(self) -> str:
         """Return the content of the file; bytes of a name that are not UTF-8 are escaped."""
