@@ -31,7 +31,10 @@ from advin.discovery.conversation.rule import ConversationRule, LabeledTexts
 from advin.discovery.text.preparation import prepare
 from benchmarks.common import Options, Results, encode_texts, parse_options
 
-SETS = ("multidogo", "banking77", "clinc150", "massive_en", "mcid/en", "mcid/es")
+SETS = (
+    "multidogo", "banking77", "clinc150", "massive_en", "mcid/en", "mcid/es",
+    "snips", "hint3_powerplay11", "sgd/intent_turns", "dstc11_insurance",
+)  # fmt: skip
 METHODS = ("phrases", "all")
 TUNED = ("airline", "fastfood", "finance")
 REQUEST = "requests"
@@ -47,10 +50,11 @@ _KINDS = {
     **dict.fromkeys(("greeting", "goodbye", "thank_you", "yes", "no", "maybe"), "conversational"),
     **dict.fromkeys(("repeat", "cancel"), "conversational"),
     **dict.fromkeys(("hi", "okay_thanks", "general_greet"), "conversational"),
+    **dict.fromkeys(("GREETINGS_DAY", "THANKS", "APPRECIATION", "PRESENCE"), "conversational"),
 }
 _SHORT_WORDS = 4
-# Most texts of a kind that are encoded.
-_SAMPLED = 300
+# Texts of so many rows are all encoded; of the rarer texts of a kind, so many are.
+_FREQUENT, _SAMPLED = 3, 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +136,17 @@ def _add_learned(
 ) -> None:
     """Apply the learned rule to a sample of what phrases leave; the sample stands for all."""
     random = np.random.default_rng(0)
+    rows_of = np.array([c.total() for c in group.counts])
     kinds = np.array([c.most_common(1)[0][0] for c in group.counts])
     chosen = []
     for kind in np.unique(kinds):
         for short in (True, False):
-            left = np.flatnonzero(
-                (is_marked == 0) & (kinds == kind) & ((group.words <= _SHORT_WORDS) == short)
-            )
-            drawn = random.permutation(left)[:_SAMPLED]
-            weights[left] = 0
-            weights[drawn] = len(left) / max(len(drawn), 1)
-            chosen.append(drawn)
+            is_left = (is_marked == 0) & (kinds == kind) & ((group.words <= _SHORT_WORDS) == short)
+            rare = np.flatnonzero(is_left & (rows_of < _FREQUENT))
+            drawn = random.permutation(rare)[:_SAMPLED]
+            weights[rare] = 0
+            weights[drawn] = len(rare) / max(len(drawn), 1)
+            chosen += [drawn, np.flatnonzero(is_left & (rows_of >= _FREQUENT))]
     rows = np.sort(np.concatenate(chosen))
     texts = [group.texts[i] for i in rows]
     found = rule.categories(texts, encode_texts(group.name, texts, options))

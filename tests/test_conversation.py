@@ -58,7 +58,8 @@ def test_conversational_utterances_have_a_category(expected, texts):
     "text",
     ["hi, I lost my card", "thanks but where is my refund", "yes, cancel it and refund me",
      "error 404", "installation", "delete account 😀", "my parcel [number] is late",
-     "name this song", "Wo ist mein Paket", "quiero un reembolso", "annuler ma commande",
+     "name this song", "please talk faster", "can you call [name]", "hi, I need an agent",
+     "Wo ist mein Paket", "quiero un reembolso", "annuler ma commande",
      "refund policy"],
 )  # fmt: skip
 def test_requests_have_none(text):
@@ -127,8 +128,32 @@ def test_the_learned_rule_leaves_requests(rule, encode):
         "the invoice is wrong",
         "turn the heating up",
         "visa for japan",
+        "water leak",
+        "password reset",
+        "card lost",
+        "refund",
+        "cracked windshield",
+        "two singles in aberdeen from the 11th, company pays",
     ]
     assert sum(found is not None for found in marked(rule, encode, requests)) == 0
+
+
+def test_a_long_answer_is_left_to_phrases(encode):
+    short = dataclasses.replace(CONFIG, max_answer_words=1)
+    rule = ConversationRule.fit(encode, NO_LABELS, short, seed=0)
+    assert marked(rule, encode, ["sourdough", "sourdough bread"]) == ["slot_value", None]
+
+
+def test_a_process_learns_the_rule_of_an_encoder_once(encode):
+    calls = []
+
+    def counting(texts):
+        calls.append(len(texts))
+        return encode(texts)
+
+    rules = [ConversationRule.fit(counting, NO_LABELS, CONFIG, seed=0) for _ in range(2)]
+    assert len(calls) == 1
+    assert rules[0].learned is rules[1].learned
 
 
 def test_labels_switch_their_category_off_and_labeled_texts_are_requests(rule, encode):

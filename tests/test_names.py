@@ -50,6 +50,23 @@ def test_names_are_unique_and_avoid_taken_names(three):
     assert len({n.name for n in names} | {"parking fine"}) == 7
 
 
+def test_a_name_in_use_gets_another_word_and_no_number(three):
+    (first,) = name_domains([three], CONFIG)
+    (second,) = name_domains([three], CONFIG, taken=[first.name])
+    assert second.name.removeprefix(f"{first.name} / ") in first.keywords
+
+
+def test_terms_of_one_utterance_are_no_keywords():
+    (name,) = name_intents([documents(f"{PARKING};blessy got a parking fine")], CONFIG)
+    assert {"parking", "fine"} <= set(name.keywords)
+    assert "blessy" not in " ".join(name.keywords)
+
+
+def test_an_intent_without_repeated_terms_keeps_its_keywords():
+    (name,) = name_intents([documents("open an account;close my card")], CONFIG)
+    assert {"account", "card"} <= set(" ".join(name.keywords).split())
+
+
 def test_the_order_of_utterances_has_no_effect(three):
     turned = [Documents(d.texts[::-1], d.weights[::-1], d.vectors[::-1]) for d in three]
     assert [n.name for n in name_intents(three, CONFIG)] == [

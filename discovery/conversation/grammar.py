@@ -126,7 +126,8 @@ class Grammar:
             return (word,)
         for parts in _parts(short, self._squeezed.keys(), self._config.max_parts):
             restored = tuple(self._squeezed[part] for part in parts)
-            if any(part in self._heads for part in restored):
+            least = self._config.min_split
+            if any(part in self._heads and len(part) >= least for part in restored):
                 return restored
         return (self._correction(word),)
 

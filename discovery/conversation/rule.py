@@ -1,5 +1,6 @@
 """The whole rule: phrases first, then the learned rule, and labels above both."""
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -63,11 +64,8 @@ class ConversationRule:
         """
         if config.rules == "none":
             return None
-        languages = shipped_languages()
-        learned = None
-        if config.rules == "all":
-            learned = LearnedRule.fit(languages, encode, config, seed)
-        grammars = tuple(Grammar(language, config) for language in languages)
+        learned = _without_labels(encode, config, seed) if config.rules == "all" else None
+        grammars = tuple(Grammar(language, config) for language in shipped_languages())
         return cls(config, grammars, learned, frozenset(), frozenset())._under_labels(labeled)
 
     def _under_labels(self, labeled: LabeledTexts) -> Self:
@@ -93,7 +91,12 @@ class ConversationRule:
         most = self.config.max_words
         found = [text_category(text, self.grammars, most) for text in texts]
         if self.learned is not None:
-            rows = [i for i, category in enumerate(found) if category is None]
+            longest = self.config.max_answer_words
+            rows = [
+                i
+                for i, category in enumerate(found)
+                if category is None and len(tokens(texts[i])) <= longest
+            ]
             more = self.learned.categories([texts[i] for i in rows], vectors[rows])
             for i, category in zip(rows, more, strict=True):
                 found[i] = category
@@ -135,6 +138,12 @@ class ConversationRule:
             frozenset(values["known"]),
             frozenset(values["labeled"]),
         )
+
+
+@functools.lru_cache(maxsize=4)
+def _without_labels(encode: Encode, config: ConversationConfig, seed: int) -> LearnedRule:
+    """Return the learned rule of the phrase set; a process learns it once for each encoder."""
+    return LearnedRule.fit(shipped_languages(), encode, config, seed)
 
 
 def _key(text: str) -> str:

@@ -82,12 +82,13 @@ def name_intents(
     used = {_key(name) for name in taken}
     names: dict[int, IntentName] = {}
     for row in sorted(range(len(intents)), key=best_fit_first):
-        name, candidate = _unused(intents[row], ranked[row], used, config)
+        keywords = terms.keywords(row, config)
+        name, candidate = _unused(intents[row], ranked[row], keywords, used, config)
         used.add(_key(name))
         rows = candidate.rows if candidate else None
         names[row] = IntentName(
             name=name,
-            keywords=terms.keywords(row, config.keywords),
+            keywords=keywords,
             evidence_text=intents[row].most_central(config, rows),
             score=candidate.score if candidate else 0.0,
         )
@@ -127,12 +128,13 @@ def name_domains(
         lemmas = list(ranked[row])[: config.domain_words]
         words = [terms.surface[lemma] for lemma in lemmas]
         text = " / ".join(words) or _beginning(whole.most_central(config), config)
-        name = _numbered(text, used)
+        keywords = terms.keywords(row, config)
+        name = _extended(text, keywords, used)
         used.add(_key(name))
         first = [i for i, line in enumerate(whole.lemmas) if lemmas and lemmas[0] in line]
         names[row] = IntentName(
             name=name,
-            keywords=terms.keywords(row, config.keywords),
+            keywords=keywords,
             evidence_text=whole.most_central(config, first or None),
             score=sum(ranked[row][lemma] for lemma in lemmas),
         )
@@ -142,6 +144,7 @@ def name_domains(
 def _unused(
     intent: IntentWords,
     candidates: Sequence[Candidate],
+    keywords: Sequence[str],
     used: Collection[_Key],
     config: NamingConfig,
 ) -> tuple[str, Candidate | None]:
@@ -151,12 +154,15 @@ def _unused(
         if _key(name) not in used:
             return name, candidate
     if candidates:
-        return _numbered(written(intent, candidates[0], config), used), candidates[0]
-    return _numbered(_beginning(intent.most_central(config), config), used), None
+        return _extended(written(intent, candidates[0], config), keywords, used), candidates[0]
+    return _extended(_beginning(intent.most_central(config), config), keywords, used), None
 
 
-def _numbered(name: str, used: Collection[_Key]) -> str:
-    """Return the name; if it is in use, with the first number that makes it unique."""
+def _extended(name: str, keywords: Sequence[str], used: Collection[_Key]) -> str:
+    """Return the name; if it is in use, with the first keyword or number that makes it unique."""
+    for text in (name, *(f"{name} / {keyword}" for keyword in keywords)):
+        if _key(text) not in used:
+            return text
     number, numbered = 1, name
     while _key(numbered) in used:
         number += 1

@@ -88,11 +88,13 @@ class Terms:
     Attributes:
         names: (t,) terms, one or two lemmas each.
         weight: (k, t) weight of each term in each intent.
+        utterances: (k, t) number of utterances of each intent with each term.
         surface: from each lemma to its most frequent spelling.
     """
 
     names: np.ndarray
     weight: csr_array
+    utterances: csr_array
     surface: Mapping[str, str]
 
     @classmethod
@@ -107,7 +109,8 @@ class Terms:
             line for intent in intents for line in zip(intent.lemmas, intent.meant, strict=True)
         ]
         if not surface:
-            return cls(np.zeros(0, object), csr_array((len(intents), 0)), surface)
+            none = csr_array((len(intents), 0))
+            return cls(np.zeros(0, object), none, none, surface)
         analyzer = partial(_terms_of, max_words=config.max_words)
         vectorizer = CountVectorizer(analyzer=analyzer, binary=True, dtype=np.float64)
         counts = vectorizer.fit_transform(lines)
@@ -115,11 +118,12 @@ class Terms:
         bounds = np.cumsum([0, *(len(intent.lemmas) for intent in intents)])
         member = csr_array((weights, np.arange(len(lines)), bounds), (len(intents), len(lines)))
         frequency = csr_array(member @ counts)
+        utterances = csr_array(member.sign() @ counts)
         totals = np.asarray(frequency.sum(axis=1)).ravel()
         idf = np.log1p(totals.mean() / np.asarray(frequency.sum(axis=0)).ravel())
         row_of = np.repeat(np.arange(len(intents)), np.diff(frequency.indptr))
         frequency.data *= idf[frequency.indices] / totals[row_of]
-        return cls(vectorizer.get_feature_names_out(), frequency, surface)
+        return cls(vectorizer.get_feature_names_out(), frequency, utterances, surface)
 
     def of_intent(self, row: int) -> list[tuple[str, float]]:
         """Return the terms of an intent with their weights, heaviest first."""
@@ -127,18 +131,30 @@ class Terms:
         weights, names = self.weight.data[start:stop], self.names[self.weight.indices[start:stop]]
         return [(str(names[i]), float(weights[i])) for i in np.lexsort((names, -weights))]
 
-    def keywords(self, row: int, most: int) -> tuple[str, ...]:
-        """Return up to `most` terms of an intent; each adds a word to the terms before it."""
+    def keywords(self, row: int, config: NamingConfig) -> tuple[str, ...]:
+        """Return the keywords of an intent; each adds a word to the keywords before it.
+
+        Terms of a single utterance, such as a name that no rule masks, are left out if possible.
+        """
         chosen: list[str] = []
         named: set[str] = set()
-        for term, _ in self.of_intent(row):
+        for term in self._repeated(row, config.min_occurrences):
             lemmas = term.split(" ")
             if not named.issuperset(lemmas):
                 chosen.append(" ".join(self.surface[lemma] for lemma in lemmas))
                 named.update(lemmas)
-            if len(chosen) == most:
+            if len(chosen) == config.keywords:
                 break
         return tuple(chosen)
+
+    def _repeated(self, row: int, fewest: int) -> list[str]:
+        """Return the terms of enough utterances, heaviest first; all terms if there are none."""
+        start, stop = self.utterances.indptr[row : row + 2]
+        within = slice(start, stop)
+        is_repeated = self.utterances.data[within] >= fewest
+        repeated = set(self.names[self.utterances.indices[within][is_repeated]])
+        terms = [term for term, _ in self.of_intent(row)]
+        return [term for term in terms if term in repeated] or terms
 
 
 def read_documents(documents: Sequence[Documents], config: NamingConfig) -> list[IntentWords]:
