@@ -22,7 +22,7 @@ class ConversationConfig(Section):
     max_parts: int = tunable(4, "most words that are split from one", "words", 1)
     max_requests: float = fraction(0.03, "most requests that the learned rule marks")
     max_labeled: float = fraction(0.01, "most labeled utterances that the learned rule marks")
-    min_probability: float = fraction(0.75, "least probability that the learned rule marks")
+    min_probability: float = fraction(0.73, "least probability that the learned rule marks")
     folds: int = tunable(3, "parts of the phrase set; each is held out once", low=2)
     inverse_regularization: float = tunable(1.0, "C of the logistic regression", low=1e-6)
     max_iterations: int = tunable(1000, "most iterations of the regression", low=1)
