@@ -138,22 +138,14 @@ def test_the_learned_rule_leaves_requests(rule, encode):
     assert sum(found is not None for found in marked(rule, encode, requests)) == 0
 
 
-def test_a_long_answer_is_left_to_phrases(encode):
-    short = dataclasses.replace(CONFIG, max_answer_words=1)
-    rule = ConversationRule.fit(encode, NO_LABELS, short, seed=0)
-    assert marked(rule, encode, ["sourdough", "sourdough bread"]) == ["slot_value", None]
+def test_a_long_answer_is_left_to_phrases(rule, encode):
+    short = dataclasses.replace(rule, config=dataclasses.replace(CONFIG, max_answer_words=1))
+    assert marked(rule, encode, ["seattle", "garcia lopez"]) == ["slot_value", "slot_value"]
+    assert marked(short, encode, ["seattle", "garcia lopez"]) == ["slot_value", None]
 
 
-def test_a_process_learns_the_rule_of_an_encoder_once(encode):
-    calls = []
-
-    def counting(texts):
-        calls.append(len(texts))
-        return encode(texts)
-
-    rules = [ConversationRule.fit(counting, NO_LABELS, CONFIG, seed=0) for _ in range(2)]
-    assert len(calls) == 1
-    assert rules[0].learned is rules[1].learned
+def test_a_process_learns_the_rule_of_an_encoder_once(rule, encode):
+    assert ConversationRule.fit(encode, NO_LABELS, CONFIG, seed=0).learned is rule.learned
 
 
 def test_labels_switch_their_category_off_and_labeled_texts_are_requests(rule, encode):
