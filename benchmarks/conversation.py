@@ -1,9 +1,9 @@
 """Tell conversational utterances from requests, without labels.
 
 multidogo labels greetings, thanks, confirmations, rejections and bare answers (`contentonly`). The
-rule was tuned on its domains airline, fastfood and finance. The others are reported apart, but some
-of their errors were read, too (benchmarks/history.md). In the other sets nearly all utterances are
-requests:
+phrases were written against its domains airline, fastfood and finance. The others are reported
+apart, but their errors were read, too: benchmarks/history.md, *Conversational utterances*, has
+cross-validated figures. In the other sets nearly all utterances are requests:
 
     python -m benchmarks.conversation --out RESULT.json
 
@@ -13,7 +13,7 @@ Methods:
 
 All measures are in per cent of rows. A text counts for the label that most of its rows have: rows
 such as "ok" and "yes" carry the label of any intent. `own_label` takes each row's own label, and
-`distinct` counts each text once. `content_4` are bare answers of up to four words. Texts that
+`distinct` counts each text once. `content_4` are bare answers of up to four words. Rare texts that
 phrases leave open are sampled.
 """
 
