@@ -140,7 +140,7 @@ class ConversationRule:
         )
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=2)
 def _without_labels(encode: Encode, config: ConversationConfig, seed: int) -> LearnedRule:
     """Return the learned rule of the phrase set; a process learns it once for each encoder."""
     return LearnedRule.fit(shipped_languages(), encode, config, seed)
