@@ -34,6 +34,7 @@ setup(
         "faiss-cpu>=1.9",
         "gender-guesser>=0.4",
         "hdbscan>=0.8.40",
+        "mimesis>=18",
         "numpy>=2,<2.5",
         "probablepeople>=0.5.6",
         "py3langid>=0.4,<0.5",

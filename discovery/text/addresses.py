@@ -9,7 +9,8 @@ import re
 from advin.discovery.text.config import MaskingConfig
 
 _PLACEHOLDER = "[address]"
-_NAME = r"[A-ZÀ-ÖØ-Þ][\w'’.-]*"
+_UPPER = "".join(filter(str.isupper, map(chr, range(0x250))))
+_NAME = rf"[{_UPPER}][\w'’.-]*"
 # Types that are clear in lower case, too.
 _STREET = "street|str?|avenue|ave|road|rd|boulevard|blvd|highway|hwy|parkway|pkwy|ln"
 _MORE_STREETS = (
@@ -42,6 +43,17 @@ _GERMAN = rf"""
         | [\w-]{{1,40}}(?i:stra(?:ß|ss)e|str\.|platz|gasse|allee)
         | [A-ZÄÖÜ][\w-]{{0,40}}\s(?i:stra(?:ß|ss)e|str\.|weg|platz|allee))
         \s{_NUMBER}(?:,?\s(?:D-)?\d{{5}}\s[A-ZÄÖÜ][\w-]+)?"""
+# Dutch and Scandinavian streets are one word with their type.
+_NORTHERN = rf"""
+    \b(?:[{_UPPER}][\w-]*\s)?[{_UPPER}][\w-]*(?:straat|laan|plein|gracht|kade|dreef|steeg|singel|baan|weg|dijk
+        |pad(?<!ipad)(?<!chpad)(?<!nkpad)|hof|boulevard|gatan?|vägen|väg|torget|gränd|stigen|backen|plan
+        |vej|gade|stræde|torv|vænget|parken|veien|vegen|katu|kuja|polku)\s{_NUMBER}
+    | \b[\w-]{{3,40}}(?:straat|gracht|gatan|vägen|gränd|torget|stræde|veien|vegen)\s{_NUMBER}"""
+_EASTERN = rf"""
+    \b(?:(?i:ul|al|os|pl)\.|(?i:ulica|ulice|aleja|osiedle|plac|n[áa]m[ěe]st[íi]|strada|[şs]oseaua
+        |bulevardul|calea))\s(?:{_NAME}|\d{{1,2}}|i)(?:\s(?:{_NAME}|i)){{0,3}}\s{_NUMBER}
+    | \b{_NAME}(?:\s{_NAME}){{0,2}}\s(?i:utca|[úu]tja|sokak|sokağı|cadde(?:si)?|bulvarı|ulica)\.?
+        \s(?i:no:?\s?)?{_NUMBER}"""
 _CLEAR = (
     "calle|avenida|avda\\.?|rua|rue|viale|vicolo|piazzale|piazza|boulevard|chemin|impasse|avenue"
 )
@@ -51,7 +63,7 @@ _ROMANCE = (
     "|contrada|largo|borgo|canale|rotonda|incrocio|stretto|travessa|pra[çc]a|estrada|rodovia|quadra"
     "|setor|parque|n[úu]cleo|conjunto|ladeira|trevo|viela|vila|lagoa?|jardim|campo|ch[áa]cara"
     "|condom[íi]nio|distrito|esplanada|esta[çc][ãa]o|favela|feira|fazenda|morro|trecho|s[íi]tio"
-    "|recanto|residencial|p[áa]tio|passarela|loteamento|col[ôo]nia|vale|vereda|viaduto|place"
+    "|recanto|praia|aeroporto|acampamento|passagem|residencial|p[áa]tio|passarela|loteamento|col[ôo]nia|vale|vereda|viaduto|place"
     "|all[ée]e|quai|route|ruelle|passage|cours|square"
 )
 _OF = r"(?:(?i:del|dell[ao]|de|da|do|das|dos|di|des|du|d['’]|la|los|las)\s?){0,2}"
@@ -65,7 +77,7 @@ _SOUTHERN = rf"""
     | \b\d{{1,4}}(?:\s?(?:bis|ter))?,?\s(?i:{_ROMANCE})\s{_NAMES}
     | \b\d{{1,4}},?\s(?i:rue|avenue|boulevard|chemin|impasse)\s(?:de\sla\s|du\s|des\s|de\s|d['’])?
         [^\W\d_]+"""
-_WITH_NUMBER = re.compile("|".join((_ENGLISH, _GERMAN, _SOUTHERN)), re.VERBOSE)
+_WITH_NUMBER = re.compile("|".join((_ENGLISH, _GERMAN, _NORTHERN, _EASTERN, _SOUTHERN)), re.VERBOSE)
 _WITHOUT_NUMBER = re.compile(rf"\b(?i:{_CLEAR})\s{_NAMES}", re.VERBOSE)
 _DIGIT = re.compile(r"\d")
 

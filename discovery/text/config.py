@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from advin.discovery.compute.tunables import Section, fraction, tunable
 
 # Rises when a rule changes what it finds: ids of utterances then change too.
-MASKING_VERSION = 1
+MASKING_VERSION = 2
 # The rules, in the order in which they are applied.
 Rule = Literal[
     "html",
@@ -87,6 +87,9 @@ class MaskingConfig(Section):
     name_commonness: tuple[float, float] = tunable(
         (3.6, 0.2), "zipf up to which a word is rather a name: base, and slope by its popularity"
     )
+    capital_lead: float = tunable(
+        0.5, "the same for a word with a capital letter: lead of its base", "zipf", 0
+    )
     popularity_lost_abroad: int = tunable(
         6, "popularity of a first name that is lost in other languages", low=0, high=13
     )
@@ -109,4 +112,4 @@ class MaskingConfig(Section):
     max_foreign_zipf: float = tunable(4.9, "the same for words rare in English", "zipf", 0)
     max_capital_zipf: float = tunable(5.3, "most common surname with a capital letter", "zipf", 0)
     max_unlisted_zipf: float = tunable(2.9, "most common surname that is in no list", "zipf", 0)
-    max_cued_zipf: float = tunable(4.6, 'most common name after words like "my name is"', "zipf", 0)
+    max_cued_zipf: float = tunable(5.3, 'most common name after words like "my name is"', "zipf", 0)

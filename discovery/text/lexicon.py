@@ -2,15 +2,19 @@
 
 First names with their popularity in 55 countries come from nam_dict.txt of gender-guesser (J.
 Michael, 2008). Names of the US census, with the share of people whose first name it is, come from
-probablepeople. How common a word is comes from wordfreq (R. Speer, 2022), in six languages.
+probablepeople. First names and surnames of 25 more places come from mimesis (L. Geimfari, MIT).
+How common a word is comes from wordfreq (R. Speer, 2022), in six languages.
 """
 
+import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
-from typing import NamedTuple
+from importlib.resources import files
+from typing import Literal, NamedTuple
 
 import wordfreq
 from gender_guesser.detector import Detector
@@ -31,6 +35,12 @@ _COUNTRIES = {
 _HEX_DIGITS = "0123456789ABCDEF"
 # Countries whose short names, such as "can" and "so", are words in the languages above.
 _APART = frozenset("turkey arabia israel china japan korea vietnam other_countries".split())
+
+# Places of mimesis whose names have Latin letters. de-ch is left out, since it lists many words.
+_PLACES = (
+    "cs da de de-at en en-au en-ca en-gb es es-mx et fi fr hr hu is it nl nl-be no pl pt pt-br sk"
+    " sv tr"
+).split()
 
 # Names that as often are a word: they are names in context, or with a capital letter.
 _WORDS = frozenset(
@@ -69,7 +79,8 @@ _OTHER_NAMES = frozenset(
     merit lease tab debit linux barclay barclays schwab ira reno modesto burma viet nam deb
     gui ati suse beryl fedora gerrit lilo kali haskell octave maverick unity aud raid revert
     alfredo tulsa trenton nirvana beverly notting fee delta emerald wayland wierd ubuntu
-    expecting ty vi si mo lou tiny star drake trader hae bora sun gnome vaio vaios anjuta
+    expecting lan vid olympia
+    ty vi si mo lou tiny star drake trader hae bora sun gnome vaio vaios anjuta
     tapas camden arbor bent florida tampa sal theres manual""".split()
 )
 # Frequent names that the lists lack, or count as rarer than they are.
@@ -121,6 +132,7 @@ class Traits(NamedTuple):
     Attributes:
         first: True if it is a first name that seldom means anything else.
         maybe_first: True if it is a first name in a western country or in India.
+        plausible: True if it is more likely a first name than a word with a capital letter.
         last: True if it is a surname.
         frequent: True if it is one of the most frequent surnames.
         elsewhere: True if it is a place, a month, a product or a form of address too.
@@ -131,6 +143,7 @@ class Traits(NamedTuple):
 
     first: bool
     maybe_first: bool
+    plausible: bool
     last: bool
     frequent: bool
     elsewhere: bool
@@ -153,6 +166,7 @@ def _of_compound(word: str, config: MaskingConfig) -> Traits:
     return Traits(
         first=whole.first or (all(p.first or p.maybe_first for p in parts) and parts[0].first),
         maybe_first=whole.maybe_first or all(p.maybe_first for p in parts),
+        plausible=whole.plausible or all(p.plausible for p in parts),
         last=whole.last or parts[-1].last,
         frequent=any(p.frequent for p in parts) and all(p.last for p in parts),
         elsewhere=False,
@@ -177,17 +191,32 @@ def _traits(word: str, config: MaskingConfig) -> Traits:
         config.popularity_of_census if (as_first or 0) >= config.sure_share else 0,
     )
     base, slope = config.name_commonness
-    is_apart = count.is_apart and most <= config.max_unlisted_zipf
+    limit = base + slope * popularity
+    # One list alone may have a word or a typo.
+    sources = _listed("names")[word] + (count.best > 0) + (as_first is not None)
+    is_rare = most <= config.max_unlisted_zipf
+    is_apart = is_rare and (count.is_apart or (sources > 1 and word in _listed("names")))
     is_listed = count.best > 0 or (as_first or 0) > 0.5
-    is_first = is_apart or (is_listed and most <= base + slope * popularity)
+    is_first = is_apart or (is_listed and most <= limit)
     # A short word may be another one with a typo.
-    is_known_enough = len(word) > config.short_name or popularity >= config.short_popularity
+    is_known_enough = (
+        len(word) > config.short_name
+        or popularity >= config.short_popularity
+        or (is_rare and sources > 1 and len(word) == config.short_name)
+    )
+    is_plausible = word in _WORDS or most <= limit + config.capital_lead
     is_other = word in _WORDS or word in _OTHER_NAMES
-    maybe_first = is_apart or count.best > 0 or (as_first or 0) >= config.least_share
+    maybe_first = (
+        is_apart
+        or count.best > 0
+        or (as_first or 0) >= config.least_share
+        or (is_plausible and word in _listed("names") and word not in _OTHER_NAMES)
+    )
     return Traits(
         first=word in _MORE or (is_first and is_known_enough and not is_other),
         maybe_first=maybe_first and len(word) > 2,
-        last=as_first is not None or word in _FREQUENT,
+        plausible=is_plausible,
+        last=as_first is not None or word in _listed("surnames") or word in _FREQUENT,
         frequent=word in _FREQUENT,
         elsewhere=word in _OTHER_NAMES,
         common=most,
@@ -199,6 +228,19 @@ def _unaccented(word: str) -> str:
     if word.isascii():
         return word
     return "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
+
+
+@cache
+def _listed(kind: Literal["names", "surnames"]) -> Counter[str]:
+    """Return in how many places each first name or surname, without its particles, is listed."""
+    found: Counter[str] = Counter()
+    for place in _PLACES:
+        text = (files("mimesis") / "datasets" / place / "person.json").read_text("utf-8")
+        listed = json.loads(text).get(kind, [])
+        groups = listed.values() if isinstance(listed, dict) else [listed]
+        words = {name.casefold().split()[-1] for group in groups for name in group}
+        found.update(words | {*map(_unaccented, words)})
+    return found
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ _WORD = re.compile(r"\[[a-z]+\]|(?<!\w)[^\W\d_]+(?:[-'’](?!s\b)[^\W\d_]+)*(?!\
 _NAMING = re.compile(
     r"""\b(?:(?:first|last|sur|full|middle|family|maiden)?\s?name(?:\s?(?:is|was|=|:)|'?s|\sof)
     | named | mr | mrs | ms | miss | mister | dr | prof | herr | frau | se[ñn]or | se[ñn]ora | sra
+    | dra | srta | mlle | dhr | mevr | meneer | mevrouw | fru
     | monsieur | madame | mme | signora? | dott | me\sllamo | nombre\ses | ich\shei(?:ß|ss)e
     | name\sist | m['’]appelle | nom\sest | mi\schiamo | nome\s[èe] | nome\s[ée] | me\schamo
     | chamo-me)\b[\s.:,-]*""",
@@ -24,13 +25,14 @@ _NAMING = re.compile(
 # Each match of the expression above has one of these words.
 _NAMING_WORDS = frozenset(
     """name names lastname firstname surname named mr mrs ms miss mister dr prof herr frau señor
-    senor señora senora sra monsieur madame mme signor signora dott llamo nombre heiße heisse
-    heisse m'appelle m’appelle appelle nom chiamo nome chamo chamo-me""".split()
+    senor señora senora sra monsieur madame mme signor signora dott dra srta mlle dhr
+    mevr meneer mevrouw fru llamo nombre heiße heisse m'appelle m’appelle
+    appelle nom chiamo nome chamo chamo-me""".split()
 )
 # After these words often follows a name.
 _HINTS = frozenset(
     """im hi hello hey hiya dear yo thanks thx regards sincerely cheers yours hallo hola bonjour
-    ciao olá oi liebe lieber gracias danke merci grazie obrigado obrigada grüße gruß saludos
+    ciao olá oi liebe lieber gracias danke merci grazie obrigado obrigada grüße gruß saludos c'est
     atentamente cordialement soy sono sou""".split()
 )
 _HINTS_OF_TWO = frozenset(
@@ -41,6 +43,8 @@ _ENDS = re.compile(r"\s*(?:[.,;:!?)]|$|-\s|(?:and|from|here|calling|speaking|y|u
 _PARTICLES = frozenset(
     "de del de la los las da das do dos di du van von der den ten ter el al bin ibn le st".split()
 )
+# After these particles stands a surname, even if it is a common word.
+_SURNAME_PARTICLES = frozenset("van von der den ter ten da das dos".split())
 _BEFORE_PLACES = frozenset(
     "san santa saint st los las fort new mount lake north south port".split()
 )
@@ -50,7 +54,9 @@ _ARTICLES = frozenset(
 )
 _TITLE = re.compile(
     r"""(?:\b(?:mr|mrs|ms|miss|mister|dr|prof|herr|frau|sra?|se[ñn]ora?|do[ñn]a|monsieur|madame|mme
-        |sig|sig\.ra|signora?|dott|dom|ing|dipl\.-ing|univ\.prof)\.?[ ])+$""",
+        |sig|sig\.ra|signora?|dott|dom|ing|dipl\.-ing|univ\.prof|dra|profa|srta|mlle|dhr|mevr?
+        |mej|meneer|mevrouw|drs|ir|hr|fru|frk|fr[öø]ken|pani?|mgr|in[żz]
+        |bay|bayan|av|doç)\.?[ ])+$""",
     re.IGNORECASE | re.VERBOSE,
 )
 _SUFFIX = re.compile(
@@ -116,13 +122,14 @@ class _Sentence:
         if word.start() in self._cued:
             if not (known.maybe_first or known.last):
                 return known.common <= config.max_surname_zipf
-            return known.common <= config.max_cued_zipf or self._ends_clause(i)
+            return known.common <= config.max_cued_zipf or self._capital[i] or self._ends_clause(i)
         if known.common > config.max_capital_zipf:
             return False
         inside = self._capital[i] and not self._starts_sentence(i) and not self._is_a_thing(i)
         if known.maybe_first:
             return self._has_surname(i) or (
-                not known.elsewhere and (inside or (self._ends_clause(i) and self._hinted(i)))
+                not known.elsewhere
+                and ((inside and known.plausible) or (self._ends_clause(i) and self._hinted(i)))
             )
         if known.common > config.max_unlisted_zipf or not inside:
             return False
@@ -134,7 +141,11 @@ class _Sentence:
         if j is None or self._known[j].elsewhere or self._capital[i] != self._capital[j]:
             return False
         first, last, config = self._known[i], self._known[j], self._config
-        is_rare = last.common <= config.max_pair_zipf
+        is_rare = last.common <= config.max_pair_zipf or (
+            last.last
+            and last.english <= config.max_pair_zipf
+            and last.common <= config.max_foreign_zipf
+        )
         if not self._capital[i]:
             return (last.last or last.maybe_first) and (
                 is_rare or (last.frequent and self._ends_clause(j))
@@ -143,7 +154,7 @@ class _Sentence:
             return first.maybe_first and last.last and (is_rare or last.frequent)
         if last.common > config.max_surname_zipf and not last.frequent:
             return first.maybe_first and last.last
-        return first.maybe_first or last.last or last.first
+        return first.maybe_first or last.last or last.maybe_first
 
     def _is_a_thing(self, i: int) -> bool:
         """True if an article or a possessive stands before word i."""
@@ -172,7 +183,7 @@ class _Sentence:
         j = i + 1
         while j < len(self._words) and self._joined(j):
             word = self._words[j][0]
-            if self._is_surname(j):
+            if self._is_surname(j) or (j > i + 1 and self._is_after_particle(j)):
                 return j
             if word.casefold() not in _PARTICLES and not (len(word) == 1 and word.isupper()):
                 return None
@@ -192,10 +203,15 @@ class _Sentence:
             return is_rare and known.common <= config.max_foreign_zipf
         return known.common <= config.max_unlisted_zipf and len(word) > 2
 
-    def _continues(self, i: int) -> bool:
-        """True if a capitalized surname follows word i."""
-        nearest = self._next(i)
-        return nearest is not None and self._capital[nearest]
+    def _is_after_particle(self, i: int) -> bool:
+        """True if word i is a surname because of a particle such as "van" before it."""
+        known, config = self._known[i], self._config
+        return (
+            self._words[i - 1][0].casefold() in _SURNAME_PARTICLES
+            and self._words[i][0].casefold() not in _PARTICLES
+            and known.common <= config.max_capital_zipf
+            and len(self._words[i][0]) > 1
+        )
 
     def _joined(self, i: int) -> bool:
         """True if word i follows the word before it without a sign but the dot of an initial."""

@@ -10,7 +10,7 @@ import re
 from advin.discovery.text.config import MaskingConfig
 from advin.discovery.text.lexicon import lexicon
 
-_TOKEN = re.compile(r"(?<![\w\[])#?[ ]?[^\W_]+(?:[-_.,:+]+[^\W_]+)*")
+_TOKEN = re.compile(r"(?<![\w\[])#?[ ]?[^\W_]+(?:[-_.,:+*]+[^\W_]+)*")
 # Versions, decimals and numbers such as 1.5 or 2.6.8.
 _VERSION = re.compile(r"v?\d{1,3}(?:\.\d{1,2}){1,3}", re.IGNORECASE)
 # Versions in a longer token, such as linux-image-2.6.31-19, and sizes such as 1920x1080.
@@ -18,6 +18,11 @@ _LONG_VERSION = re.compile(
     r"(?<!\d)\d{1,2}\.\d{1,2}(?:\.\d{1,2})?[-+~]\w|\d\.\d{1,2}\.\d{1,2}(?!\d)"
 )
 _SIZE = re.compile(r"\d{2,4}[x*]\d{2,4}(?:\D.*)?", re.IGNORECASE)
+# Versions after a name, such as ubuntu11.04, and names of processors.
+_NAMED_VERSION = re.compile(
+    r"[a-z]+-?\d{1,2}\.\d{1,2}(?:\.\d{1,2})?|x(?:86[-_])?64|x86|i[3-6]86", re.I
+)
+_RANGE = re.compile(r"\d{1,3}-\d{1,3}")
 _MODEL = re.compile(r"[a-z]{2,}-?\d{4}")
 _DIGITS = re.compile(r"\d+")
 _CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
@@ -43,10 +48,11 @@ _NAMED = frozenset(
     numéro référence réservation compte ordine fattura prenotazione conto encomenda
     fatura""".split()
 )
-# Words before a number of four digits that belongs to the name of a thing.
+# Words and makers before a number of four digits that belongs to the name of a thing.
 _KINDS = frozenset(
     """error errors code form windows office model version series type http status section article
-    fehler formular modelo erreur errore erro""".split()
+    fehler formular modelo erreur errore erro intel amd nvidia geforce radeon ati hp dell epson
+    canon brother nokia samsung lenovo thinkpad dimension inspiron latitude""".split()
 )
 
 
@@ -69,6 +75,8 @@ def _is_id(match: re.Match[str], config: MaskingConfig) -> bool:
         return False
     marked = match[0].startswith("#")
     if any(map(str.isalpha, token)):
+        if digits <= config.kept_digits + 1 and _word_before(match) in _KINDS:
+            return False
         is_named = marked or _word_before(match) in _NAMED
         return _is_code(token, digits, is_named, config) or (digits > 1 and marked)
     named = _word_before(match) in _NAMED and not _follows_kind(match)
@@ -77,7 +85,9 @@ def _is_id(match: re.Match[str], config: MaskingConfig) -> bool:
 
 def _is_code(token: str, digits: int, is_named: bool, config: MaskingConfig) -> bool:
     """True if a token of letters and digits has no pattern of a word with a number."""
-    if _UNIT.fullmatch(token) or _LONG_VERSION.search(token) or _SIZE.fullmatch(token):
+    if _NAMED_VERSION.fullmatch(token) or _UNIT.fullmatch(token) or _SIZE.fullmatch(token):
+        return False
+    if _LONG_VERSION.search(token):
         return False
     if _MODEL.fullmatch(token) and not is_named:
         return False
@@ -91,7 +101,7 @@ def _is_code(token: str, digits: int, is_named: bool, config: MaskingConfig) -> 
     if len(token) >= config.min_code and not words and (is_named or token.isupper()):
         return True
     # Such as the flight BA249.
-    is_short = switches == 1 and len(letters[0]) <= config.kept_digits
+    is_short = switches == 1 and len(letters[0]) < config.kept_digits
     return is_short and digits == config.kept_digits and letters[0].isupper()
 
 
@@ -116,6 +126,8 @@ def _is_number(match: re.Match[str], kept: int) -> bool:
     if not around.strip(" .,!?"):
         return True
     if _VERSION.fullmatch(token) or _LONG_VERSION.search(token):
+        return False
+    if _RANGE.fullmatch(token) or _SIZE.fullmatch(token):
         return False
     return digits > kept and not (digits == kept + 1 and _word_before(match) in _KINDS)
 

@@ -13,6 +13,8 @@ _MONTHS = (
     r"|dezember|janvier|f[ée]vrier|mars|avril|juin|juillet|ao[ûu]t|septembre|octobre|novembre"
     r"|d[ée]cembre|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre"
     r"|diciembre|janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|novembro|dezembro"
+    r"|januari|februari|maart|mei|augusti|augustus|maj|marts|desember|stycznia|lutego|marca"
+    r"|kwietnia|maja|czerwca|lipca|sierpnia|września|października|listopada|grudnia"
     r"|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre)\.?"
 )
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|er|º|\.)?"
@@ -57,7 +59,7 @@ TIME = re.compile(
 )
 _CURRENCY = (
     r"(?:usd|eur|gbp|chf|cad|aud|inr|jpy|cny|mxn|brl|dollars?|bucks?|euros?|pounds?|quid|cents?"
-    r"|rupees?|rs|yen|yuan|pesos?|reais|real|francs?|franken|libras?|d[óo]lares?|livres?|sterlina?)"
+    r"|rupees?|rs|yen|yuan|pesos?|reais|real|kroner|kronor|sek|nok|dkk|pln|z[łl]|z[łl]oty(?:ch)?|try|lira|czk|huf|forint|francs?|franken|libras?|d[óo]lares?|livres?|sterlina?)"
 )
 _SIGN = r"[$€£¥₹₩₽]"
 _SUM = r"\d+(?:[.,' ]\d{3})*(?:[.,]\d+)?(?:[ ]?(?:k|m|mio|million|thousand|hundred|billion))?"
