@@ -112,4 +112,4 @@ class MaskingConfig(Section):
     max_foreign_zipf: float = tunable(4.9, "the same for words rare in English", "zipf", 0)
     max_capital_zipf: float = tunable(5.3, "most common surname with a capital letter", "zipf", 0)
     max_unlisted_zipf: float = tunable(2.9, "most common surname that is in no list", "zipf", 0)
-    max_cued_zipf: float = tunable(5.3, 'most common name after words like "my name is"', "zipf", 0)
+    max_cued_zipf: float = tunable(4.6, 'most common name after words like "my name is"', "zipf", 0)

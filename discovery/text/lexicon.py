@@ -79,7 +79,7 @@ _OTHER_NAMES = frozenset(
     merit lease tab debit linux barclay barclays schwab ira reno modesto burma viet nam deb
     gui ati suse beryl fedora gerrit lilo kali haskell octave maverick unity aud raid revert
     alfredo tulsa trenton nirvana beverly notting fee delta emerald wayland wierd ubuntu
-    expecting lan vid olympia
+    expecting lan vid olympia alpha meta hardy arduino vesa
     ty vi si mo lou tiny star drake trader hae bora sun gnome vaio vaios anjuta
     tapas camden arbor bent florida tampa sal theres manual""".split()
 )
@@ -213,7 +213,7 @@ def _traits(word: str, config: MaskingConfig) -> Traits:
         or (is_plausible and word in _listed("names") and word not in _OTHER_NAMES)
     )
     return Traits(
-        first=word in _MORE or (is_first and is_known_enough and not is_other),
+        first=word in _MORE or (is_first and len(word) > 2 and is_known_enough and not is_other),
         maybe_first=maybe_first and len(word) > 2,
         plausible=is_plausible,
         last=as_first is not None or word in _listed("surnames") or word in _FREQUENT,

@@ -40,6 +40,8 @@ _HINTS_OF_TWO = frozenset(
     for pair in ("i am", "this is", "thank you", "ich bin", "hier ist", "je suis", "aquí es")
 )
 _ENDS = re.compile(r"\s*(?:[.,;:!?)]|$|-\s|(?:and|from|here|calling|speaking|y|und|et|e)\b)")
+# The word before is a part of a file name or a code.
+_IN_TOKEN = re.compile(r"[-_/]\w")
 _PARTICLES = frozenset(
     "de del de la los las da das do dos di du van von der den ten ter el al bin ibn le st".split()
 )
@@ -92,7 +94,7 @@ class _Sentence:
         # A text in capital letters or in title case says nothing by them.
         cased = 2 * sum(capital) <= len(words) + 1
         self._capital = [c and cased for c in capital]
-        self._acronym = [cased and len(w[0]) > 1 and w[0].isupper() for w in words]
+        self._acronym = [cased and len(w[0]) > 1 and w[0].rstrip("s").isupper() for w in words]
         self._cued = {match.end() for match in _NAMING.finditer(text)} if cued else set()
 
     def masked(self) -> str:
@@ -117,12 +119,17 @@ class _Sentence:
         word, known, config = self._words[i], self._known[i], self._config
         if word[0][0] == "[" or len(word[0]) == 1 or self._acronym[i] or self._is_place(i):
             return False
+        if _IN_TOKEN.match(self._text, word.end()):
+            return False
         if known.first:
             return True
         if word.start() in self._cued:
             if not (known.maybe_first or known.last):
                 return known.common <= config.max_surname_zipf
-            return known.common <= config.max_cued_zipf or self._capital[i] or self._ends_clause(i)
+            if known.plausible or self._capital[i]:
+                return True
+            is_possible = known.common <= config.max_capital_zipf or self._ends_clause(i)
+            return known.english <= config.max_cued_zipf and is_possible
         if known.common > config.max_capital_zipf:
             return False
         inside = self._capital[i] and not self._starts_sentence(i) and not self._is_a_thing(i)
@@ -148,7 +155,7 @@ class _Sentence:
         )
         if not self._capital[i]:
             return (last.last or last.maybe_first) and (
-                is_rare or (last.frequent and self._ends_clause(j))
+                is_rare or (last.frequent and first.plausible and self._ends_clause(j))
             )
         if first.elsewhere:
             return first.maybe_first and last.last and (is_rare or last.frequent)

@@ -1,8 +1,8 @@
 """Rules for tokens with digits: ids and long numbers are masked, numbers with a meaning stay.
 
-A number of one to three digits mostly says what is asked ("error 404", "3 days late", "top 10"). A
-longer one, and a token that mixes letters and digits without a pattern, mostly names one order or
-case. Words before the token decide the cases between.
+A number of one to three digits mostly says what is asked ("error 404", "3 days late", "top 10"),
+and so does a year. A longer one, and a token that mixes letters and digits without a pattern,
+mostly names one order or case. Words before the token decide the cases between.
 """
 
 import re
@@ -15,15 +15,16 @@ _TOKEN = re.compile(r"(?<![\w\[])#?[ ]?[^\W_]+(?:[-_.,:+*]+[^\W_]+)*")
 _VERSION = re.compile(r"v?\d{1,3}(?:\.\d{1,2}){1,3}", re.IGNORECASE)
 # Versions in a longer token, such as linux-image-2.6.31-19, and sizes such as 1920x1080.
 _LONG_VERSION = re.compile(
-    r"(?<!\d)\d{1,2}\.\d{1,2}(?:\.\d{1,2})?[-+~]\w|\d\.\d{1,2}\.\d{1,2}(?!\d)"
+    r"(?<!\d)\d{1,2}\.\d{1,2}(?:\.\d{1,2})?[-+~]\w|\d\.\d{1,2}\.\d{1,2}(?!\d)|x86_64-"
 )
 _SIZE = re.compile(r"\d{2,4}[x*]\d{2,4}(?:\D.*)?", re.IGNORECASE)
 # Versions after a name, such as ubuntu11.04, and names of processors.
 _NAMED_VERSION = re.compile(
-    r"[a-z]+-?\d{1,2}\.\d{1,2}(?:\.\d{1,2})?|x(?:86[-_])?64|x86|i[3-6]86", re.I
+    r"[a-z]*-?\d{1,2}\.\d{1,2}(?:\.\d{1,2})?[a-z]*|x(?:86[-_])?64|x86|i[3-6]86|[a-z]+:\d{1,3}", re.I
 )
+_YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
 _RANGE = re.compile(r"\d{1,3}-\d{1,3}")
-_MODEL = re.compile(r"[a-z]{2,}-?\d{4}")
+_MODEL = re.compile(r"[a-z]+-?\d{4}|\d{4}[a-zA-Z]{1,2}")
 _DIGITS = re.compile(r"\d+")
 _CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
 _CHANGE = re.compile(r"(?<=\d)[^\W\d_]|(?<=[^\W\d_])\d")
@@ -52,7 +53,7 @@ _NAMED = frozenset(
 _KINDS = frozenset(
     """error errors code form windows office model version series type http status section article
     fehler formular modelo erreur errore erro intel amd nvidia geforce radeon ati hp dell epson
-    canon brother nokia samsung lenovo thinkpad dimension inspiron latitude""".split()
+    hd canon brother nokia samsung lenovo thinkpad dimension inspiron latitude""".split()
 )
 
 
@@ -101,7 +102,7 @@ def _is_code(token: str, digits: int, is_named: bool, config: MaskingConfig) -> 
     if len(token) >= config.min_code and not words and (is_named or token.isupper()):
         return True
     # Such as the flight BA249.
-    is_short = switches == 1 and len(letters[0]) < config.kept_digits
+    is_short = switches == 1 and len(letters[0]) == config.kept_digits - 1
     return is_short and digits == config.kept_digits and letters[0].isupper()
 
 
@@ -127,7 +128,7 @@ def _is_number(match: re.Match[str], kept: int) -> bool:
         return True
     if _VERSION.fullmatch(token) or _LONG_VERSION.search(token):
         return False
-    if _RANGE.fullmatch(token) or _SIZE.fullmatch(token):
+    if any(form.fullmatch(token) for form in (_YEAR, _RANGE, _SIZE)):
         return False
     return digits > kept and not (digits == kept + 1 and _word_before(match) in _KINDS)
 

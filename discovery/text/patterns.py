@@ -28,7 +28,10 @@ URL = re.compile(
         |de|fr|es|it|pt|eu|ch|at|nl|ly|co\.uk)\b(?:/[^\s<>"']*)?)(?<![.,;:!?)])""",
     _I | re.VERBOSE,
 )
-EMAIL = re.compile(r"(?<![\w.+%'-])[\w.+%'-]{1,64}(?:\s?@\s?[\w-]+(?:\.[\w-]+)+|@[\w-]+\b)", _I)
+EMAIL = re.compile(
+    r"(?<![\w.+%'-])[\w.+%'-]{1,64}(?:\s?@\s?[\w-]+(?:\.[\w-]+)*\.[^\W\d][\w-]*|@(?=\d*[^\W\d])[\w-]+\b)",
+    _I,
+)
 HANDLE = re.compile(r"(?<![\w@])@\w(?:[\w.-]*\w)?")
 IBAN = re.compile(r"\b[a-z]{2}\d{2}(?:[ -]?[a-z0-9]{4}){2,7}(?:[ -]?[a-z0-9]{1,4})?\b", _I)
 CARD = re.compile(r"(?<![\d.,+-])[2-6]\d{3}(?:[ -]?\d){8,15}(?![\d-])")
