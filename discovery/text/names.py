@@ -66,6 +66,15 @@ _SUFFIX = re.compile(
 )
 
 
+# Companies and products named after people; what they are asked about is no person.
+_COMPANIES = frozenset(
+    """charles_schwab edward_jones fred_meyer eddie_bauer taco_bell edison morgan_stanley
+    jp_morgan john_deere john_hancock ralph_lauren calvin_klein tommy_hilfiger michael_kors
+    kate_spade hugo_boss dr_pepper dr_martens ruth_chris trader_joe's papa_john's papa_johns
+    jimmy_john's jimmy_johns denny's wendy's arby's macy's dillard's jack_daniel's""".split()
+)
+
+
 def mask_names(text: str, config: MaskingConfig) -> str:
     """Replace names of people."""
     words = list(_WORD.finditer(text))
@@ -106,6 +115,9 @@ class _Sentence:
                 continue
             last = self._last(i)
             start, end = self._words[i].start(), self._words[last].end()
+            if self._is_company(start, end):
+                i = last + 1
+                continue
             if title := _TITLE.search(self._text, done, start):
                 start = title.start()
             if suffix := _SUFFIX.match(self._text, end):
@@ -113,6 +125,12 @@ class _Sentence:
             parts += [self._text[done:start], _PLACEHOLDER]
             done, i = end, last + 1
         return "".join([*parts, self._text[done:]]) if parts else self._text
+
+    def _is_company(self, start: int, end: int) -> bool:
+        """True if a name is one of a company, with "'s" behind it or without."""
+        name = self._text[start:end].casefold().replace(" ", "_")
+        behind = self._text[end : end + 2].casefold()
+        return name in _COMPANIES or name + behind in _COMPANIES
 
     def _begins(self, i: int) -> bool:
         """True if a name begins with word i."""

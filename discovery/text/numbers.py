@@ -20,7 +20,8 @@ _LONG_VERSION = re.compile(
 _SIZE = re.compile(r"\d{2,4}[x*]\d{2,4}(?:\D.*)?", re.IGNORECASE)
 # Versions after a name, such as ubuntu11.04, and names of processors.
 _NAMED_VERSION = re.compile(
-    r"[a-z]*-?\d{1,2}\.\d{1,2}(?:\.\d{1,2})?[a-z]*|x(?:86[-_])?64|x86|i[3-6]86|[a-z]+:\d{1,3}", re.I
+    r"[a-z]*-?\d{1,2}\.\d{1,2}(?:\.\d{1,2})?[a-z]*|x(?:86[-_])?64|x86(?:[-_]32)?|i[3-6]86|[a-z]+:\d{1,3}",
+    re.I,
 )
 _YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
 _RANGE = re.compile(r"\d{1,3}-\d{1,3}")
@@ -49,7 +50,7 @@ _NAMED = frozenset(
     numéro référence réservation compte ordine fattura prenotazione conto encomenda
     fatura""".split()
 )
-# Words and makers before a number of four digits that belongs to the name of a thing.
+# Words and makers before groups of at most four digits that belong to the name of a thing.
 _KINDS = frozenset(
     """error errors code form windows office model version series type http status section article
     fehler formular modelo erreur errore erro intel amd nvidia geforce radeon ati hp dell epson
@@ -130,7 +131,8 @@ def _is_number(match: re.Match[str], kept: int) -> bool:
         return False
     if any(form.fullmatch(token) for form in (_YEAR, _RANGE, _SIZE)):
         return False
-    return digits > kept and not (digits == kept + 1 and _word_before(match) in _KINDS)
+    longest = max(map(len, _DIGITS.findall(token)))
+    return digits > kept and not (longest <= kept + 1 and _word_before(match) in _KINDS)
 
 
 def _before(match: re.Match[str]) -> str:

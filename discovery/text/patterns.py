@@ -32,7 +32,7 @@ EMAIL = re.compile(
     r"(?<![\w.+%'-])[\w.+%'-]{1,64}(?:\s?@\s?[\w-]+(?:\.[\w-]+)*\.[^\W\d][\w-]*|@(?=\d*[^\W\d])[\w-]+\b)",
     _I,
 )
-HANDLE = re.compile(r"(?<![\w@])@\w(?:[\w.-]*\w)?")
+HANDLE = re.compile(r"(?<![\w@])@[^\W\d](?:[\w.-]*\w)?")
 IBAN = re.compile(r"\b[a-z]{2}\d{2}(?:[ -]?[a-z0-9]{4}){2,7}(?:[ -]?[a-z0-9]{1,4})?\b", _I)
 CARD = re.compile(r"(?<![\d.,+-])[2-6]\d{3}(?:[ -]?\d){8,15}(?![\d-])")
 PHONE = re.compile(
