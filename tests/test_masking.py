@@ -28,6 +28,8 @@ def masked(text: str, *off: str) -> str:
         *("ubuntu 16.04", "see /etc/X11/xorg.conf", "2-for-1 deal", "i love 90s music"),
         *("hope you are well", "may i ask something", "hi may i come in", "mark it as paid"),
         *("fly to paris from austin", "I need my PIN and the GUI", "i <3 you & me", "x < y > z"),
+        *("ubuntu11.04 on x86_64", "sold the most in 2018", "20-25 people", "refresh at @60hz"),
+        *("my charles schwab account", "is denny's open", "version 2007-10", "intel 6600 chip"),
         *("thanks alot", "hey alexa", "meet @ noon", "a grace period", "10 minutes"),
     ],
 )
@@ -59,6 +61,9 @@ def test_what_carries_meaning_stays(text):
         ("I live at 350 5th Ave, New York, NY 10118", "I live at [address]"),
         ("in der Hauptstraße 12, 10115 Berlin", "in der [address]"),
         ("vivo en Calle de Alcalá 45", "vivo en [address]"),
+        ("ship to Prinsengracht 263 now", "ship to [address] now"),
+        ("deliver to Storgatan 12 today", "deliver to [address] today"),
+        ("send it to ul. Marszałkowska 84/92", "send it to [address]"),
     ],
 )
 def test_what_varies_becomes_a_placeholder(text, expected):
@@ -77,6 +82,10 @@ def test_what_varies_becomes_a_placeholder(text, expected):
         ("WHERE IS MY ORDER JOHN", "WHERE IS MY ORDER [name]"),
         ("Is Wojciech Kowalczyk there", "Is [name] there"),
         ("regards, bill", "regards, [name]"),
+        ("tell daan van der berg", "tell [name]"),
+        ("soy la Dra. Ana Alves y llamo", "soy la [name] y llamo"),
+        ("mr lucas i need help", "[name] i need help"),
+        ("call denny now", "call [name] now"),
     ],
 )
 def test_names_of_people_are_masked_in_any_case(text, expected):

@@ -1,6 +1,6 @@
 """The rule for postal addresses: a street with its number, and what follows it.
 
-Types of streets are those of USPS Publication 28 and of the post offices of the other countries. A
+Types of streets are those of USPS Publication 28, of INEGI and of the post offices of the others. A
 common word, such as "place", is a type only after a capitalized name.
 """
 
@@ -59,6 +59,8 @@ _CLEAR = (
 )
 _ROMANCE = (
     rf"{_CLEAR}|c\.|c/|av\.|plaza|paseo|rambla|ronda|camino|cuesta|cañada|pasaje|pasadizo|acceso"
+    "|calzada|privada|prolongaci[oó]n|andador|circuito|circunvalaci[oó]n|perif[eé]rico|cerrada"
+    "|diagonal|transversal|carrera|retorno|corredor|peatonal|continuaci[oó]n|ampliaci[oó]n|eje"
     "|vial|v[ií]a|urbanizaci[oó]n|glorieta|callej[oó]n|alameda|carretera|traves[ií]a|corso|strada"
     "|contrada|largo|borgo|canale|rotonda|incrocio|stretto|travessa|pra[çc]a|estrada|rodovia|quadra"
     "|setor|parque|n[úu]cleo|conjunto|ladeira|trevo|viela|vila|lagoa?|jardim|campo|ch[áa]cara"
@@ -68,9 +70,7 @@ _ROMANCE = (
 )
 _OF = r"(?:(?i:del|dell[ao]|de|da|do|das|dos|di|des|du|d['’]|la|los|las)\s?){0,2}"
 _NAMES = rf"{_OF}{_NAME}(?:\s{_OF}{_NAME}){{0,4}}"
-_DOOR = (
-    r"(?:,?\s(?i:piso|puerta|apt|apto|piano|appartamento|esc|bloco|bloque|int|bis)\b\.?\s?\w{1,4})*"
-)
+_DOOR = r"(?:\s?,?\s(?i:edif(?:icio)?|depto|dpto|interior|piso|puerta|apt|apto|piano|appartamento|esc|bloco|bloque|int|bis)\b\.?\s?\w{1,4})*"
 _SOUTHERN = rf"""
     \b(?i:{_ROMANCE})\s{_NAMES},?\s(?i:n[º°.]?\s?)?{_NUMBER}{_DOOR}
     | \b(?i:calle|avenida|rua|rue|viale|piazza)\s(?:[^\W\d_]+\s){{1,4}}?{_NUMBER}{_DOOR}

@@ -79,7 +79,7 @@ _OTHER_NAMES = frozenset(
     merit lease tab debit linux barclay barclays schwab ira reno modesto burma viet nam deb
     gui ati suse beryl fedora gerrit lilo kali haskell octave maverick unity aud raid revert
     alfredo tulsa trenton nirvana beverly notting fee delta emerald wayland wierd ubuntu
-    expecting lan vid olympia alpha meta hardy arduino vesa
+    expecting edit nanny lan vid olympia alpha meta hardy arduino vesa
     ty vi si mo lou tiny star drake trader hae bora sun gnome vaio vaios anjuta
     tapas camden arbor bent florida tampa sal theres manual""".split()
 )

@@ -146,8 +146,8 @@ class _Sentence:
                 return known.common <= config.max_surname_zipf
             if known.plausible or self._capital[i]:
                 return True
-            is_possible = known.common <= config.max_capital_zipf or self._ends_clause(i)
-            return known.english <= config.max_cued_zipf and is_possible
+            is_possible = known.common <= config.max_capital_zipf
+            return is_possible and known.english <= config.max_cued_zipf
         if known.common > config.max_capital_zipf:
             return False
         inside = self._capital[i] and not self._starts_sentence(i) and not self._is_a_thing(i)

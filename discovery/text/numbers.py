@@ -25,7 +25,7 @@ _NAMED_VERSION = re.compile(
 )
 _YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
 _RANGE = re.compile(r"\d{1,3}-\d{1,3}")
-_MODEL = re.compile(r"[a-z]+-?\d{4}|\d{4}[a-zA-Z]{1,2}")
+_MODEL = re.compile(r"[a-z]+-?\d{4}|[a-z]{5,}\d{3,4}[a-z]{0,2}|\d{4}[a-zA-Z]{1,2}")
 _DIGITS = re.compile(r"\d+")
 _CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
 _CHANGE = re.compile(r"(?<=\d)[^\W\d_]|(?<=[^\W\d_])\d")
@@ -54,7 +54,8 @@ _NAMED = frozenset(
 _KINDS = frozenset(
     """error errors code form windows office model version series type http status section article
     fehler formular modelo erreur errore erro intel amd nvidia geforce radeon ati hp dell epson
-    hd canon brother nokia samsung lenovo thinkpad dimension inspiron latitude""".split()
+    hd fx gt gtx quadro laserjet deskjet officejet canon brother nokia samsung lenovo thinkpad
+    dimension inspiron latitude""".split()
 )
 
 

@@ -40,7 +40,8 @@ PHONE = re.compile(
         (?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?(?![\w%])""",
     _I | re.VERBOSE,
 )
-_IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+# Addresses of the internet, decimals and ranges of versions.
+_NO_PHONE = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|\d{1,2}\.\d\d-\d{1,2}\.\d\d")
 DATE = re.compile(
     rf"""\b(?:
       {_YEAR}[-/.]\d{{1,2}}[-/.]\d{{1,2}}(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?
@@ -85,7 +86,7 @@ def is_card(text: str, config: MaskingConfig) -> bool:
 
 def is_phone(text: str, config: MaskingConfig) -> bool:
     """Return True if digits and separators are as long as a telephone number."""
-    if text.isdigit() or _IP.fullmatch(text):
+    if text.isdigit() or _NO_PHONE.fullmatch(text):
         return False
     number = re.split("[xe]", text, maxsplit=1, flags=_I)[0]
     return sum(map(str.isdigit, number)) >= config.min_phone_digits
