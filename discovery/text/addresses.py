@@ -70,7 +70,10 @@ _ROMANCE = (
 )
 _OF = r"(?:(?i:del|dell[ao]|de|da|do|das|dos|di|des|du|d['’]|la|los|las)\s?){0,2}"
 _NAMES = rf"{_OF}{_NAME}(?:\s{_OF}{_NAME}){{0,4}}"
-_DOOR = r"(?:\s?,?\s(?i:edif(?:icio)?|depto|dpto|interior|piso|puerta|apt|apto|piano|appartamento|esc|bloco|bloque|int|bis)\b\.?\s?\w{1,4})*"
+_DOOR = (
+    r"(?:\s?,?\s(?i:edif(?:icio)?|depto|dpto|interior|piso|puerta|apt|apto|piano|appartamento|esc"
+    r"|bloco|bloque|int|bis)\b\.?\s?\w{1,4})*"
+)
 _SOUTHERN = rf"""
     \b(?i:{_ROMANCE})\s{_NAMES},?\s(?i:n[º°.]?\s?)?{_NUMBER}{_DOOR}
     | \b(?i:calle|avenida|rua|rue|viale|piazza)\s(?:[^\W\d_]+\s){{1,4}}?{_NUMBER}{_DOOR}

@@ -97,7 +97,7 @@ MASKING = (
     ),
     MaskingRule(
         "number",
-        "numbers of more than three digits, and numbers that are the whole text",
+        "numbers of more than three digits except years, and numbers that are the whole text",
         mask_numbers,
         "0",
     ),
