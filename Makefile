@@ -39,9 +39,11 @@ test-engines: $(VENV)/.ready-engines
 test-faults: $(VENV)/.ready-engines
 	$(BIN)/python -m pytest -m engines -s tests/engines/test_faults.py
 
-# Fuzzed inputs, of which 500 through the command line, tampered models and tampered runs.
+# Fuzzed inputs, of which 500 through the command line and 50 in whole runs, tampered models and
+# tampered runs.
 fuzz: $(VENV)/.ready
-	ADVIN_FUZZ_INPUTS=10000 ADVIN_FUZZ_COMMANDS=500 ADVIN_FUZZ_MODELS=300 ADVIN_FUZZ_RUNS=100 \
+	ADVIN_FUZZ_INPUTS=10000 ADVIN_FUZZ_COMMANDS=500 ADVIN_FUZZ_WHOLE=50 \
+	    ADVIN_FUZZ_MODELS=300 ADVIN_FUZZ_RUNS=100 \
 	    $(BIN)/python -m pytest -s --timeout 7200 tests/fuzz
 
 # Lint, format check and strict types.

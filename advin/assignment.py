@@ -238,11 +238,14 @@ def _intents(folder: str) -> "tuple[Intents, Outcomes, dict[str | None, str]]":
     from advin.pipelines.assemble import outcomes_from_arrow
     from advin.pipelines.cluster import CENTROIDS, intents_from_arrow
     from advin.pipelines.report import read_table
+    from advin.pipelines.stages import Stage
 
     manifest = manifest_of(folder)
-    path = storage.join(folder, "stages", "cluster", "data", CENTROIDS)
-    if not storage.exists(path):
+    stage = Stage(storage.join(folder, "stages", "cluster"))
+    path, written = storage.join(stage.part().folder, CENTROIDS), stage.manifest()
+    if written is None or not storage.exists(path):
         raise SettingsError(f"{path} is missing: keep the folder stages of a run to assign texts")
+    storage.check_mark(path, written.marks.get(f"data/{CENTROIDS}"))
     centroids = storage.read_parquet(path)
     intents, domains, dropped = (
         read_table(folder, manifest, name) for name in ("intents", "domains", "dropped")

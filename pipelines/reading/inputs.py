@@ -26,6 +26,7 @@ from advin.pipelines.reading.encodings import detect
 from advin.pipelines.reading.files import InputFile, find_files, first_line
 from advin.pipelines.reading.json_values import ROW_BYTES
 from advin.pipelines.reading.layout import Layout
+from advin.pipelines.reading.partitions import inner_columns
 from advin.pipelines.reading.paths import root_column
 from advin.pipelines.reading.streams import open_stream
 from advin.pipelines.reading.training import parse_nlu
@@ -117,6 +118,7 @@ def _report(flag: str, files: Sequence[InputFile], passed_over: Sequence[str]) -
 
 def _checked(file: InputFile, columns: Columns, flag: str) -> InputFile:
     """Return a file with its layout; refuse it if it lacks a column."""
+    columns = inner_columns(file.path, columns)
     try:
         file, found, rows = _inspect(file, columns)
     except SettingsError:

@@ -13,6 +13,7 @@ from advin.pipelines.reading.decompress import DamagedError
 from advin.pipelines.reading.dialects import DELIMITERS
 from advin.pipelines.reading.files import InputFile
 from advin.pipelines.reading.lines import byte_ranges
+from advin.pipelines.reading.partitions import inner_columns, partition_values
 from advin.pipelines.reading.rows import Piece, Row
 from advin.pipelines.reading.streams import open_stream
 
@@ -52,11 +53,13 @@ def read_piece(piece: Piece, columns: Columns) -> Iterator[Row]:
     "damaged_file" stands for all that follow.
     """
     columns = replace(columns, export=piece.file.layout.export)
+    given = partition_values(piece.file.path, columns)
+    columns = inner_columns(piece.file.path, columns)
     row = None
     try:
         with open_stream(piece.file) as stream:
             for row in _READERS[piece.file.format](stream, piece, columns):
-                yield row
+                yield row._replace(**given) if given else row
     except DamagedError as error:
         position = piece.start if row is None else row.position + 1
         yield Row(piece.file.name, position, f"reading ended here: {error}", problem="damaged_file")

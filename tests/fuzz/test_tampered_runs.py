@@ -23,7 +23,8 @@ CASES = int(os.environ.get("ADVIN_FUZZ_RUNS", "20"))
 def read(run: Path) -> dict[str, pa.Table]:
     found = advin.read_run(run)
     repr(found)
-    return {name: found.table(name) for name in found.manifest.tables}
+    tables = {name: found.table(name) for name in found.manifest.tables}
+    return tables | {"assigned": found.assign(["find my invoice", "move my parcel"])}
 
 
 def tampered(original: Path, target: Path, seed: int) -> str:
@@ -82,8 +83,6 @@ def test_a_tampered_run_is_refused_with_one_line_or_gives_the_same_results(
         for name, result in found.items():
             refused[name] += result is None
         refused["any of them"] += None in found.values()
-        if discovered is not None:
-            print(what)
         shutil.rmtree(target)
     print(f"\n{CASES} tampered runs; refused with one line: {refused}")
     assert all(refused.values())

@@ -1,0 +1,32 @@
+"""Columns whose values stand in the names of folders, such as intent=refund/part-0.parquet."""
+
+from urllib.parse import unquote
+
+from advin.pipelines.reading.columns import Columns
+
+# What Hive and Spark write for null.
+_NULL = "__HIVE_DEFAULT_PARTITION__"
+_FIELDS = ("intent", "domain")
+
+
+def partition_values(path: str, columns: Columns) -> dict[str, str | None]:
+    """Return the fields "intent" and "domain" whose columns the folders of a path name."""
+    folders = (folder.partition("=") for folder in path.replace("\\", "/").split("/")[:-1])
+    found = {name: unquote(value) for name, equals, value in folders if name and equals}
+    named = {field: found.get(getattr(columns, field) or "") for field in _FIELDS}
+    return {
+        field: None if value == _NULL else value
+        for field, value in named.items()
+        if value is not None
+    }
+
+
+def inner_columns(path: str, columns: Columns) -> Columns:
+    """Return the columns that are inside a file."""
+    given = partition_values(path, columns)
+    return Columns(
+        columns.text,
+        None if "intent" in given else columns.intent,
+        None if "domain" in given else columns.domain,
+        columns.export,
+    )
