@@ -59,7 +59,12 @@ def read_piece(piece: Piece, columns: Columns) -> Iterator[Row]:
     try:
         with open_stream(piece.file) as stream:
             for row in _READERS[piece.file.format](stream, piece, columns):
-                yield row._replace(**given) if given else row
+                if given:
+                    intent, domain = row.intent, row.domain
+                    row = row._replace(
+                        intent=given.get("intent", intent), domain=given.get("domain", domain)
+                    )
+                yield row
     except DamagedError as error:
         position = piece.start if row is None else row.position + 1
         yield Row(piece.file.name, position, f"reading ended here: {error}", problem="damaged_file")

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from quick import QUICK_FLAGS
 from run_tables import read_tables
 
 from advin.runners.cli import main
@@ -39,11 +40,12 @@ def kill_after(seconds: float, command: list[str]) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_whole_run_that_is_killed_at_random_times_gives_the_same_tables(tmp_path):
     lines = (EXAMPLES / "log.jsonl").read_text().splitlines()
     (tmp_path / "log.jsonl").write_text("\n".join(random.Random(0).sample(lines, ROWS)))
     files = ["--input", str(tmp_path / "log.jsonl"), "--labeled", str(EXAMPLES / "known.csv")]
-    arguments = ["discover", *files, "--effort", "fast", "--output"]
+    arguments = ["discover", *files, *QUICK_FLAGS, "--output"]
     killed, output = tmp_path / "killed", tmp_path / "whole"
     times = random.Random(1)
     kills = 0
