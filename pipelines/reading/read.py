@@ -59,12 +59,12 @@ def read_piece(piece: Piece, columns: Columns) -> Iterator[Row]:
     try:
         with open_stream(piece.file) as stream:
             for row in _READERS[piece.file.format](stream, piece, columns):
-                if given:
-                    intent, domain = row.intent, row.domain
-                    row = row._replace(
-                        intent=given.get("intent", intent), domain=given.get("domain", domain)
-                    )
-                yield row
+                yield _labeled(row, given) if given else row
     except DamagedError as error:
         position = piece.start if row is None else row.position + 1
         yield Row(piece.file.name, position, f"reading ended here: {error}", problem="damaged_file")
+
+
+def _labeled(row: Row, given: dict[str, str | None]) -> Row:
+    intent, domain = given.get("intent", row.intent), given.get("domain", row.domain)
+    return row._replace(intent=intent, domain=domain)
