@@ -192,8 +192,10 @@ class RunIntents:
         intents, outcomes, names = _intents(self.folder)
         categories = model.conversational(usable, vectors)
         is_conversational = np.array([category is not None for category in categories], bool)
-        learned, most = model.learned(vectors), model.config.intents.candidates
-        assigned = assign(learned, intents, most, is_conversational)
+        neutral = model.neutral(vectors)
+        scores = None if model.novelty is None else model.novelty.score(neutral)
+        learned = model.head.transform(neutral)
+        assigned = assign(learned, intents, model.config.intents, scores, is_conversational)
         found = verdicts_on(assigned, outcomes, categories, most=1)
         for j, i in enumerate(rows):
             intent, domain = found.intent_id[j], found.domain_id[j]

@@ -194,7 +194,8 @@ def run(log: Log, rows: np.ndarray, task: Task, model: Model, flagged: float | N
     is_known = np.isin(intents, model.intents)
     if flagged is not None:
         of_known = np.repeat(scores.score[is_known], log.counts[is_known])
-        scores = replace(scores, score=scores.score - np.quantile(of_known, 1 - flagged))
+        score = scores.score - np.quantile(of_known, 1 - flagged)
+        scores = replace(scores, score=score, probability=model.novelty.probability(score))
     found = discover(log, model, scores)
     assignments = found.assignments
     truth = Truth(
@@ -231,7 +232,7 @@ def reach(task: Task, model: Model) -> Measures:
     log, rows = log_of(task)
     vectors = model.head.transform(log.vectors)
     points = points_of(
-        utterance_clusters(log.ids, vectors, log.counts, np.zeros(len(vectors), np.float32)),
+        utterance_clusters(log.ids, vectors, log.counts, None, model.label_density),
         anchor_clusters(model.head.transform(model.anchors)),
         model.anchor_labels,
     )

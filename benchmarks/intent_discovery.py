@@ -53,7 +53,7 @@ from advin.discovery.encoding.views import embedded_views
 from advin.discovery.evaluation.measures import contingency, known_novel_accuracy
 from advin.discovery.fit import needs_views
 from advin.discovery.intents.decision import discover_intents, intent_rules
-from advin.discovery.intents.points import Points
+from advin.discovery.intents.points import Points, label_density
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import UNLABELED
 from advin.discovery.metric.rows import TrainingRows
@@ -162,7 +162,8 @@ class Space:
         train: (n, d) vectors of the train split.
         test: (m, d) vectors of the test split.
         distance: the learned distance.
-        novelty: (n,) novelty scores of the train split; 1 without known intents.
+        log_odds: (n,) log-odds that rows of the train split are known; 0 without known intents.
+        label_density: (n,) `label_density` of their best known intents.
         tree: linkage of the train split, a little beyond the learned distance.
         seconds: time to learn it.
     """
@@ -170,7 +171,8 @@ class Space:
     train: np.ndarray
     test: np.ndarray
     distance: IntentDistance
-    novelty: np.ndarray
+    log_odds: np.ndarray
+    label_density: np.ndarray
     tree: Linkage
     seconds: float
 
@@ -192,18 +194,20 @@ class Space:
         lexical = lexical_vectors(task.texts, _DEFAULTS.lexical) if by_words else None
         rows = TrainingRows(task.train, task.labels, lexical, views)
         labeled = task.labels >= 0
-        novelty, scores = None, np.ones(len(task.train), np.float32)
+        novelty, log_odds, density = None, np.zeros(len(task.train)), np.zeros(len(task.train))
         if labeled.any():
             names, given = np.unique(task.labels[labeled], return_inverse=True)
             novelty = fit_novelty(
                 task.train[labeled], given, len(names), config.novelty, seed=task.seed
             )
-            scores = novelty.score(task.train).score
+            scores = novelty.score(task.train)
+            log_odds = scores.log_odds
+            density = label_density(scores, given, len(names))[scores.best_class]
         head, distance = learn_intent_space(rows, config, novelty)
         train, test = head.transform(task.train), head.transform(task.test)
         floor = 1 - max(_SEED_CUTS) * distance.value
         tree = average_linkage(train, np.ones(len(train)), floor=floor)
-        return cls(train, test, distance, scores, tree, time.perf_counter() - start)
+        return cls(train, test, distance, log_odds, density, tree, time.perf_counter() - start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +355,8 @@ def _discover(task: Task) -> tuple[np.ndarray, dict[str, float]]:
         vectors=space.train,
         weights=np.ones(len(space.train)),
         labels=task.labels,
-        novelty=space.novelty,
+        log_odds=space.log_odds,
+        label_density=space.label_density,
     )
     intents = discover_intents(points, intent_rules(space.distance, Config()), Config().intents)
     # The protocol gives every utterance an intent, so the radius is ignored.

@@ -241,21 +241,28 @@ class IntentsConfig(Section):
     )
     min_size_share: float = tunable(1 / 3, "automatic min_size / size of a leftover cluster", low=0)
     junk_odds: float = tunable(2.0, "odds ratio of out-of-domain text in a junk cluster", low=0)
-    known_share: float = fraction(0.3, "share of an intent's labels that makes a cluster known")
     refinement_cuts: Numbers = tunable(
         (0.85, 0.7, 0.5, 0.35),
         "known clusters are re-cut at these shares of the distance",
         low=0,
         high=1,
     )
-    few_labels: float = fraction(0.3, "share of expected labels below which a cluster lacks labels")
-    cluster_alpha: float = fraction(0.05, "Poisson probability below which a cluster lacks labels")
-    part_alpha: float = fraction(0.003, "the same probability for a part of a cluster")
-    min_known_clusters: int = tunable(4, "fewest known clusters for a baseline", low=1)
-    baseline_clusters: int = tunable(10, "number of largest known clusters in the baseline", low=1)
-    baseline_quantile: float = fraction(
-        0.1, "labels expected per utterance: this quantile of the baseline"
+    known_log_odds: float = tunable(
+        1.0,
+        "prior log-odds that an utterance is known: logs vary more than labels",
+        low=-20,
+        high=20,
     )
+    split_log_odds: float = tunable(
+        2.0, "a part of a known cluster is novel if its log-odds are below minus this", low=0
+    )
+    label_dispersions: Numbers = tunable(
+        (0.05, 0.08, 0.13, 0.2, 0.32, 0.5, 0.8, 1.3, 2.0, 3.2, 5.0, 8.0, 13.0, 20.0),
+        "dispersions of the labels of a known cluster to choose from; small: labels prove little",
+        low=1e-3,
+    )
+    stray_labels: float = fraction(0.05, "labels in a novel cluster / labels in a known one")
+    own_weight: float = fraction(0.8, "share of its own log-odds in those of an utterance")
     nearest: int = tunable(3, "nearest intents listed for each utterance", "intents", 1)
     candidates: int = tunable(8, "nearest intents searched; some are dropped later", "intents", 1)
     max_dropped: int = tunable(

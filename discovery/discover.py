@@ -129,22 +129,21 @@ def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Dis
     log = replace(log, vectors=model.neutral(log.vectors))
     vectors = model.head.transform(log.vectors)
 
-    # Stage I: how unlike all known intents is each utterance?
+    # Stage I: which known intent does each utterance belong to, and how likely?
     if scores is None and model.novelty is not None:
         scores = model.novelty.score(log.vectors)
-    novelty = np.full(len(log.texts), np.nan, np.float32) if scores is None else scores.score
 
     # Stage II: cluster the log's requests beside labeled and out-of-domain utterances. Each cluster
     # is a known intent, a novel intent, junk, unclear, or too small.
     is_conversational = np.array([category is not None for category in conversational], bool)
-    utterances = utterance_clusters(log.ids, vectors, log.counts, novelty)
+    utterances = utterance_clusters(log.ids, vectors, log.counts, scores, model.label_density)
     utterances = utterances.take(np.flatnonzero(~is_conversational))
     anchors = anchor_clusters(model.head.transform(model.anchors))
     points = points_of(utterances, anchors, model.anchor_labels)
     intents = discover_intents(points, model.rules, config.intents).rounded()
 
-    # Every request belongs to the nearest cluster, if it lies within the cluster's radius.
-    assigned = assign(vectors, intents, config.intents.candidates, is_conversational)
+    # The posterior of stage I and cluster decides on every request.
+    assigned = assign(vectors, intents, config.intents, scores, is_conversational)
 
     # Stage III: drop incoherent intents, link the others into domains, and name both.
     tables = _describe(log, model, intents, assigned)

@@ -7,10 +7,12 @@ model records the origin of each distance.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from advin.discovery.compute.classes import class_means
+from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.config import Config
 from advin.discovery.conversation.rule import ConversationRule, LabeledTexts
 from advin.discovery.domains.linking import learn_domain_distance
@@ -18,12 +20,14 @@ from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.encoding.lexical import lexical_vectors
 from advin.discovery.encoding.neutral import LanguageDirections
 from advin.discovery.encoding.views import embedded_views
+from advin.discovery.intents.points import label_density
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import OUT_OF_DOMAIN, UNLABELED
 from advin.discovery.metric.neighbors import labels_suffice
 from advin.discovery.metric.rows import TrainingRows
 from advin.discovery.model import Model
 from advin.discovery.novelty.calibration import fit_novelty
+from advin.discovery.novelty.model import NoveltyModel
 from advin.discovery.selection.distance import DEFAULT, LEARNED
 
 
@@ -198,5 +202,15 @@ def fit_model(
         domain_origin=LEARNED if domain_distance.learned else DEFAULT,
         anchors=np.concatenate([labeled, outside]).astype(np.float16),
         anchor_labels=np.concatenate([data.labels, np.full(len(outside), OUT_OF_DOMAIN, np.int64)]),
+        label_density=_label_density(data, novelty),
         conversation=conversation,
     )
+
+
+def _label_density(data: TrainingData, novelty: NoveltyModel | None) -> np.ndarray:
+    """Return `label_density` of the known intents; empty without any."""
+    if novelty is None:
+        return np.zeros(0)
+    # As a parallel task it runs on one thread: the last bits of scores depend on that number.
+    [scores] = run_parallel([partial(novelty.score, data.log.vectors)])
+    return label_density(scores, data.labels, len(data.intents))

@@ -27,13 +27,14 @@ from advin.schemas.typed_json import JsonError, checked, read_json
 
 CONFIG = "config.json"
 TENSORS = "model.safetensors"
-_VERSION = 9
+_VERSION = 10
 Origin = Annotated[str, Field(pattern=f"^({LEARNED}|{AGREED}|{DEFAULT})$")]
 
 # The arrays of a model: type, then sizes. `_ModelValues.specs` says which ones a model has.
 _ARRAYS = {
     "anchors": "float16 anchors dimension",
     "anchor_labels": "int64 anchors",
+    "label_density": "float64 intents",
     "distance.grid": "float64 distances",
     "distance.agreement": "float64 folds distances",
     "head.weight_in": "float32 hidden dimension",
@@ -198,6 +199,7 @@ class Model:
         domain_origin: "learned", or "default" if too few domains are known.
         anchors: (a, d) float16 vectors of labeled and out-of-domain utterances, by the encoder.
         anchor_labels: (a,) int64: index of the known intent, or OUT_OF_DOMAIN.
+        label_density: (k,) float64, labels of each known intent / its share of the log.
         conversation: tells conversational utterances from requests; None: all are requests.
         directions: in which the languages of the log differ; removed from all vectors but those
             that `conversation` takes.
@@ -214,6 +216,7 @@ class Model:
     domain_origin: str
     anchors: np.ndarray
     anchor_labels: np.ndarray
+    label_density: np.ndarray
     conversation: ConversationRule | None = None
     directions: LanguageDirections = LanguageDirections()
 
@@ -295,6 +298,7 @@ class Model:
             "distance.agreement": distance.agreement,
             "anchors": self.anchors,
             "anchor_labels": self.anchor_labels,
+            "label_density": self.label_density,
         }
         arrays = {k: np.ascontiguousarray(v) for k, v in sorted(arrays.items())}
         return {
@@ -340,6 +344,7 @@ class Model:
             domain_origin=values.domain_origin,
             anchors=arrays["anchors"],
             anchor_labels=arrays["anchor_labels"],
+            label_density=arrays["label_density"],
             conversation=conversation,
             directions=LanguageDirections.from_arrays(_below("directions.", arrays)),
         )
@@ -378,6 +383,9 @@ def _check_values(arrays: dict[str, np.ndarray], values: _ModelValues, config: C
     """Check numbers that are used as positions, counts or divisors."""
     last, dimension = len(values.intents) - 1, values.encoder.dimension
     check_range("anchor_labels", arrays["anchor_labels"], OUT_OF_DOMAIN, last)
+    density = arrays["label_density"]
+    if not (np.isfinite(density) & (density >= 0)).all():
+        raise ArrayError("label_density holds a number that is below 0 or not finite")
     sizes = {"head.bias_out": dimension}
     if values.has_novelty:
         novelty = _below("novelty.scorers.", arrays)

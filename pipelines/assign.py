@@ -12,6 +12,7 @@ from advin.discovery.model import Model
 from advin.pipelines.cluster import read_intents
 from advin.pipelines.counters import AssignCounters
 from advin.pipelines.models import ModelFolder
+from advin.pipelines.score import scores_from_arrow
 from advin.pipelines.shards import MapShards, Shard, read_shard
 from advin.pipelines.stages import Part
 from advin.schemas import tables
@@ -52,10 +53,11 @@ def _assign_shard(
 ) -> pa.RecordBatch:
     model, intents = loaded
     batch = read_shard(vectors.folder, shard)
-    categories = read_shard(scores.folder, shard, ["conversational"]).column("conversational")
-    is_conversational = categories.is_valid().to_numpy(zero_copy_only=False)
+    scored = read_shard(scores.folder, shard)
+    is_conversational = scored.column("conversational").is_valid().to_numpy(zero_copy_only=False)
     learned = model.learned(vectors_from_arrow(batch.column("vector")))
-    found = assign(learned, intents, model.config.intents.candidates, is_conversational)
+    known = scores_from_arrow(scored, model.intents)
+    found = assign(learned, intents, model.config.intents, known, is_conversational)
     assigned = int(np.count_nonzero(found.cluster >= 0))
     AssignCounters(assigned=assigned, unassigned=len(found.cluster) - assigned).add()
     return assigned_to_arrow(batch.column("utterance_id"), found)

@@ -87,6 +87,7 @@ def centroids_to_arrow(intents: Intents, model: Model) -> pa.Table:
             "known_intent": intents.known(model.intents),
             "kind": pa.array(intents.kinds, pa.int32()),
             "radius": pa.array(intents.radii, pa.float32()),
+            "log_odds": pa.array(intents.log_odds, pa.float32()),
             "centroid": vectors_to_arrow(intents.centroids),
         },
         schema=tables.cluster_schema(intents.centroids.shape[1]),
@@ -104,4 +105,5 @@ def intents_from_arrow(table: pa.Table) -> Intents:
         centroids=vectors_from_arrow(table["centroid"]).astype(np.float32),
         kinds=table["kind"].to_numpy().astype(np.int64),
         radii=table["radius"].to_numpy(),
+        log_odds=table["log_odds"].to_numpy(),
     )

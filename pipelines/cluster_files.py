@@ -12,6 +12,7 @@ from advin.discovery.clustering.clusters import Clusters
 from advin.discovery.intents.points import utterance_clusters
 from advin.pipelines import storage
 from advin.pipelines.models import ModelFolder
+from advin.pipelines.score import scores_from_arrow
 from advin.pipelines.shards import read_first_rows, shards_of
 from advin.pipelines.stages import Part
 from advin.schemas import tables
@@ -63,7 +64,8 @@ class LogShards(ClusterSource):
             ids_from_arrow(texts["utterance_id"]),
             model.learned(vectors_from_arrow(vectors["vector"])),
             texts["count"].to_numpy(),
-            scores_from_arrow(scores["novelty_score"]),
+            scores_from_arrow(scores, model.intents),
+            model.label_density,
         )
         return clusters.take(np.flatnonzero(scores["conversational"].is_null()))
 
@@ -123,11 +125,6 @@ def read_clusters(sources: Sequence[ClusterSource]) -> Iterator[Clusters]:
     for source in sources:
         for name in source.names():
             yield source.read(name)
-
-
-def scores_from_arrow(scores: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """Return novelty scores as an (n,) float array, NaN for null."""
-    return scores.to_numpy(zero_copy_only=False).astype(np.float64)
 
 
 def ids_from_arrow(ids: pa.Array | pa.ChunkedArray) -> np.ndarray:

@@ -2,12 +2,15 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from advin.discovery.model import Model
+from advin.discovery.novelty.model import NoveltyScores
 from advin.pipelines.counters import ScoreCounters
 from advin.pipelines.models import ModelFolder
 from advin.pipelines.shards import MapShards, Shard, read_shard
@@ -49,6 +52,25 @@ def _score_shard(shard: Shard, model: Model, parts: tuple[Part, Part]) -> pa.Rec
         conversational=len(values) - scores.column("conversational").null_count,
     ).add()
     return scores
+
+
+def scores_from_arrow(
+    batch: pa.Table | pa.RecordBatch, intents: Sequence[str]
+) -> NoveltyScores | None:
+    """Return the scores in a batch of `score_batch`, or None without known intents.
+
+    Args:
+        batch: columns of `schemas.tables.SCORE`.
+        intents: labels of the model's known intents.
+    """
+    if not intents:
+        return None
+    score, probability = (
+        np.asarray(batch.column(name)) for name in ("novelty_score", "known_intent_probability")
+    )
+    labels = batch.column("known_intent")
+    best = pc.index_in(labels, pa.array(intents, pa.string()))
+    return NoveltyScores(score, np.asarray(best).astype(np.int64), probability)
 
 
 def score_batch(texts: pa.RecordBatch, batch: pa.RecordBatch, model: Model) -> pa.RecordBatch:

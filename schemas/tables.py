@@ -300,8 +300,16 @@ def link_clusters_schema(dimension: int) -> pa.Schema:
             "Sum over its distinct utterances of floor(log2 n) + 1, n being the utterance's count.",
         ),
         _field("size", pa.int64(), "Number of distinct utterances."),
-        _field("novelty", pa.float64(), "Sum of the utterances' novelty scores."),
-        _field("n_unflagged", pa.int64(), "Number of utterances that are not flagged as novel."),
+        _field(
+            "log_odds",
+            pa.float64(),
+            "Sum of the utterances' log-odds of belonging to their best known intent.",
+        ),
+        _field(
+            "label_density",
+            pa.float64(),
+            "Sum over the utterances: labels of the best known intent / its share of the log.",
+        ),
     )
 
 
@@ -368,6 +376,9 @@ def cluster_schema(dimension: int) -> pa.Schema:
             "an unclear cluster, -4 for one that is too small.",
         ),
         INTENTS.field("radius"),
+        _field(
+            "log_odds", pa.float32(), "Log-odds of being known that a cluster gives its utterances."
+        ),
         _field(
             "centroid",
             pa.list_(_ELEMENT, dimension),

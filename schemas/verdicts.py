@@ -57,7 +57,7 @@ CONVERSATIONAL_REASONS = {
 }
 
 REASONS = {
-    IN_KNOWN_INTENT: Reason(KNOWN, "A known intent is the nearest one, and near enough."),
+    IN_KNOWN_INTENT: Reason(KNOWN, "Its own scores and its cluster make a known intent likely."),
     IN_NOVEL_INTENT: Reason(NOVEL, "A novel intent is the nearest one, and near enough."),
     OUT_OF_DOMAIN: Reason(JUNK, "Its cluster holds many of the out-of-domain examples."),
     INCOHERENT: Reason(
@@ -67,7 +67,7 @@ REASONS = {
         UNASSIGNED, "The utterances of its cluster have less in common than with other intents."
     ),
     UNCLEAR: Reason(
-        UNASSIGNED, "Its cluster looks known by its novelty scores, but holds no labels."
+        UNASSIGNED, "Its cluster looks known by its scores, but holds no labels, and it does not."
     ),
     TOO_SMALL: Reason(UNASSIGNED, "Its cluster has too few distinct utterances for an intent."),
     TOO_FAR: Reason(UNASSIGNED, "It lies beyond the radius of every intent and cluster."),

@@ -15,20 +15,20 @@ class Clusters:
         means: (n, d) float16, mean vectors in the learned space, weighted.
         weights: (n,) int64, summed `repetition_weights` of the utterances.
         sizes: (n,) int64, number of distinct utterances.
-        novelty: (n,) float64, summed novelty scores.
-        n_unflagged: (n,) int64, number of utterances that are not flagged as novel.
+        log_odds: (n,) float64, summed log-odds that an utterance belongs to its best known intent.
+        label_density: (n,) float64, summed `Model.label_density` of these intents.
     """
 
     ids: np.ndarray
     means: np.ndarray
     weights: np.ndarray
     sizes: np.ndarray
-    novelty: np.ndarray
-    n_unflagged: np.ndarray
+    log_odds: np.ndarray
+    label_density: np.ndarray
 
     def columns(self) -> tuple[np.ndarray, ...]:
         """Return the attributes in their order."""
-        return self.ids, self.means, self.weights, self.sizes, self.novelty, self.n_unflagged
+        return self.ids, self.means, self.weights, self.sizes, self.log_odds, self.label_density
 
     def sums(self) -> np.ndarray:
         """Return the (n, d) float32 sums, means times weights."""

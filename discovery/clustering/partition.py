@@ -189,7 +189,7 @@ def merge_certain(
         means=(total(sums.astype(np.float64)) / weight[:, None]).astype(np.float16),
         weights=total(clusters.weights),
         sizes=total(clusters.sizes),
-        novelty=total(clusters.novelty),
-        n_unflagged=total(clusters.n_unflagged),
+        log_odds=total(clusters.log_odds),
+        label_density=total(clusters.label_density),
     )
     return merged, into, np.isin(first, waiting)

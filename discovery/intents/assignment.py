@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from advin.discovery.compute.classes import nearest_several
+from advin.discovery.config import IntentsConfig
 from advin.discovery.labels import JUNK, NOVEL
+from advin.discovery.novelty.model import NoveltyScores
 from advin.schemas.ids import dropped_id, known_id, novel_id
 
 
@@ -18,11 +20,13 @@ class Intents:
         centroids: (m, d) float32, unit norm.
         kinds: (m,) int64: index of the known intent, NOVEL, JUNK, UNCLEAR or TOO_SMALL.
         radii: (m,) float32, largest 1 - cosine at which a cluster takes an utterance.
+        log_odds: (m,) float32, log-odds of being known that a cluster gives to its utterances.
     """
 
     centroids: np.ndarray
     kinds: np.ndarray
     radii: np.ndarray
+    log_odds: np.ndarray
 
     def rounded(self) -> "Intents":
         """Return the intents with centroids in float16 precision, as files hold them."""
@@ -82,28 +86,35 @@ class Assigned:
 def assign(
     vectors: np.ndarray,
     intents: Intents,
-    most: int,
+    config: IntentsConfig,
+    scores: NoveltyScores | None = None,
     is_conversational: np.ndarray | None = None,
 ) -> Assigned:
-    """Assign utterances to the nearest intent or junk cluster, else to the nearest dropped cluster.
+    """Assign utterances to known intents, novel intents, junk and other dropped clusters.
 
-    A cluster takes only utterances within its radius. Other dropped clusters than junk take what
-    is left, so that an utterance without an intent has a reason.
+    The nearest intent or junk cluster takes an utterance within its radius. The log-odds of both
+    then decide whether the utterance is known. A known utterance belongs to its nearest known
+    intent, or to the best one by stage I if that is likely or no other is near. Other dropped
+    clusters than junk take what is left, so that an utterance without an intent has a reason.
 
     Args:
         vectors: (n, d) float32, unit vectors in the learned space.
         intents: what to assign to.
-        most: nearest intents to find, at least 1.
+        config: number of nearest intents to find, and how log-odds are added.
+        scores: stage I on the utterances; None without labels.
         is_conversational: (n,) bool, utterances that no cluster takes; None for none.
     """
     n = len(vectors)
     free = np.ones(n, bool) if is_conversational is None else ~is_conversational
-    rows, distances = _nearest(vectors, intents, intents.kinds >= NOVEL, most)
+    rows, distances = _nearest(vectors, intents, intents.kinds >= NOVEL, config.candidates)
     junk, junk_distance = _nearest(vectors, intents, intents.kinds == JUNK, 1)
     is_junk = junk_distance[:, 0] < distances[:, 0]
     best = np.where(is_junk, junk[:, 0], rows[:, 0])
     distance = np.where(is_junk, junk_distance[:, 0], distances[:, 0])
-    cluster = np.where(free & _within(best, distance, intents), best, -1)
+    cluster = np.where(_within(best, distance, intents), best, -1)
+    if scores is not None:
+        cluster = _by_posterior(cluster, intents, scores, config)
+    cluster = np.where(free, cluster, -1)
 
     left = np.flatnonzero(free & (cluster < 0))
     dropped, to_dropped = _nearest(vectors[left], intents, intents.kinds < JUNK, 1)
@@ -112,6 +123,31 @@ def assign(
     distance = np.where(cluster < 0, distances[:, 0], distance).astype(np.float32)
     distance[left[inside]] = to_dropped[inside, 0]
     return Assigned(cluster.astype(np.int32), distance, rows, distances)
+
+
+def _by_posterior(
+    cluster: np.ndarray, intents: Intents, scores: NoveltyScores, config: IntentsConfig
+) -> np.ndarray:
+    """Return the (n,) clusters after stage I had its say.
+
+    Args:
+        cluster: (n,) nearest cluster within its radius, or -1.
+        intents: all clusters.
+        scores: stage I on the utterances.
+        config: prior, and the weight of an utterance's own log-odds in a cluster.
+    """
+    of_cluster = np.append(intents.log_odds, config.known_log_odds)[cluster]
+    own = np.where(cluster < 0, 1.0, config.own_weight) * scores.log_odds
+    is_known = own + of_cluster > 0
+    row_of = np.full(scores.best_class.max(initial=-1) + 2, -1)
+    known = np.flatnonzero((intents.kinds >= 0) & (intents.kinds < len(row_of)))
+    row_of[intents.kinds[known]] = known
+    near_known = np.append(intents.kinds, NOVEL)[cluster] >= 0
+    best = row_of[scores.best_class]
+    is_likely = scores.log_odds + config.known_log_odds > 0
+    takes = is_known & (best >= 0) & (is_likely | ~near_known)
+    kept = np.where(near_known & ~is_known, -1, cluster)
+    return np.where(takes, best, kept)
 
 
 def _nearest(

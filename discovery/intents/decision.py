@@ -18,11 +18,10 @@ from advin.discovery.intents.assignment import Intents
 from advin.discovery.intents.points import Points
 from advin.discovery.intents.verdicts import (
     ClusterStats,
-    KnownClusterBaseline,
     cluster_kinds,
     cluster_stats,
-    has_too_few_labels,
-    known_cluster_baseline,
+    label_dispersion,
+    label_evidence,
 )
 from advin.discovery.labels import JUNK, NOVEL, TOO_SMALL, UNCLEAR, UNLABELED
 from advin.discovery.selection.distance import IntentDistance
@@ -79,9 +78,10 @@ def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) 
             f"{len(points.vectors)} points, but at most {config.max_points} are clustered on one "
             "worker: sample them first"
         )
-    clusters = _clusters(points, rules, config)
+    clusters, dispersion = _clusters(points, rules, config)
     stats = cluster_stats(points, clusters)
-    kinds = cluster_kinds(stats, rules.min_size, config)
+    evidence = label_evidence(stats, dispersion, config)
+    kinds = cluster_kinds(stats, evidence, rules.min_size, config)
     owner = _owners(points, kinds[clusters])
     known = np.unique(owner[owner >= 0])
     rows = [np.flatnonzero(owner == intent) for intent in known]
@@ -93,6 +93,7 @@ def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) 
     for dropped in _largest_dropped(stats, kinds, config.max_dropped):
         rows.append(np.flatnonzero((clusters == dropped) & (points.labels == UNLABELED)))
         kind.append(kinds[dropped])
+    prior = cluster_log_odds(stats, evidence, config)[clusters]
     centroids = np.zeros((len(rows), points.vectors.shape[1]), np.float32)
     for centroid, group in zip(centroids, rows, strict=True):
         sizes = None if points.sizes is None else points.sizes[group]
@@ -101,7 +102,18 @@ def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) 
         centroids=centroids,
         kinds=np.array(kind, np.int64),
         radii=np.full(len(rows), rules.radius, np.float32),
+        log_odds=np.array([prior[group].mean() for group in rows], np.float32),
     )
+
+
+def cluster_log_odds(
+    stats: ClusterStats, evidence: np.ndarray, config: IntentsConfig
+) -> np.ndarray:
+    """Return the log-odds (n,) of being known that a cluster passes on to its utterances.
+
+    An utterance adds its own log-odds by stage I, times `own_weight` (see `assign`).
+    """
+    return (1 - config.own_weight) * stats.log_odds + config.known_log_odds + evidence
 
 
 def _largest_dropped(stats: ClusterStats, kinds: np.ndarray, most: int) -> list[int]:
@@ -117,63 +129,38 @@ def _largest_dropped(stats: ClusterStats, kinds: np.ndarray, most: int) -> list[
     return sorted(dropped[order].tolist(), key=lambda cluster: (-kinds[cluster], cluster))
 
 
-def _clusters(points: Points, rules: IntentRules, config: IntentsConfig) -> np.ndarray:
-    """Return (n,) cluster numbers 0, 1, … in the order of their first points."""
+def _clusters(
+    points: Points, rules: IntentRules, config: IntentsConfig
+) -> tuple[np.ndarray, float]:
+    """Return (n,) cluster numbers 0, 1, … in the order of their first points, and the dispersion.
+
+    A known cluster is cut again at smaller distances. Parts that are novel are split off.
+    """
     if config.clustering == "density":
-        labels = density_clusters(
-            points.vectors, rules.distance, rules.min_size, config.max_density_points
+        labels = _numbered(
+            density_clusters(
+                points.vectors, rules.distance, rules.min_size, config.max_density_points
+            )
         )
-        return _numbered(labels)
+        return labels, label_dispersion(cluster_stats(points, labels), config)
     sums = points.vectors * points.weights[:, None]
     tree = average_linkage(sums, points.weights, floor=1 - rules.distance)
     clusters = _numbered(tree.cut(1 - rules.distance))
     stats = cluster_stats(points, clusters)
-    baseline = known_cluster_baseline(stats, rules.min_size, config)
-    is_known = cluster_kinds(stats, rules.min_size, config) >= 0
-    # Labeled utterances per unflagged utterance of the log, in the cluster of each row.
-    label_rate = (stats.labeled / np.maximum(stats.unflagged, 1))[clusters]
+    dispersion = label_dispersion(stats, config)
+    evidence = label_evidence(stats, dispersion, config)
+    is_known = cluster_kinds(stats, evidence, rules.min_size, config) >= 0
     parts = clusters
     for cut in config.refinement_cuts:
         fine = _numbered(tree.cut(1 - cut * rules.distance))
-        novel = _hidden_novel_parts(points, fine, label_rate, rules.min_size, baseline, config)
+        of_part = cluster_stats(points, fine)
+        log_odds = of_part.log_odds + config.known_log_odds
+        log_odds += label_evidence(of_part, dispersion, config)
+        is_novel = (of_part.log >= rules.min_size) & (log_odds < -config.split_log_odds)
         # Parts that were split off at a larger distance stay whole.
-        split = novel & is_known[clusters] & (parts == clusters)
+        split = is_novel[fine] & is_known[clusters] & (parts == clusters)
         parts = np.where(split, parts.max() + 1 + fine, parts)
-    return _numbered(parts)
-
-
-def _hidden_novel_parts(
-    points: Points,
-    fine: np.ndarray,
-    label_rate: np.ndarray,
-    min_size: int,
-    baseline: KnownClusterBaseline,
-    config: IntentsConfig,
-) -> np.ndarray:
-    """Return (n,) bool, True for rows in a part that is novel if its cluster is known.
-
-    A part is novel if it is large enough, its novelty exceeds the baseline of known clusters, and
-    it has significantly fewer labels than the rest of its cluster lets expect.
-
-    Args:
-        points: all points.
-        fine: (n,) part of each row, numbered from 0.
-        label_rate: (n,) labels per utterance in the cluster of each row.
-        min_size: fewest distinct utterances of a novel intent.
-        baseline: of the clusters of known intents.
-        config: significance level.
-    """
-    n = fine.max() + 1
-    part_rate = np.zeros(n)
-    part_rate[fine] = label_rate
-    size, _, novelty = points.log_counts(fine, n)
-    found = np.bincount(fine[points.labels >= 0], minlength=n)
-    is_novel = (
-        (size >= min_size)
-        & (novelty > baseline.novelty)
-        & has_too_few_labels(found, part_rate * size, config.part_alpha, config)
-    )
-    return is_novel[fine]
+    return _numbered(parts), dispersion
 
 
 def _owners(points: Points, kinds: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 
 from advin.discovery.clustering.clusters import Clusters
 from advin.discovery.labels import UNLABELED
+from advin.discovery.novelty.model import NoveltyScores
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +18,18 @@ class Points:
         vectors: (n, d) float32 in the learned space: unit vectors, or means of them.
         weights: (n,) float64, sums of `repetition_weights`; 1 for rows outside the log.
         labels: (n,) int64: index of the known intent, UNLABELED (the log), or OUT_OF_DOMAIN.
-        novelty: (n,) mean novelty scores, above 0 is flagged; read for rows of the log only.
+        log_odds: (n,) mean log-odds that an utterance belongs to its best known intent; read for
+            rows of the log only.
+        label_density: (n,) mean `Model.label_density` of these intents.
         sizes: (n,) number of distinct utterances; None: one each.
-        n_unflagged: (n,) number of utterances that are not flagged; None: by `novelty`.
     """
 
     vectors: np.ndarray
     weights: np.ndarray
     labels: np.ndarray
-    novelty: np.ndarray
+    log_odds: np.ndarray
+    label_density: np.ndarray
     sizes: np.ndarray | None = None
-    n_unflagged: np.ndarray | None = None
 
     def log_counts(self, clusters: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Summarize the log's share of each cluster 0 … n - 1.
@@ -37,17 +39,37 @@ class Points:
             n: number of clusters.
 
         Returns:
-            (n,) distinct utterances, (n,) how many of them are not flagged, (n,) mean novelty.
+            (n,) distinct utterances; (n,) their mean log-odds; (n,) labels to expect if they are
+            known.
         """
         log = self.labels == UNLABELED
         sizes = np.ones(len(log)) if self.sizes is None else self.sizes
-        unflagged = self.novelty <= 0 if self.n_unflagged is None else self.n_unflagged
 
         def total(column: np.ndarray) -> np.ndarray:
             return np.bincount(clusters[log], column[log], minlength=n)
 
         count = total(sizes)
-        return count, total(unflagged), total(self.novelty * sizes) / np.maximum(count, 1)
+        expected = total(self.label_density * sizes) / max(1.0, count.sum())
+        return count, total(self.log_odds * sizes) / np.maximum(count, 1), expected
+
+
+def label_density(scores: NoveltyScores, labels: np.ndarray, n_intents: int) -> np.ndarray:
+    """Return the labels of each known intent / its share of the log, by stage I.
+
+    Labels are often balanced, and logs are skewed: an intent that is half of the log has few labels
+    for each of its utterances.
+
+    Args:
+        scores: stage I on n utterances of the log.
+        labels: (m,) int64 known intents of the labeled utterances.
+        n_intents: number of known intents.
+
+    Returns:
+        (n_intents,) float64; an intent counts as at least one utterance of the log.
+    """
+    found = np.bincount(scores.best_class, scores.probability, minlength=n_intents)
+    given = np.bincount(labels, minlength=n_intents)
+    return given * max(1, len(scores.best_class)) / np.maximum(found, 1.0)
 
 
 def repetition_weights(counts: np.ndarray) -> np.ndarray:
@@ -66,7 +88,11 @@ def repetition_weights(counts: np.ndarray) -> np.ndarray:
 
 
 def utterance_clusters(
-    ids: np.ndarray, vectors: np.ndarray, counts: np.ndarray, scores: np.ndarray
+    ids: np.ndarray,
+    vectors: np.ndarray,
+    counts: np.ndarray,
+    scores: NoveltyScores | None,
+    label_density: np.ndarray,
 ) -> Clusters:
     """Return the utterances of a log as clusters of one.
 
@@ -74,24 +100,26 @@ def utterance_clusters(
         ids: (n,) S32, utterance ids.
         vectors: (n, d) unit vectors in the learned space.
         counts: (n,) int64, occurrences.
-        scores: (n,) novelty scores; NaN without labels, which counts as flagged.
+        scores: stage I on the utterances; None without labels.
+        label_density: (k,) `Model.label_density` of the known intents.
     """
-    # Without labels nothing is known, so every utterance is flagged.
-    novelty = np.nan_to_num(scores.astype(np.float64), nan=1.0)
+    log_odds = density = np.zeros(len(ids))
+    if scores is not None:
+        log_odds, density = scores.log_odds, label_density[scores.best_class]
     return Clusters(
         ids=ids,
         means=vectors.astype(np.float16),
         weights=repetition_weights(counts),
         sizes=np.ones(len(ids), np.int64),
-        novelty=novelty,
-        n_unflagged=(novelty <= 0).astype(np.int64),
+        log_odds=log_odds,
+        label_density=density,
     )
 
 
 def anchor_clusters(vectors: np.ndarray) -> Clusters:
     """Return labeled and out-of-domain utterances, (n, d) in the learned space, as clusters.
 
-    They count for nothing in the log: their ids are row numbers, their novelty is 0.
+    They count for nothing in the log: their ids are row numbers.
     """
     n = len(vectors)
     return Clusters(
@@ -99,8 +127,8 @@ def anchor_clusters(vectors: np.ndarray) -> Clusters:
         means=vectors.astype(np.float16),
         weights=np.ones(n, np.int64),
         sizes=np.ones(n, np.int64),
-        novelty=np.zeros(n),
-        n_unflagged=np.zeros(n, np.int64),
+        log_odds=np.zeros(n),
+        label_density=np.zeros(n),
     )
 
 
@@ -147,7 +175,7 @@ def points_of(log: Clusters, anchors: Clusters, anchor_labels: np.ndarray) -> Po
         vectors=np.concatenate([log.means, anchors.means]).astype(np.float32),
         weights=np.concatenate([log.weights, anchors.weights]).astype(np.float64),
         labels=np.concatenate([np.full(len(log.ids), UNLABELED), anchor_labels]),
-        novelty=np.concatenate([log.novelty / log.sizes, anchors.novelty]),
+        log_odds=np.concatenate([log.log_odds / log.sizes, anchors.log_odds]),
+        label_density=np.concatenate([log.label_density / log.sizes, anchors.label_density]),
         sizes=np.concatenate([log.sizes, anchors.sizes]),
-        n_unflagged=np.concatenate([log.n_unflagged, anchors.n_unflagged]),
     )

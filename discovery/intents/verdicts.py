@@ -1,19 +1,26 @@
-"""The rule that decides which clusters are known intents, novel intents or junk.
+"""One posterior decides which clusters are known intents, novel intents or junk.
 
-Labeled utterances and out-of-domain examples are clustered with the log. A cluster with many
-labeled utterances is a known intent. Where labels would be expected but are missing, and the
-novelty scores agree, the cluster is novel. A cluster with many out-of-domain examples is junk
-(benchmarks/history.md, *Rules that find novel clusters*).
+Labeled utterances and out-of-domain examples are clustered with the log. Two things tell a known
+cluster from a novel one: the log-odds of stage I, and the labels that the cluster holds, compared
+with the labels of equally many utterances of its known intents. How much missing labels prove is
+learned from the log: where labels and log do not mix, labels vary more than by chance, and their
+absence proves little (benchmarks/history.md, *One posterior*).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import poisson
+from scipy.special import expit
+from scipy.stats import nbinom
 
 from advin.discovery.config import IntentsConfig
 from advin.discovery.intents.points import Points
 from advin.discovery.labels import JUNK, NOVEL, OUT_OF_DOMAIN, TOO_SMALL, UNCLEAR
+
+# Stage I alone decides on no cluster: its probability is at most 99 %.
+_LEAST_PRIOR = 0.01
+# Least expected number of labels: the likelihoods need a mean above 0.
+_LEAST_EXPECTED = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,116 +29,90 @@ class ClusterStats:
 
     Attributes:
         log: (n,) distinct utterances of the log.
-        unflagged: (n,) how many of them are not flagged as novel.
-        novelty: (n,) their mean novelty score.
+        log_odds: (n,) their mean log-odds of being known, by stage I.
+        expected: (n,) labeled utterances to expect if the cluster is known.
         out_of_domain: (n,) out-of-domain examples.
         labeled: (n,) labeled utterances.
-        share: (n,) largest share of an intent's labeled utterances, 0 to 1.
         intent: (n,) intent of most labeled utterances, ties by the smaller index; -1: no labels.
     """
 
     log: np.ndarray
-    unflagged: np.ndarray
-    novelty: np.ndarray
+    log_odds: np.ndarray
+    expected: np.ndarray
     out_of_domain: np.ndarray
     labeled: np.ndarray
-    share: np.ndarray
     intent: np.ndarray
 
 
 def cluster_stats(points: Points, clusters: np.ndarray) -> ClusterStats:
     """Count what is in each cluster; clusters (rows,) are numbered from 0."""
     n = clusters.max() + 1
-    log, unflagged, novelty = points.log_counts(clusters, n)
+    log, log_odds, expected = points.log_counts(clusters, n)
     out_of_domain = np.bincount(clusters[points.labels == OUT_OF_DOMAIN], minlength=n)
     is_labeled = points.labels >= 0
     labels, where = points.labels[is_labeled], clusters[is_labeled]
     (cluster, intent), count = np.unique(np.stack([where, labels]), axis=1, return_counts=True)
-    share, most = np.zeros(n), np.full(n, -1)
-    np.maximum.at(share, cluster, count / np.bincount(labels)[intent])
+    most = np.full(n, -1)
     # If a cluster occurs several times, the last assignment wins.
     order = np.lexsort((-intent, count))
     most[cluster[order]] = intent[order]
     labeled = np.bincount(where, minlength=n)
-    return ClusterStats(log, unflagged, novelty, out_of_domain, labeled, share, most)
+    return ClusterStats(log, log_odds, expected, out_of_domain, labeled, most)
 
 
-@dataclass(frozen=True, slots=True)
-class KnownClusterBaseline:
-    """What clusters of known intents look like; the defaults expect nothing.
+def label_evidence(stats: ClusterStats, dispersion: float, config: IntentsConfig) -> np.ndarray:
+    """Return how much the number of labels speaks for a known cluster, as log-odds.
 
-    Attributes:
-        novelty: median of their mean novelty scores, at most 0.
-        labeled: labeled utterances per utterance of the log, a low quantile.
-        scores: their mean novelty scores.
+    Labels of a known cluster follow a negative binomial distribution with the expected mean. A
+    novel cluster holds labels only by errors of the clustering, a small share of that mean; their
+    number follows a geometric distribution.
+
+    Args:
+        stats: of n clusters.
+        dispersion: by `label_dispersion`.
+        config: the share of the expected labels in a novel cluster.
+
+    Returns:
+        (n,) float64; 0 for a cluster without utterances of the log.
     """
-
-    novelty: float = 0.0
-    labeled: float = 0.0
-    scores: tuple[float, ...] = ()
-
-    def chance(self, stats: ClusterStats) -> np.ndarray:
-        """Return the chance that a known intent has as few labels and as high novelty scores.
-
-        It is the Poisson probability of the labels times the share of known clusters, the judged
-        one included, whose mean novelty score is at least as high.
-
-        Args:
-            stats: of n clusters.
-
-        Returns:
-            (n,) float64, 0 to 1.
-        """
-        higher = (np.array(self.scores) >= stats.novelty[:, None]).sum(axis=1)
-        few = poisson.cdf(stats.labeled, self.labeled * stats.log)
-        return few * (1 + higher) / (1 + len(self.scores))
+    expected = np.maximum(stats.expected, _LEAST_EXPECTED)
+    known = nbinom.logpmf(stats.labeled, dispersion, dispersion / (dispersion + expected))
+    novel = nbinom.logpmf(stats.labeled, 1, 1 / (1 + config.stray_labels * expected))
+    return np.where(stats.log > 0, known - novel, 0.0)
 
 
-def known_cluster_baseline(
-    stats: ClusterStats, min_size: int, config: IntentsConfig
-) -> KnownClusterBaseline:
-    """Measure the clusters that contain a good share of an intent's labels.
+def label_dispersion(stats: ClusterStats, config: IntentsConfig) -> float:
+    """Return the dispersion (size) of the negative binomial that explains the labels best.
+
+    Stage I gives the prior of each cluster to be known. A small dispersion says that labels
+    and log do not mix.
 
     Args:
         stats: of all clusters.
-        min_size: distinct utterances of a novel intent; in a short log, the largest clusters count
-            even if they are smaller.
-        config: number and quantiles of the clusters.
+        config: dispersions to choose from, prior, and the share of labels in a novel cluster.
     """
-    is_known = (stats.share >= config.known_share) & (stats.log > 0)
-    if np.count_nonzero(is_known) < config.min_known_clusters:
-        return KnownClusterBaseline()
-    largest = np.sort(stats.log[is_known])[-config.baseline_clusters :]
-    is_known &= stats.log >= min(min_size, largest[0])
-    labeled = stats.labeled[is_known] / stats.log[is_known]
-    return KnownClusterBaseline(
-        novelty=min(0.0, float(np.median(stats.novelty[is_known]))),
-        labeled=float(np.quantile(labeled, config.baseline_quantile)),
-        scores=tuple(stats.novelty[is_known].tolist()),
-    )
+    prior = expit(stats.log_odds + config.known_log_odds)
+    prior = np.clip(prior, _LEAST_PRIOR, 1 - _LEAST_PRIOR)
+    in_log = stats.log > 0
+
+    def likelihood(dispersion: float) -> float:
+        """Return the log-likelihood, but for a constant: that of all clusters being novel."""
+        odds = np.log(prior) + label_evidence(stats, dispersion, config)
+        return float(np.logaddexp(odds, np.log1p(-prior))[in_log].sum())
+
+    return max(config.label_dispersions, key=likelihood)
 
 
-def has_too_few_labels(
-    found: np.ndarray, expected: np.ndarray, alpha: float, config: IntentsConfig
+def cluster_kinds(
+    stats: ClusterStats, evidence: np.ndarray, min_size: int, config: IntentsConfig
 ) -> np.ndarray:
-    """True where labels are significantly fewer than expected.
-
-    Args:
-        found: (n,) labeled utterances.
-        expected: (n,) expected number of them.
-        alpha: Poisson tail probability below which a count is significantly small.
-        config: share of the expected number that is few.
-    """
-    return (found < config.few_labels * expected) & (poisson.cdf(found, expected) < alpha)
-
-
-def cluster_kinds(stats: ClusterStats, min_size: int, config: IntentsConfig) -> np.ndarray:
     """Return the kind of each cluster: a known intent, NOVEL, JUNK, UNCLEAR or TOO_SMALL.
 
     Args:
         stats: of all clusters.
+        evidence: (n,) by `label_evidence`.
         min_size: distinct utterances of a novel intent.
-        config: odds, shares and significance levels.
+        config: prior, and odds of junk.
 
     Returns:
         (n,) int64.
@@ -145,21 +126,8 @@ def cluster_kinds(stats: ClusterStats, min_size: int, config: IntentsConfig) -> 
     kinds[(junk > 0) & is_junk] = JUNK
 
     if stats.labeled.any():
-        baseline = known_cluster_baseline(stats, min_size, config)
-        expected = baseline.labeled * log
-        holds_intent = stats.share >= config.known_share
-        lacks_labels = ~holds_intent & has_too_few_labels(
-            stats.labeled, expected, config.cluster_alpha, config
-        )
-        looks_novel = stats.novelty > np.where(lacks_labels, baseline.novelty, 0)
-        # A few labels fewer may be chance, but not together with unusually high novelty scores.
-        is_rare = (stats.novelty > baseline.novelty) & (
-            baseline.chance(stats) < config.cluster_alpha
-        )
-        looks_novel |= (kinds == NOVEL) & (stats.labeled == 0) & is_rare
-        is_known = (stats.labeled > 0) & (~looks_novel | holds_intent)
-        kinds = np.where(is_known, stats.intent, kinds)
-        # Without labels and without high novelty scores, a cluster is neither known nor novel.
-        is_unclear = (kinds != TOO_SMALL) & (stats.labeled == 0) & ~looks_novel
-        kinds = np.where(is_unclear, UNCLEAR, kinds)
+        is_known = stats.log_odds + config.known_log_odds + evidence > 0
+        kinds = np.where(is_known & (stats.labeled > 0), stats.intent, kinds)
+        # Stage I takes it for known, but no label says for which intent.
+        kinds = np.where(is_known & (stats.labeled == 0) & (kinds != TOO_SMALL), UNCLEAR, kinds)
     return kinds

@@ -11,6 +11,8 @@ from advin.discovery.novelty.scores import MAHALANOBIS, SCORE_NAMES, Scorers, Sc
 
 # Log-odds beyond this are cut: their exponential would overflow.
 _MAX_LOG_ODDS = 30.0
+# Probabilities beyond these are equal in float32 files.
+_PROBABILITIES = (1e-6, 1 - 1e-6)
 # Median, and one standard deviation of a normal distribution to both sides.
 _SPREAD_QUANTILES = (0.16, 0.5, 0.84)
 # Smaller spreads are rounding errors of equal scores.
@@ -31,6 +33,12 @@ class NoveltyScores:
     score: np.ndarray
     best_class: np.ndarray
     probability: np.ndarray
+
+    @property
+    def log_odds(self) -> np.ndarray:
+        """(n,) float64 log-odds of the probability, bounded."""
+        bounded = np.clip(self.probability.astype(np.float64), *_PROBABILITIES)
+        return np.log(bounded) - np.log1p(-bounded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +84,17 @@ class NoveltyModel:
             return NoveltyScores(none, np.zeros(0, np.int64), none)
         raw, best = self.scorers.score(vectors)
         score = weighted(scaled(raw, self.scales), self.weights) - self.threshold
+        return NoveltyScores(score.astype(np.float32), best, self.probability(score))
+
+    def probability(self, score: np.ndarray) -> np.ndarray:
+        """Return the (n,) float32 probability that the best known intent is right.
+
+        Args:
+            score: (n,) novelty scores.
+        """
         slope, intercept = self.calibration
         log_odds = np.clip(slope * score + intercept, -_MAX_LOG_ODDS, _MAX_LOG_ODDS)
-        probability = 1 / (1 + np.exp(-log_odds))
-        return NoveltyScores(score.astype(np.float32), best, probability.astype(np.float32))
+        return (1 / (1 + np.exp(-log_odds))).astype(np.float32)
 
     def ood_zscore(self, vectors: np.ndarray) -> np.ndarray:
         """Return how far vectors (n, d) are from all intents, in spreads of known utterances.
