@@ -261,7 +261,8 @@ class IntentsConfig(Section):
         "dispersions of the labels of a known cluster to choose from; small: labels prove little",
         low=1e-3,
     )
-    stray_labels: float = fraction(0.05, "labels in a novel cluster / labels in a known one")
+    least_prior: float = fraction(0.01, "least prior of a kind when dispersions are compared")
+    stray_labels: float = fraction(0.03, "labels in a novel cluster / labels in a known one")
     own_weight: float = fraction(0.8, "share of its own log-odds in those of an utterance")
     nearest: int = tunable(3, "nearest intents listed for each utterance", "intents", 1)
     candidates: int = tunable(8, "nearest intents searched; some are dropped later", "intents", 1)

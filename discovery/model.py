@@ -199,7 +199,7 @@ class Model:
         domain_origin: "learned", or "default" if too few domains are known.
         anchors: (a, d) float16 vectors of labeled and out-of-domain utterances, by the encoder.
         anchor_labels: (a,) int64: index of the known intent, or OUT_OF_DOMAIN.
-        label_density: (k,) float64, labels of each known intent / its share of the log.
+        label_density: (k,) float64, by `label_density`.
         conversation: tells conversational utterances from requests; None: all are requests.
         directions: in which the languages of the log differ; removed from all vectors but those
             that `conversation` takes.
@@ -229,12 +229,7 @@ class Model:
         return self.head.transform(self.neutral(vectors))
 
     def conversational(self, texts: Sequence[str], vectors: np.ndarray) -> list[str | None]:
-        """Return the category of each conversational utterance, None for requests.
-
-        Args:
-            texts: (n,) texts.
-            vectors: (n, d) vectors of the encoder.
-        """
+        """Return what `ConversationRule.categories` does; (n,) None without a rule."""
         if self.conversation is None:
             return [None] * len(texts)
         return self.conversation.categories(texts, vectors)
@@ -383,9 +378,7 @@ def _check_values(arrays: dict[str, np.ndarray], values: _ModelValues, config: C
     """Check numbers that are used as positions, counts or divisors."""
     last, dimension = len(values.intents) - 1, values.encoder.dimension
     check_range("anchor_labels", arrays["anchor_labels"], OUT_OF_DOMAIN, last)
-    density = arrays["label_density"]
-    if not (np.isfinite(density) & (density >= 0)).all():
-        raise ArrayError("label_density holds a number that is below 0 or not finite")
+    check_range("label_density", arrays["label_density"], 0, np.inf)
     sizes = {"head.bias_out": dimension}
     if values.has_novelty:
         novelty = _below("novelty.scorers.", arrays)

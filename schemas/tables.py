@@ -300,16 +300,8 @@ def link_clusters_schema(dimension: int) -> pa.Schema:
             "Sum over its distinct utterances of floor(log2 n) + 1, n being the utterance's count.",
         ),
         _field("size", pa.int64(), "Number of distinct utterances."),
-        _field(
-            "log_odds",
-            pa.float64(),
-            "Sum of the utterances' log-odds of belonging to their best known intent.",
-        ),
-        _field(
-            "label_density",
-            pa.float64(),
-            "Sum over the utterances: labels of the best known intent / its share of the log.",
-        ),
+        _field("log_odds", pa.float64(), "Sum of the utterances' log-odds of being known."),
+        _field("label_density", pa.float64(), "Sum of the densities of labels in known intents."),
     )
 
 
@@ -376,9 +368,7 @@ def cluster_schema(dimension: int) -> pa.Schema:
             "an unclear cluster, -4 for one that is too small.",
         ),
         INTENTS.field("radius"),
-        _field(
-            "log_odds", pa.float32(), "Log-odds of being known that a cluster gives its utterances."
-        ),
+        _field("log_odds", pa.float32(), "Log-odds of being known, for its utterances."),
         _field(
             "centroid",
             pa.list_(_ELEMENT, dimension),

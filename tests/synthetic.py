@@ -90,7 +90,7 @@ def dense_groups(
 
 
 def draw_clusters(means: np.ndarray, max_weight: int, seed: Seed) -> Clusters:
-    """Return clusters of one utterance each, with random ids, weights and novelty scores."""
+    """Return clusters of one utterance each, with random ids, weights and scores."""
     rng = np.random.default_rng(seed)
     n = len(means)
     return Clusters(
@@ -98,6 +98,6 @@ def draw_clusters(means: np.ndarray, max_weight: int, seed: Seed) -> Clusters:
         means=means.astype(np.float16),
         weights=rng.integers(1, max_weight + 1, n),
         sizes=np.ones(n, np.int64),
-        novelty=rng.normal(size=n),
-        n_unflagged=rng.integers(0, 2, n),
+        log_odds=rng.normal(size=n),
+        label_density=rng.random(n),
     )

@@ -78,7 +78,8 @@ def test_an_intent_is_in_one_cluster_if_some_cut_recovers_it():
         vectors=np.concatenate([vectors, anchors]),
         weights=np.ones(43),
         labels=np.array([-1] * 40 + [0] * 3),
-        novelty=np.zeros(43),
+        log_odds=np.zeros(43),
+        label_density=np.zeros(43),
     )
     intents = ["around", "tight", "wide"]
     assert in_one_cluster(points, truth, intents).tolist() == [True, True, True]

@@ -60,6 +60,7 @@ def small_model(known: int = 2) -> Model:
         domain_origin=DEFAULT,
         anchors=np.concatenate([*labeled, outside]),
         anchor_labels=np.concatenate([labels, np.full(15, OUT_OF_DOMAIN)]),
+        label_density=np.full(known, 60.0),
     )
 
 
@@ -141,7 +142,11 @@ def test_without_labels_utterances_are_novel_or_in_no_intent():
 def test_given_novelty_scores_replace_those_of_the_model():
     log, model = small_log(), small_model()
     scores = model.novelty.score(log.vectors)
-    lower = dataclasses.replace(scores, score=np.full_like(scores.score, -1.0))
+    lower = dataclasses.replace(
+        scores,
+        score=np.full_like(scores.score, -1.0),
+        probability=np.full_like(scores.probability, 1.0),
+    )
     found = discover(log, model, lower)
     assert found.assignments.novelty_score == [-1.0] * len(log.texts)
     assert not any(row.kind == "novel" for row in found.intents)

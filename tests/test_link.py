@@ -15,6 +15,7 @@ from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.config import Config
 from advin.discovery.intents.decision import IntentRules
 from advin.discovery.intents.points import largest_clusters, utterance_clusters
+from advin.discovery.novelty.model import NoveltyScores
 from advin.pipelines import storage
 from advin.pipelines.cluster_files import (
     CondensedClusters,
@@ -49,11 +50,16 @@ def test_a_repeated_text_has_a_damped_weight():
         ids=np.array([f"{row:032x}" for row in range(5)], "S32"),
         vectors=vectors,
         counts=np.array([1, 2, 7, 8, 1_000_000]),
-        scores=np.array([-1.0, 0.0, 1.0, np.nan, np.nan]),
+        scores=NoveltyScores(
+            np.zeros(5), np.array([0, 0, 1, 1, 1]), np.float32([0.9, 0.5, 0, 1, 1])
+        ),
+        label_density=np.array([30.0, 60.0]),
     )
     assert clusters.weights.tolist() == [1, 2, 3, 4, 20]
     assert clusters.sizes.tolist() == [1, 1, 1, 1, 1]
-    assert clusters.n_unflagged.tolist() == [1, 1, 0, 0, 0]
+    assert clusters.label_density.tolist() == [30, 30, 60, 60, 60]
+    np.testing.assert_allclose(clusters.log_odds[:2], [np.log(9), 0], atol=1e-6)
+    assert np.isfinite(clusters.log_odds).all()
     np.testing.assert_allclose(clusters.means, vectors, atol=2e-3)
 
 
@@ -113,7 +119,7 @@ def test_every_utterance_is_in_a_cluster_or_counted_as_left_out(log, tmp_path):
     # Only small clusters without a near neighbor are left out.
     assert out < 0.25 * ROWS
     assert left.weights.sum() <= log.weights.sum()
-    assert (left.n_unflagged <= left.sizes).all()
+    assert (left.label_density <= left.sizes).all()
     # Temporary files are gone.
     assert not list(Path(workspace.folder).glob("stages/*_cells/*"))
 

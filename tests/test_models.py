@@ -32,6 +32,7 @@ def model_with(domain_distance: float) -> Model:
         domain_origin=DEFAULT,
         anchors=np.zeros((0, DIMENSION), np.float16),
         anchor_labels=np.zeros(0, np.int64),
+        label_density=np.zeros(0),
     )
 
 

@@ -69,7 +69,7 @@ def check_arrays(
             raise ArrayError(f"{name} holds NaN or infinity")
 
 
-def check_range(name: str, array: np.ndarray, low: int, high: int) -> None:
+def check_range(name: str, array: np.ndarray, low: float, high: float) -> None:
     """Check that all numbers lie between two others.
 
     Raises:

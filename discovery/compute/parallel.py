@@ -7,7 +7,7 @@ processors, and do not wait for each other's threads (benchmarks/history.md, *Th
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import torch
@@ -25,18 +25,31 @@ def run_parallel(tasks: Sequence[Callable[[], T]]) -> list[T]:
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    pool = ThreadPoolExecutor(max(1, min(len(tasks), processors())))
-    # A user who interrupts does not want to wait minutes for running tasks.
-    wait = True
     try:
         with threadpool_limits(1, user_api="blas"):
-            return [result.result() for result in [pool.submit(task) for task in tasks]]
+            return _run(tasks)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _run(tasks: Sequence[Callable[[], T]]) -> list[T]:
+    pool = ThreadPoolExecutor(max(1, min(len(tasks), processors())))
+    # A user who interrupts does not want to wait minutes for running tasks.
+    must_wait = True
+    try:
+        return [_result(future) for future in [pool.submit(task) for task in tasks]]
     except KeyboardInterrupt:
-        wait = False
+        must_wait = False
         raise
     finally:
-        pool.shutdown(wait=wait, cancel_futures=True)
-        torch.set_num_threads(before)
+        pool.shutdown(wait=must_wait, cancel_futures=True)
+
+
+def _result(future: Future[T]) -> T:
+    """Wait for a result in steps: a signal just before a long wait would not end it."""
+    while not future.done():
+        wait([future], timeout=1)
+    return future.result()
 
 
 def processors() -> int:

@@ -17,11 +17,6 @@ from advin.discovery.config import IntentsConfig
 from advin.discovery.intents.points import Points
 from advin.discovery.labels import JUNK, NOVEL, OUT_OF_DOMAIN, TOO_SMALL, UNCLEAR
 
-# Stage I alone decides on no cluster: its probability is at most 99 %.
-_LEAST_PRIOR = 0.01
-# Least expected number of labels: the likelihoods need a mean above 0.
-_LEAST_EXPECTED = 1e-9
-
 
 @dataclass(frozen=True, slots=True)
 class ClusterStats:
@@ -75,10 +70,12 @@ def label_evidence(stats: ClusterStats, dispersion: float, config: IntentsConfig
     Returns:
         (n,) float64; 0 for a cluster without utterances of the log.
     """
-    expected = np.maximum(stats.expected, _LEAST_EXPECTED)
+    expected = np.where(stats.log > 0, stats.expected, 1.0)
     known = nbinom.logpmf(stats.labeled, dispersion, dispersion / (dispersion + expected))
     novel = nbinom.logpmf(stats.labeled, 1, 1 / (1 + config.stray_labels * expected))
-    return np.where(stats.log > 0, known - novel, 0.0)
+    # Missing labels never speak for a known cluster.
+    most = np.where(stats.labeled > 0, np.inf, 0.0)
+    return np.where(stats.log > 0, np.minimum(known - novel, most), 0.0)
 
 
 def label_dispersion(stats: ClusterStats, config: IntentsConfig) -> float:
@@ -92,7 +89,7 @@ def label_dispersion(stats: ClusterStats, config: IntentsConfig) -> float:
         config: dispersions to choose from, prior, and the share of labels in a novel cluster.
     """
     prior = expit(stats.log_odds + config.known_log_odds)
-    prior = np.clip(prior, _LEAST_PRIOR, 1 - _LEAST_PRIOR)
+    prior = np.clip(prior, config.least_prior, 1 - config.least_prior)
     in_log = stats.log > 0
 
     def likelihood(dispersion: float) -> float:

@@ -11,8 +11,6 @@ from advin.discovery.novelty.scores import MAHALANOBIS, SCORE_NAMES, Scorers, Sc
 
 # Log-odds beyond this are cut: their exponential would overflow.
 _MAX_LOG_ODDS = 30.0
-# Probabilities beyond these are equal in float32 files.
-_PROBABILITIES = (1e-6, 1 - 1e-6)
 # Median, and one standard deviation of a normal distribution to both sides.
 _SPREAD_QUANTILES = (0.16, 0.5, 0.84)
 # Smaller spreads are rounding errors of equal scores.
@@ -36,8 +34,9 @@ class NoveltyScores:
 
     @property
     def log_odds(self) -> np.ndarray:
-        """(n,) float64 log-odds of the probability, bounded."""
-        bounded = np.clip(self.probability.astype(np.float64), *_PROBABILITIES)
+        """(n,) float64 log-odds of the probability, as far as float32 resolves it."""
+        least = float(np.finfo(np.float32).eps)
+        bounded = np.clip(self.probability.astype(np.float64), least, 1 - least)
         return np.log(bounded) - np.log1p(-bounded)
 
 

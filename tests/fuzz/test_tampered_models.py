@@ -59,6 +59,7 @@ def original(tmp_path_factory):
         domain_origin=LEARNED,
         anchors=vectors,
         anchor_labels=labels.astype(np.int64),
+        label_density=np.full(INTENTS, 40.0),
     )
     save_model(str(folder), model)
     use(load_model(str(folder)))
