@@ -18,7 +18,7 @@ L = TypeVar("L", str, str | None)
 # Labels of utterances: no label; no label and the novelty score says that none would fit; text
 # that belongs to no intent.
 UNLABELED, SUSPECTED_NOVEL, OUT_OF_DOMAIN = -1, -2, -3
-# Kinds of clusters. UNCLEAR: large enough, but without labels and not novel by its scores.
+# Kinds of clusters. UNCLEAR: large enough and known by its scores, but without labels.
 NOVEL, JUNK, UNCLEAR, TOO_SMALL = -1, -2, -3, -4
 
 
