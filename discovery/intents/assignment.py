@@ -111,10 +111,13 @@ def assign(
     is_junk = junk_distance[:, 0] < distances[:, 0]
     best = np.where(is_junk, junk[:, 0], rows[:, 0])
     distance = np.where(is_junk, junk_distance[:, 0], distances[:, 0])
-    cluster = np.where(_within(best, distance, intents), best, -1)
+    near = np.where(free & _within(best, distance, intents), best, -1)
+    cluster = near
     if scores is not None:
-        cluster = _by_posterior(cluster, intents, scores, config)
-    cluster = np.where(free, cluster, -1)
+        cluster = np.where(free, _by_posterior(near, intents, scores, config), -1)
+    moved = np.flatnonzero((cluster != near) & (cluster >= 0))
+    similarity = (vectors[moved] * intents.centroids[cluster[moved]]).sum(axis=1)
+    distance[moved] = 1 - similarity
 
     left = np.flatnonzero(free & (cluster < 0))
     dropped, to_dropped = _nearest(vectors[left], intents, intents.kinds < JUNK, 1)
