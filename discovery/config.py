@@ -254,7 +254,7 @@ class IntentsConfig(Section):
         high=20,
     )
     split_log_odds: float = tunable(
-        2.0, "a part of a known cluster is novel if its log-odds are below minus this", low=0
+        6.0, "a part of a known cluster is novel if its log-odds are below minus this", low=0
     )
     label_dispersions: Numbers = tunable(
         (0.05, 0.08, 0.13, 0.2, 0.32, 0.5, 0.8, 1.3, 2.0, 3.2, 5.0, 8.0, 13.0, 20.0),
