@@ -82,8 +82,8 @@ ASSIGNMENTS = _schema(
     _field(
         "intent_distance",
         pa.float32(),
-        "1 - cosine to the nearest intent's centroid in the learned space, 0 to 2; also if that "
-        "intent does not take the utterance. Null if there is no intent.",
+        "1 - cosine to the centroid of its intent in the learned space, 0 to 2; without "
+        "an intent, to the nearest one. Null if there is no intent.",
         nullable=True,
     ),
     _field(
@@ -104,7 +104,7 @@ ASSIGNMENTS = _schema(
         "True if the text seems to hold several requests; it is assigned as a whole all the same.",
     ),
     _field("nearest_intents", _STRINGS, "The intent_id of the nearest intents, nearest first."),
-    _field("nearest_distances", _FLOATS, "Their distances, as in intent_distance."),
+    _field("nearest_distances", _FLOATS, "Their distances, 1 - cosine."),
     _ORIGINAL,
 )
 

@@ -101,7 +101,12 @@ def verdicts_on(
         intent_id=intent_id,
         domain_id=domain_id,
         dropped_id=dropped_id,
-        intent_distance=[row[0] if row else None for row in distances],
+        intent_distance=[
+            own if intent is not None else row[0] if row else None
+            for own, intent, row in zip(
+                assigned.distance.tolist(), intent_id, distances, strict=True
+            )
+        ],
         nearest_intents=names,
         nearest_distances=distances,
     )
