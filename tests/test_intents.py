@@ -270,7 +270,7 @@ def test_a_novel_intent_inside_a_known_cluster_is_split_off():
         vectors=np.concatenate([known, novel]).astype(np.float32),
         weights=np.ones(120),
         labels=np.concatenate([np.zeros(30), np.full(90, UNLABELED)]).astype(np.int64),
-        log_odds=np.repeat([2.0, -3.0], 60),
+        log_odds=np.repeat([2.0, -5.0], 60),
         label_density=np.full(120, 90.0),
     )
     found = intents_of(both)
