@@ -33,6 +33,8 @@ from advin.discovery.text.preparation import prepare
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _OUT_OF_DOMAIN = Path(__file__).resolve().parents[1] / "examples" / "ood.txt"
 TRAIN, DEV, TEST = "train", "dev", "test"
+# HINT3 names its splits by their origin.
+_SPLITS = {"labeled": TRAIN, "log": TEST}
 OPEN = -1
 _LIBRARIES = ("numpy", "torch", "scikit-learn", "scipy", "faiss-cpu", "sentence-transformers")
 _TEST_PER_CENT = 25
@@ -52,6 +54,7 @@ class Options:
         precision: precision of the encoder; None for the fastest one of this machine.
         distinct: keep one row of each normalized text, preferably a test row.
         methods: names of the methods to run; empty for all.
+        effort: preset of the configuration.
     """
 
     data: tuple[Path, ...]
@@ -63,6 +66,7 @@ class Options:
     precision: str | None = None
     distinct: bool = False
     methods: tuple[str, ...] = ()
+    effort: str = "full"
 
     def asked(self, methods: Iterable[str]) -> list[str]:
         """Return the methods to run: the chosen ones, or all if none was chosen."""
@@ -75,6 +79,7 @@ def parse_options(
     known: Sequence[float] = (0.25, 0.5, 0.75),
     arguments: Sequence[str] | None = None,
     methods: Sequence[str] = (),
+    efforts: Sequence[str] = (),
 ) -> Options:
     """Parse the flags that all benchmarks share.
 
@@ -84,6 +89,7 @@ def parse_options(
         known: default shares of known intents.
         arguments: the flags; None for the command line.
         methods: names of all methods of the benchmark.
+        efforts: presets for a flag --effort; without any, there is no such flag.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -103,6 +109,9 @@ def parse_options(
         "--methods", nargs="+", default=[], choices=methods, metavar="NAME",
         help=f"some of {', '.join(methods)}" if methods else "this benchmark has one method",
     )  # fmt: skip
+    parser.set_defaults(effort="full")
+    if efforts:
+        parser.add_argument("--effort", choices=efforts, help="preset (default: full)")
     found = parser.parse_args(arguments)
     if found.seeds < 1:
         parser.error(f"--seeds {found.seeds}: give at least 1")
@@ -116,6 +125,7 @@ def parse_options(
         precision=found.encoder_precision,
         distinct=found.distinct,
         methods=tuple(found.methods),
+        effort=found.effort,
     )
 
 
@@ -208,8 +218,8 @@ def load_utterances(path: Path, distinct: bool = False, masked: bool = False) ->
 
 
 def _split(name: str) -> str:
-    """Return the split of a name: "oos_test" belongs to the test split, "valid" to dev."""
-    parts = name.lower().split("_")
+    """Return the split of a name: "oos_test" and "log" are test, "labeled" train, "valid" dev."""
+    parts = {_SPLITS.get(part, part) for part in name.lower().split("_")}
     return TEST if TEST in parts else TRAIN if TRAIN in parts else DEV
 
 

@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.config import Config, SampleConfig
-from advin.discovery.discover import Log, discover
+from advin.discovery.discover import Assignments, Log, discover
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.evaluation.measures import evaluate_discovery
 from advin.discovery.evaluation.recovery import recovery
@@ -190,27 +190,13 @@ def run(log: Log, rows: np.ndarray, task: Task, model: Model, flagged: float | N
     """
     assert model.novelty is not None
     scores = model.novelty.score(log.vectors)
-    intents, domains = task.log.intents[rows], task.log.domains[rows]
-    is_known = np.isin(intents, model.intents)
+    is_known = np.isin(task.log.intents[rows], model.intents)
     if flagged is not None:
         of_known = np.repeat(scores.score[is_known], log.counts[is_known])
         score = scores.score - np.quantile(of_known, 1 - flagged)
         scores = replace(scores, score=score, probability=model.novelty.probability(score))
-    found = discover(log, model, scores)
-    assignments = found.assignments
-    truth = Truth(
-        intent=[i or None for i in intents],
-        domain=[d or None for d in domains],
-        known=set(model.intents),
-        counts=log.counts,
-    )
-    answer = Found(
-        intent_id=assignments.intent_id,
-        kind=assignments.kind,
-        known_intent=assignments.known_intent,
-        novelty_score=scores.score,
-        domain=assignments.domain_id,
-    )
+    assignments = discover(log, model, scores).assignments
+    truth, answer = truth_and_answer(log, task.log.take(rows), model, assignments)
     measures = evaluate_discovery(truth, answer)
     large = [r for r in recovery(replace(truth, counts=None), answer) if r.size >= _LARGE]
     recovered = [row.is_recovered for row in large]
@@ -219,6 +205,33 @@ def run(log: Log, rows: np.ndarray, task: Task, model: Model, flagged: float | N
         | {name: 100 * measures[name] for name in _SHARES if name in measures}
         | {name: measures[name] for name in _NUMBERS}
     )
+
+
+def truth_and_answer(
+    log: Log, gold: Utterances, model: Model, assignments: Assignments
+) -> tuple[Truth, Found]:
+    """Return the rows to evaluate.
+
+    Args:
+        log: n utterances.
+        gold: the same utterances with their true intents and domains.
+        model: its intents are the known ones.
+        assignments: what was found.
+    """
+    truth = Truth(
+        intent=[i or None for i in gold.intents],
+        domain=[d or None for d in gold.domains],
+        known=set(model.intents),
+        counts=log.counts,
+    )
+    answer = Found(
+        intent_id=assignments.intent_id,
+        kind=assignments.kind,
+        known_intent=assignments.known_intent,
+        novelty_score=assignments.novelty_score,
+        domain=assignments.domain_id,
+    )
+    return truth, answer
 
 
 def reach(task: Task, model: Model) -> Measures:

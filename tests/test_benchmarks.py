@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from advin.discovery.intents.points import Points
-from benchmarks import convert, tables
+from benchmarks import convert, shift, tables
 from benchmarks.anchors import anchored, novel_clusters, seeded_k_means, tightness
-from benchmarks.common import DEV, TEST, TRAIN, Utterances, load_utterances
+from benchmarks.common import DEV, TEST, TRAIN, Utterances, load_utterances, parse_options
 from benchmarks.end_to_end import draw_task, in_one_cluster, known_intents
 from benchmarks.fit_cost import draw
 from benchmarks.removed_labels import remove_labels
@@ -63,6 +65,84 @@ def test_a_drawn_log_is_skewed_and_noisy_and_has_no_labeled_text():
     assert sizes.min() >= 5 and sizes.max() >= 3 * sizes.min()
     assert task.counts.min() == 1 and task.counts.max() > 10
     assert len(task.log_vectors) == len(task.log.texts) == len(task.counts)
+
+
+def unit_vectors(n: int) -> np.ndarray:
+    vectors = np.random.default_rng(0).normal(size=(n, 8)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("case", shift.METHODS)
+def test_a_shifted_log_is_drawn_by_the_seed_and_has_no_labeled_text(case):
+    utterances, vectors = utterances_of(), unit_vectors(1200)
+    task, again, other = (shift.draw_case(case, utterances, vectors, 0.5, s) for s in (2, 2, 3))
+    assert task.labeled.texts.tolist() == again.labeled.texts.tolist()
+    assert task.log.texts.tolist() == again.log.texts.tolist()
+    assert set(task.labeled.texts) != set(other.labeled.texts)
+    assert set(task.labeled.splits) == {TRAIN}
+    assert not set(task.labeled.texts) & set(task.log.texts)
+    row_of = {text: row for row, text in enumerate(utterances.texts)}
+    for drawn, kept in ((task.labeled, task.labeled_vectors), (task.log, task.log_vectors)):
+        assert (kept == vectors[[row_of[text] for text in drawn.texts]]).all()
+    sizes = np.unique(task.labeled.intents, return_counts=True)[1]
+    assert set(sizes) == {5 if case == "few" else 20}
+    known = set(task.labeled.intents)
+    if case == "foreign":
+        assert not set(task.labeled.domains) & set(task.log.domains)
+        assert len(set(task.log.intents)) == 30 - len(known)
+    else:
+        assert len(known) == 15 and set(task.log.intents) - known
+
+
+@pytest.mark.parametrize(("case", "share"), shift.SKEWS.items())
+def test_one_known_intent_has_the_given_share_of_a_skewed_log(case, share):
+    utterances = utterances_of()
+    task = shift.draw_case(case, utterances, unit_vectors(1200), 0.5, 0)
+    names, sizes = np.unique(task.log.intents, return_counts=True)
+    main = names[sizes.argmax()]
+    assert main in set(task.labeled.intents)
+    # All 20 utterances without a label are in the log.
+    assert sizes.max() == 20 and len(task.log.texts) == round(20 / share)
+
+
+def test_labels_from_a_corner_are_the_nearest_neighbors_of_one_of_them():
+    utterances, vectors = utterances_of(intents=1, each=200), unit_vectors(1000)
+    task = shift.draw_case("corner", utterances, vectors, 1.0, 0)
+    for name in utterances.names:
+        rows = np.flatnonzero((utterances.intents == name) & (utterances.splits == TRAIN))
+        chosen = np.isin(utterances.texts[rows], task.labeled.texts)
+        near = vectors[rows] @ vectors[rows[chosen]].T
+        apart = near[chosen].min(axis=0) >= near[~chosen].max(axis=0)
+        assert apart.sum() >= 1 and chosen.sum() == 20
+
+
+def test_labels_of_foreign_domains_need_two_domains():
+    assert shift.draw_case("foreign", utterances_of(1), unit_vectors(240), 0.5, 0) is None
+
+
+def test_builders_label_the_train_split_and_customers_repeat_themselves(tmp_path):
+    rows = {
+        "text": ["any offers", "my points", "Any offers?", "any offers?", "lol"],
+        "intent": ["offers", "points", "offers", "offers", None],
+        "domain": [None] * 5,
+        "split": ["labeled", "labeled", "log", "log", "log"],
+        "is_oos": [False, False, False, False, True],
+    }
+    pq.write_table(pa.table(rows), tmp_path / "bot.parquet")
+    bot = load_utterances(tmp_path / "bot.parquet")
+    task = shift.draw_case("builders", bot, unit_vectors(5), 1.0, 0)
+    assert task.labeled.texts.tolist() == ["any offers", "my points"]
+    log = dict(zip(task.log.intents, task.counts, strict=True))
+    assert log == {"offers": 2, "": 1}
+
+
+def test_only_benchmarks_with_presets_take_an_effort(capsys):
+    effort = ["--effort", "fast"]
+    assert parse_options("", (), arguments=effort, efforts=("full", "fast")).effort == "fast"
+    assert parse_options("", (), arguments=[], efforts=("full", "fast")).effort == "full"
+    with pytest.raises(SystemExit, match="2"):
+        parse_options("", (), arguments=effort)
+    assert "unrecognized arguments: --effort fast" in capsys.readouterr().err
 
 
 def test_an_intent_is_in_one_cluster_if_some_cut_recovers_it():
