@@ -218,14 +218,9 @@ class StabilityConfig(Section):
     max_steps: int = tunable(100, "most training steps of a compared head", "batches", 1)
     max_hidden: int = tunable(512, "most hidden units of a compared head", low=1)
     cuts: Grid = tunable(
-        (0.40, 0.80, 0.04), "distances compared: first, last, step", "1 - cosine", 0, 2
+        (0.32, 0.92, 0.04), "distances compared: first, last, step", "1 - cosine", 0, 2
     )
-    cuts_for_neighbors: int = tunable(6, "smallest cuts used to choose the neighbor count", low=1)
-    min_distance: float = tunable(
-        0.52, "smallest choice; below it, heads agree only on near-duplicates", "1 - cosine", 0, 2
-    )
-    tolerance: float = fraction(0.015, "ARI differences below this are noise")
-    much_worse: float = fraction(0.03, "a drop in ARI beyond this ends the search")
+    plateau: float = fraction(0.02, "agreement that a choice may lack, as a share of the best")
     parallel_counts: int = tunable(2, "neighbor counts tried at the same time", low=1)
 
 

@@ -4,7 +4,6 @@ from small_heads import configured, train_head
 from synthetic import around
 
 from advin.discovery.clustering.linkage import average_linkage
-from advin.discovery.config import grid
 from advin.discovery.evaluation.agreement import ari, contingency
 from advin.discovery.labels import UNLABELED
 from advin.discovery.metric.neighbors import default_neighbors
@@ -59,22 +58,42 @@ def test_the_distance_partly_makes_up_for_a_wrong_neighbor_count():
     assert found(rows, truth, 30, too_many.distance) > default + 0.1
 
 
+def nested(parts_at_cuts, swapped, seed=0):
+    """Clusters of 240 rows in order: at each cut so many equal parts, a share of rows swapped."""
+    random = np.random.default_rng(seed)
+    clusters = []
+    for parts, share in zip(parts_at_cuts, swapped, strict=True):
+        rows = np.arange(240) * parts // 240
+        moved = random.permutation(240)[: round(240 * share)]
+        rows[moved] = rows[random.permutation(moved)]
+        clusters.append(rows)
+    return clusters
+
+
 @pytest.mark.parametrize(
-    ("heights", "distance"),
+    "trivial",
     [
-        ({}, FAST.distance.default),
-        ({0.72: 0.9, 0.76: 0.9, 0.80: 0.9}, 0.76),
-        ({0.48: 0.9, 0.52: 0.9}, 0.52),
-        # The lower bound.
-        ({0.40: 0.9, 0.44: 0.9, 0.48: 0.9}, 0.52),
-        # Within the tolerance; and a single cut.
-        ({0.40: 0.81, 0.44: 0.81, 0.48: 0.81}, FAST.distance.default),
-        ({0.76: 0.84}, FAST.distance.default),
+        # A few coarse clusters, one cluster, and only single rows.
+        ([40, 20, 20, 20, 20, 20, 2, 2], [0.1] * 6 + [0.0] * 2, range(1, 6)),
+        ([40, 20, 20, 20, 1, 1, 1, 1], [0.1] * 4 + [0.0] * 4, range(1, 4)),
+        ([240, 240, 240, 240, 20, 20, 20, 10], [0.0] * 4 + [0.1] * 4, range(4, 7)),
     ],
 )
-def test_the_default_distance_yields_to_a_plateau_of_better_agreement(heights, distance):
-    curve = np.array([heights.get(cut, 0.8) for cut in grid(FAST.stability.cuts).tolist()])
-    assert stability._distance(curve, FAST) == distance
+def test_clusters_on_which_heads_agree_without_effort_are_not_chosen(trivial):
+    parts, swapped, expected = trivial
+    heads = [nested(parts, swapped, seed) for seed in range(3)]
+    alike = [ari(contingency(one, other)) for one, other in zip(*heads[:2], strict=True)]
+    assert int(np.argmax(alike)) not in expected
+    assert int(np.argmax(stability._agreement_at_cuts(heads))) in expected
+
+
+def test_the_distance_hardly_depends_on_the_seed():
+    rows, _ = unlabeled(intents=30, per_intent=12, alike=0.5)
+    found = [
+        stable_clusters(rows, configured(FAST, neighbors=8).with_values({"seed": seed})).distance
+        for seed in (0, 10, 20)
+    ]
+    assert np.ptp(found) < 0.06
 
 
 @pytest.mark.parametrize("size", [12, 120])

@@ -4,6 +4,11 @@ More neighbors than an intent has utterances merge intents; far fewer split them
 only in their seed find the same clusters if the neighbor count and the distance fit the data
 (stability: Lange et al., Neural Computation 16, 2004; von Luxburg, Foundations and Trends in
 Machine Learning 2, 2010).
+
+Heads agree on a few coarse clusters without effort, and on near-duplicates too. So the clusters of
+a head at one distance are compared with those of the other heads at every distance: clusters that
+are too coarse or too fine agree with few of these (benchmarks/history.md, *The distance without
+labels*).
 """
 
 from collections.abc import Sequence
@@ -20,10 +25,7 @@ from advin.discovery.evaluation.agreement import ari, contingency
 from advin.discovery.metric.rows import TrainingRows
 from advin.discovery.metric.settings import HeadSettings, candidate_neighbors, resolve_head
 from advin.discovery.metric.training import train_metric_head
-from advin.discovery.selection.plateau import near_best
-
-# A cut and both its neighbors are averaged: agreement at a single cut is noisy.
-_SMOOTHED_CUTS = 3
+from advin.discovery.selection.plateau import near_best, plateau_center
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +45,17 @@ class Stable:
 def stable_clusters(rows: TrainingRows, config: Config) -> Stable:
     """Return the neighbor count and the distance at which heads agree.
 
-    Small heads of several seeds are trained on a sample, with every neighbor count of
-    `candidate_neighbors` that is at most a share of the sample.
+    Small heads of several seeds are trained on a sample. The neighbor counts of
+    `candidate_neighbors` are tried from the smallest on, up to a share of the sample, until the
+    agreement falls.
 
     Args:
         rows: rows with too few labels to learn from.
         config: the configuration of the head that this is for.
 
     Returns:
-        one of the counts and one of the distances `stability.cuts`. With too few rows for the
-        smallest count, the configured count or the largest share, at least 1, and no distance.
+        one of the counts, and a distance in the range of `stability.cuts`. With too few rows for
+        the smallest count, the configured count or the largest share, at least 1, and no distance.
     """
     stability = config.stability
     random = np.random.default_rng(config.seed)
@@ -66,29 +69,19 @@ def stable_clusters(rows: TrainingRows, config: Config) -> Stable:
     curves: list[np.ndarray] = []
     for start in range(0, len(counts), stability.parallel_counts):
         curves += _agreement(sample, config, counts[start : start + stability.parallel_counts])
-        agreement = np.array([curve[: stability.cuts_for_neighbors].mean() for curve in curves])
-        worse = agreement < np.maximum.accumulate(agreement) - stability.much_worse
+        best = np.array([curve.max() for curve in curves])
+        worse = best < np.maximum.accumulate(best) * (1 - stability.plateau)
         if worse.any():
-            agreement = agreement[: np.argmax(worse)]
+            best = best[: np.argmax(worse)]
             break
     # The smallest count: too few neighbors cost little, too many a lot.
-    chosen = int(np.argmax(near_best(agreement, stability.tolerance)))
-    return Stable(counts[chosen], _distance(curves[chosen], config))
-
-
-def _distance(agreement: np.ndarray, config: Config) -> float:
-    """Return the distance on the plateau of agreement (cuts,) that is nearest to the default."""
-    smooth = np.convolve(
-        np.pad(agreement, 1, mode="edge"), np.full(_SMOOTHED_CUTS, 1 / _SMOOTHED_CUTS), mode="valid"
-    )
-    cuts = grid(config.stability.cuts)
-    equal = cuts[near_best(smooth, config.stability.tolerance)]
-    nearest = float(equal[np.argmin(np.abs(equal - config.distance.default))])
-    return max(config.stability.min_distance, nearest)
+    chosen = int(np.argmax(near_best(best, best.max() * stability.plateau)))
+    distance = plateau_center(grid(stability.cuts), curves[chosen], stability.plateau)
+    return Stable(counts[chosen], distance)
 
 
 def _agreement(rows: TrainingRows, config: Config, counts: Sequence[int]) -> list[np.ndarray]:
-    """Return, for each neighbor count, how alike the clusters of heads are at each cut (cuts,)."""
+    """Return the agreement (cuts,) of heads for each neighbor count."""
     stability, metric = config.stability, config.metric
     small = config.with_values(
         {
@@ -104,18 +97,32 @@ def _agreement(rows: TrainingRows, config: Config, counts: Sequence[int]) -> lis
     cuts = grid(stability.cuts)
     clusters = run_parallel([partial(_clusters, rows, head, cuts) for head in heads])
     starts = range(0, len(heads), stability.heads)
-    return [_mean_ari(clusters[start : start + stability.heads]) for start in starts]
-
-
-def _mean_ari(clusters: Sequence[list[np.ndarray]]) -> np.ndarray:
-    """Return the adjusted Rand index at each cut (cuts,), averaged over the pairs of heads."""
-    return np.mean(
-        [
-            [ari(contingency(a, b)) for a, b in zip(one, other, strict=True)]
-            for one, other in combinations(clusters, 2)
-        ],
-        axis=0,
+    return run_parallel(
+        [partial(_agreement_at_cuts, clusters[start : start + stability.heads]) for start in starts]
     )
+
+
+def _agreement_at_cuts(clusters: Sequence[list[np.ndarray]]) -> np.ndarray:
+    """Return how well a head's clusters at each cut agree with those of other heads at all cuts.
+
+    Args:
+        clusters: for each head, the clusters (n,) at each cut.
+
+    Returns:
+        (cuts,) the root mean square of the adjusted Rand index. Squares favor few good matches
+        over many poor ones.
+    """
+    squares = [
+        np.square([[_chance_corrected(a, b) for b in other] for a in one])
+        for one, other in combinations(clusters, 2)
+    ]
+    return np.sqrt(np.mean([square.mean(axis) for square in squares for axis in (0, 1)], axis=0))
+
+
+def _chance_corrected(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the adjusted Rand index of clusters (n,); 0 for one cluster or only single rows."""
+    pairs = contingency(one, other)
+    return 0.0 if len(pairs.truth_labels) in (1, len(one)) else ari(pairs)
 
 
 def _clusters(rows: TrainingRows, settings: HeadSettings, cuts: np.ndarray) -> list[np.ndarray]:

@@ -1,0 +1,120 @@
+"""Small logs without labels: how far the result depends on the seed and on single rows.
+
+Each run draws 90 % of the rows of a log with its seed, fits a model and discovers intents, without
+labels and without out-of-domain text. At most 2,500 rows of a set form its log. `SPLITS` names the
+split of some sets.
+
+    python -m benchmarks.small_logs --data dstc11_insurance --seeds 20 --out RESULT.json
+
+Methods: `full` and `fast` are these presets. Measures: K, the number of intents found; the distance
+in per cent; and NMI, ARI and ACC in per cent over the utterances that have an intent. An utterance
+without a found intent forms a cluster of its own. The line of a log shows the quantiles .1, .5 and
+.9 of K, the spread (P90 - P10) / median, and the true K.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from advin.discovery.config import Config
+from advin.discovery.discover import discover
+from advin.discovery.fit import EmbeddedTexts
+from benchmarks.common import (
+    Options,
+    Results,
+    Utterances,
+    clustering_scores,
+    encode,
+    encoder_identity,
+    load_utterances,
+    parse_options,
+    view_encoder,
+)
+from benchmarks.end_to_end import Task, learn, log_of
+
+# The split that forms the log; other sets use all rows.
+SPLITS = {"dstc11_insurance": "dev_turns", "hint3_powerplay11": "log", "clinc150": "test"}
+SETS = tuple(SPLITS)
+_MOST, _SHARE = 2500, 0.9
+METHODS = ("full", "fast")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Result of one run.
+
+    Attributes:
+        intents: number of intents found.
+        measures: the measures of the table.
+    """
+
+    intents: int
+    measures: dict[str, float]
+
+
+def load_log(path: Path) -> Utterances:
+    """Return the distinct, masked utterances of a log."""
+    found = load_utterances(path, masked=True)
+    if found.name in SPLITS:
+        splits = np.array(pq.read_table(path, columns=["split"])["split"].to_pylist())
+        found = found.take(np.flatnonzero(splits == SPLITS[found.name]))
+    rows = np.random.default_rng(0).permutation(len(found.texts))[:_MOST]
+    return found.take(np.sort(rows))
+
+
+def run(
+    log: Utterances,
+    vectors: np.ndarray,
+    config: Config,
+    options: Options,
+    encode_views: Callable[[list[str]], np.ndarray],
+) -> Run:
+    """Fit and discover on a draw of the rows, by the seed of the configuration."""
+    random = np.random.default_rng(config.seed)
+    rows = np.sort(random.permutation(len(vectors))[: round(_SHARE * len(vectors))])
+    none = EmbeddedTexts([], vectors[:0])
+    counts = np.ones(len(rows), np.int64)
+    nothing = log.take(rows[:0])
+    task = Task(nothing, vectors[:0], log.take(rows), vectors[rows], counts)
+    distinct, kept = log_of(task)
+    task = replace(task, log=task.log.take(kept), log_vectors=vectors[rows][kept])
+    model = learn(task, none, config, encoder_identity(options), encode_views)
+    found = discover(distinct, model)
+    truth = task.log.intents
+    ids = np.array([name or f"none {i}" for i, name in enumerate(found.assignments.intent_id)])
+    scores = clustering_scores(truth[truth != ""].astype(str), ids[truth != ""])
+    distance = 100 * model.rules.distance
+    intents = len(found.intents)
+    return Run(intents, {"K": intents, "distance": distance} | scores)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    options = parse_options(__doc__, SETS, (0.0,), methods=METHODS)
+    results, encode_views = Results(options), view_encoder(options)
+    for path in options.data:
+        log = load_log(path)
+        vectors = encode(log, options)
+        for method in options.asked(METHODS):
+            intents = []
+            for seed in range(options.seeds):
+                started = time.perf_counter()
+                config = replace(Config.preset(method), seed=seed)
+                done = run(log, vectors, config, options, encode_views)
+                results.add((log.name, 0.0, method), done.measures, time.perf_counter() - started)
+                intents.append(done.intents)
+            low, middle, high = np.quantile(intents, (0.1, 0.5, 0.9))
+            print(
+                f"{log.name}, {method}: K {low:.0f}, {middle:.0f}, {high:.0f}, spread "
+                f"{(high - low) / middle:.2f}, of {len(log.names)}: {sorted(intents)}",
+                flush=True,
+            )
+    results.finish()
+
+
+if __name__ == "__main__":
+    main()
