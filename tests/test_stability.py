@@ -71,7 +71,7 @@ def nested(parts_at_cuts, swapped, seed=0):
 
 
 @pytest.mark.parametrize(
-    "trivial",
+    ("parts", "swapped", "expected"),
     [
         # A few coarse clusters, one cluster, and only single rows.
         ([40, 20, 20, 20, 20, 20, 2, 2], [0.1] * 6 + [0.0] * 2, range(1, 6)),
@@ -79,8 +79,7 @@ def nested(parts_at_cuts, swapped, seed=0):
         ([240, 240, 240, 240, 20, 20, 20, 10], [0.0] * 4 + [0.1] * 4, range(4, 7)),
     ],
 )
-def test_clusters_on_which_heads_agree_without_effort_are_not_chosen(trivial):
-    parts, swapped, expected = trivial
+def test_clusters_on_which_heads_agree_without_effort_are_not_chosen(parts, swapped, expected):
     heads = [nested(parts, swapped, seed) for seed in range(3)]
     alike = [ari(contingency(one, other)) for one, other in zip(*heads[:2], strict=True)]
     assert int(np.argmax(alike)) not in expected
@@ -88,7 +87,7 @@ def test_clusters_on_which_heads_agree_without_effort_are_not_chosen(trivial):
 
 
 def test_the_distance_hardly_depends_on_the_seed():
-    rows, _ = unlabeled(intents=30, per_intent=12, alike=0.5)
+    rows, _ = unlabeled(intents=30, per_intent=12, spread=1.2, alike=1.0)
     found = [
         stable_clusters(rows, configured(FAST, neighbors=8).with_values({"seed": seed})).distance
         for seed in (0, 10, 20)
