@@ -220,7 +220,8 @@ class StabilityConfig(Section):
     cuts: Grid = tunable(
         (0.32, 0.92, 0.04), "distances compared: first, last, step", "1 - cosine", 0, 2
     )
-    plateau: float = fraction(0.02, "agreement that a choice may lack, as a share of the best")
+    plateau: float = fraction(0.02, "agreement that a distance may lack, as a share of the best")
+    tolerance: float = fraction(0.005, "the same for a neighbor count")
     parallel_counts: int = tunable(2, "neighbor counts tried at the same time", low=1)
 
 

@@ -70,12 +70,12 @@ def stable_clusters(rows: TrainingRows, config: Config) -> Stable:
     for start in range(0, len(counts), stability.parallel_counts):
         curves += _agreement(sample, config, counts[start : start + stability.parallel_counts])
         best = np.array([curve.max() for curve in curves])
-        worse = best < np.maximum.accumulate(best) * (1 - stability.plateau)
+        worse = best < np.maximum.accumulate(best) * (1 - stability.tolerance)
         if worse.any():
             best = best[: np.argmax(worse)]
             break
     # The smallest count: too few neighbors cost little, too many a lot.
-    chosen = int(np.argmax(near_best(best, best.max() * stability.plateau)))
+    chosen = int(np.argmax(near_best(best, best.max() * stability.tolerance)))
     distance = plateau_center(grid(stability.cuts), curves[chosen], stability.plateau)
     return Stable(counts[chosen], distance)
 
