@@ -143,7 +143,7 @@ INTENTS = _schema(
     _field(
         "radius",
         pa.float32(),
-        "Largest distance, 1 - cosine to the centroid, at which the intent takes an utterance.",
+        "Largest distance, 1 - cosine to the centroid, at which an utterance is near the intent.",
     ),
     _field(
         "nearest_known_intent",
