@@ -131,7 +131,9 @@ def assign(
 def _by_posterior(
     cluster: np.ndarray, intents: Intents, scores: NoveltyScores, config: IntentsConfig
 ) -> np.ndarray:
-    """Return the (n,) clusters after stage I had its say.
+    """Return the (n,) clusters of utterances: a known intent if the log-odds are above 0.
+
+    An utterance in a known intent that is unlikely to be known gets no cluster.
 
     Args:
         cluster: (n,) nearest cluster within its radius, or -1.
