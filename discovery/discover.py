@@ -176,7 +176,7 @@ def _describe(log: Log, model: Model, intents: Intents, assigned: Assigned) -> T
     """Summarize each cluster, and build the tables that describe clusters."""
     sizes, samples = {}, {}
     most = model.config.naming.documents
-    for cluster, size, rows in summarize(assigned.cluster, assigned.distances, log.counts, most):
+    for cluster, size, rows in summarize(assigned, log.counts, most):
         texts = [log.texts[i] for i in rows]
         sizes[cluster] = size
         samples[cluster] = IntentSample(texts, log.counts[rows], log.vectors[rows])

@@ -118,7 +118,7 @@ def summarize_batch(
     counts = utterances.column("count").to_numpy()
     ids, texts = utterances.column("utterance_id"), utterances.column("text")
     found = assigned_from_arrow(assigned)
-    for intent, size, rows in summarize(found.cluster, found.distances, counts, n_sampled):
+    for intent, size, rows in summarize(found, counts, n_sampled):
         documents = [
             (ids[i].as_py(), texts[i].as_py(), int(counts[i]), vectors[i].tobytes())
             for i in rows.tolist()

@@ -136,8 +136,8 @@ INTENTS = _schema(
     _field(
         "confidence",
         pa.float32(),
-        "0 to 1; ranks intents by how likely they are real ones, but is no probability: mean "
-        "silhouette times coherence. Null if the intent has no utterances.",
+        "0 to 1; ranks intents by how likely they are real. It is no probability, but the mean "
+        "silhouette times the coherence. Null if the intent has no utterances.",
         nullable=True,
     ),
     _field(

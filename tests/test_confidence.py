@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from advin.discovery.intents.assignment import Assigned
 from advin.discovery.intents.confidence import confidence, silhouettes
 from advin.discovery.intents.summary import summarize
 
@@ -11,12 +12,20 @@ TIGHT = np.repeat(np.eye(4, dtype=np.float32)[:1], 5, axis=0)
 
 def test_a_silhouette_compares_the_two_nearest_intents():
     distances = np.array([[0.1, 0.4, 0.5], [0.3, 0.3, 0.9], [0.0, 0.2, 0.2], [0.0, 0.0, 1.0]])
-    np.testing.assert_allclose(silhouettes(distances), [0.75, 0, 1, 0])
+    found = silhouettes(distances[:, 0], np.ones(4, bool), distances)
+    np.testing.assert_allclose(found, [0.75, 0, 1, 0])
+
+
+def test_a_silhouette_is_negative_if_another_intent_is_nearer():
+    distances = np.array([[0.1, 0.4], [0.1, 0.4]])
+    found = silhouettes(np.array([0.4, 0.8]), np.zeros(2, bool), distances)
+    np.testing.assert_allclose(found, [-0.75, -0.875])
 
 
 @pytest.mark.parametrize("distance", [0.2, np.inf])
 def test_without_a_second_intent_nothing_is_unclear(distance):
-    assert silhouettes(np.full((3, 1), distance, np.float32)).tolist() == [1, 1, 1]
+    own = np.full(3, distance, np.float32)
+    assert silhouettes(own, np.ones(3, bool), own[:, None]).tolist() == [1, 1, 1]
 
 
 def test_confidence_falls_as_utterances_differ_and_as_another_intent_is_near():
@@ -35,13 +44,29 @@ def test_opposite_utterances_and_a_single_one_have_no_confidence():
 def test_summed_silhouettes_do_not_depend_on_how_a_log_is_split():
     random = np.random.default_rng(0)
     distances = np.sort(random.random((200, 3)).astype(np.float32), axis=1)
-    assigned, counts = random.integers(0, 3, 200).astype(np.int32), np.ones(200, np.int64)
-    whole = {i: size for i, size, _ in summarize(assigned, distances, counts, 10)}
+    nearest = random.permuted(np.tile(np.arange(3, dtype=np.int32), (200, 1)), axis=1)
+    place = random.integers(0, 3, 200)
+    rows = np.arange(200)
+    assigned = Assigned(nearest[rows, place], distances[rows, place], nearest, distances)
+    counts = np.ones(200, np.int64)
+    whole = {i: size for i, size, _ in summarize(assigned, counts, 10)}
     parts = [
-        {i: size for i, size, _ in summarize(assigned[p], distances[p], counts[p], 10)}
+        {i: size for i, size, _ in summarize(_part(assigned, p), counts[p], 10)}
         for p in (slice(0, 37), slice(37, 200))
     ]
     for intent, size in whole.items():
         assert size.silhouette == sum(part[intent].silhouette for part in parts)
-        mean = silhouettes(distances[assigned == intent]).mean()
+        mine = _part(assigned, assigned.cluster == intent)
+        mean = silhouettes(mine.distance, mine.nearest[:, 0] == intent, mine.distances).mean()
         assert size.mean_silhouette == pytest.approx(mean, abs=1e-6)
+
+
+def _part(assigned: Assigned, rows: slice | np.ndarray) -> Assigned:
+    columns = (assigned.cluster, assigned.distance, assigned.nearest, assigned.distances)
+    return Assigned(*(column[rows] for column in columns))
+
+
+def test_an_empty_part_of_a_log_has_no_intents():
+    none = np.zeros((0, 0), np.float32)
+    empty = Assigned(np.zeros(0, np.int32), none.ravel(), none.astype(np.int32), none)
+    assert list(summarize(empty, np.zeros(0, np.int64), 10)) == []

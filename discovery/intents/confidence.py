@@ -10,28 +10,34 @@ import numpy as np
 from advin.discovery.intents.coherence import coherence
 
 
-def silhouettes(distances: np.ndarray) -> np.ndarray:
-    """Return how clearly each utterance belongs to its nearest intent.
+def silhouettes(own: np.ndarray, is_nearest: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """Return how clearly each utterance belongs to its intent.
 
     This is Rousseeuw's silhouette (J. Comput. Appl. Math. 20, 1987) with distances to centroids.
 
     Args:
+        own: (n,) distances to the intent of each utterance.
+        is_nearest: (n,) bool, True if that intent is the nearest one.
         distances: (n, k) distances to the nearest intents, sorted.
 
     Returns:
-        (n,) float64, 0 to 1: 0 halfway between two intents; 1 if there is no second intent.
+        (n,) float64, -1 to 1: below 0 if another intent is nearer; 0 halfway between two intents;
+        1 if there is no other intent.
     """
-    if distances.shape[1] < 2:
-        return np.ones(len(distances))
-    first, second = distances[:, :2].astype(np.float64).clip(min=0).T
-    return np.divide(second - first, second, out=np.zeros(len(first)), where=second > 0)
+    second = distances[:, 1] if distances.shape[1] > 1 else np.full(len(own), np.inf)
+    other = np.where(is_nearest, second, distances[:, 0]).astype(np.float64).clip(min=0)
+    own = own.astype(np.float64).clip(min=0)
+    larger = np.maximum(own, other)
+    compared = np.isfinite(larger) & (larger > 0)
+    result = np.where(np.isinf(other), 1.0, 0.0)
+    return np.divide(other - own, larger, out=result, where=compared)
 
 
 def confidence(silhouette: float | None, vectors: np.ndarray) -> float | None:
     """Return how likely an intent is a real one: silhouette times coherence.
 
     Args:
-        silhouette: mean of its utterances, 0 to 1; None without utterances.
+        silhouette: mean of its utterances, -1 to 1; None without utterances.
         vectors: (n, d) unit vectors of its utterances in the encoder's space.
 
     Returns:

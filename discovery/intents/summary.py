@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advin.discovery.intents.assignment import Assigned
 from advin.discovery.intents.confidence import silhouettes
 
 # Silhouettes are summed in these units: sums of integers do not depend on the order, as sums of
@@ -28,12 +29,12 @@ class IntentSize:
 
     @property
     def mean_silhouette(self) -> float | None:
-        """Mean silhouette of distinct utterances, 0 to 1; None without utterances."""
+        """Mean silhouette of distinct utterances, -1 to 1; None without utterances."""
         return self.silhouette * _UNIT / self.distinct if self.distinct else None
 
 
 def summarize(
-    assigned: np.ndarray, distances: np.ndarray, counts: np.ndarray, n_sampled: int
+    assigned: Assigned, counts: np.ndarray, n_sampled: int
 ) -> Iterator[tuple[int, IntentSize, np.ndarray]]:
     """Summarize the intents of a log, or of a part of it, whose utterances are sorted by id.
 
@@ -41,19 +42,23 @@ def summarize(
     however the log is split: the lowest ids of all samples are the sample of the whole.
 
     Args:
-        assigned: (n,) int32 row of the utterance's intent, or -1.
-        distances: (n, k) float32, 1 - cosine to the nearest intents, the nearest first.
+        assigned: the intents of n utterances.
         counts: (n,) int64, occurrences.
         n_sampled: most utterances of a sample.
 
     Yields:
         for each intent with utterances, by row: the row, its size, and the (s,) rows of its sample.
     """
-    units = np.rint(silhouettes(distances) / _UNIT).astype(np.int64)
-    order = np.argsort(assigned, kind="stable")
-    bounds = np.flatnonzero(np.diff(assigned[order], prepend=-2))
+    intents = assigned.cluster
+    if not len(intents):
+        return
+    is_nearest = assigned.nearest[:, 0] == intents
+    shares = silhouettes(assigned.distance, is_nearest, assigned.distances)
+    units = np.rint(shares / _UNIT).astype(np.int64)
+    order = np.argsort(intents, kind="stable")
+    bounds = np.flatnonzero(np.diff(intents[order], prepend=-2))
     for rows in np.split(order, bounds[1:]):
-        if len(rows) == 0 or assigned[rows[0]] < 0:
+        if intents[rows[0]] < 0:
             continue
         size = IntentSize(len(rows), int(counts[rows].sum()), int(units[rows].sum()))
-        yield int(assigned[rows[0]]), size, rows[:n_sampled]
+        yield int(intents[rows[0]]), size, rows[:n_sampled]
