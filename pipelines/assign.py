@@ -58,8 +58,8 @@ def _assign_shard(
     learned = model.learned(vectors_from_arrow(batch.column("vector")))
     known = scores_from_arrow(scored, model.intents)
     found = assign(learned, intents, model.config.intents, known, is_conversational)
-    assigned = int(np.count_nonzero(found.cluster >= 0))
-    AssignCounters(assigned=assigned, unassigned=len(found.cluster) - assigned).add()
+    inside = int(np.count_nonzero(found.cluster >= 0))
+    AssignCounters(in_a_cluster=inside, in_no_cluster=len(found.cluster) - inside).add()
     return assigned_to_arrow(batch.column("utterance_id"), found)
 
 

@@ -244,16 +244,16 @@ class ClusterCounters(Counters):
 
 @dataclass(frozen=True, slots=True)
 class AssignCounters(Counters):
-    """Utterances assigned to centroids.
+    """Utterances assigned to clusters.
 
     Attributes:
-        assigned: utterances inside the radius of the nearest centroid.
-        unassigned: all others.
+        in_a_cluster: utterances in an intent or in a dropped cluster.
+        in_no_cluster: all others, such as conversational ones.
     """
 
     stage: ClassVar[str] = "assign"
-    assigned: int = 0
-    unassigned: int = 0
+    in_a_cluster: int = 0
+    in_no_cluster: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,8 +272,8 @@ def _add_config_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--label-spellings",
         metavar="RULE",
-        help="sets labels.spellings: keep, or join for labels that differ only in spelling, such "
-        "as track_parcel and 'Track parcel' (default: keep)",
+        help="sets labels.spellings: join labels that differ only in spelling, such as "
+        "track_parcel and 'Track parcel', or keep them apart (default: keep)",
     )
     group.add_argument(
         "--max-linked",

@@ -111,7 +111,8 @@ def _print_dropped(dropped: list[dict[str, Any]]) -> None:
     """Print the largest clusters that are no intents."""
     held = [row for row in dropped if row["size"]]
     largest = sorted(held, key=lambda row: (-row["size"], row["dropped_id"]))[:_DROPPED_SHOWN]
-    title = f"Largest clusters that are no intents ({len(largest)} of {len(held)})"
+    empty = f"; {len(dropped) - len(held):,} are empty" if len(held) < len(dropped) else ""
+    title = f"Largest clusters that are no intents ({len(largest)} of {len(dropped):,}{empty})"
     table = new_table(title, "reason", "rows", "distinct", "nearest known", "most central")
     for row in largest:
         table.add_row(

@@ -54,21 +54,22 @@ ASSIGNMENTS = _schema(
     _field(
         "known_intent",
         pa.string(),
-        "The best known intent, even if it fits badly; null without labels.",
+        "The best known intent by stage I, even if it fits badly; null without labels, and for "
+        "other speakers.",
         nullable=True,
     ),
     _field(
         "known_intent_probability",
         pa.float32(),
-        "Calibrated probability, 0 to 1, that the utterance belongs to known_intent; null without "
-        "labels.",
+        "Calibrated probability, 0 to 1, that the utterance belongs to known_intent; null where "
+        "known_intent is.",
         nullable=True,
     ),
     _field(
         "novelty_score",
         pa.float32(),
         "Dissimilarity to all known intents, in spreads of known utterances; above "
-        "0 the utterance is flagged as novel. Null without labels.",
+        "0 the utterance is flagged as novel. Null where known_intent is.",
         nullable=True,
     ),
     _field("kind", pa.string(), f"The verdict: {', '.join(KINDS)}."),
@@ -82,8 +83,8 @@ ASSIGNMENTS = _schema(
     _field(
         "intent_distance",
         pa.float32(),
-        "1 - cosine to the centroid of its intent in the learned space, 0 to 2; without "
-        "an intent, to the nearest one. Null if there is no intent.",
+        "1 - cosine to the centroid of its intent in the learned space, 0 to 2; without an "
+        "intent, to the nearest one. Null for other speakers, and if the run has no intents.",
         nullable=True,
     ),
     _field(
@@ -101,10 +102,10 @@ ASSIGNMENTS = _schema(
     _field(
         "several_requests",
         pa.bool_(),
-        "True if the text seems to hold several requests; it is assigned as a whole all the same.",
+        "True if the text seems to hold several requests. It is assigned as a whole.",
     ),
     _field("nearest_intents", _STRINGS, "The intent_id of the nearest intents, nearest first."),
-    _field("nearest_distances", _FLOATS, "Their distances, 1 - cosine."),
+    _field("nearest_distances", _FLOATS, "The distances to nearest_intents, 1 - cosine."),
     _ORIGINAL,
 )
 
@@ -143,7 +144,8 @@ INTENTS = _schema(
     _field(
         "radius",
         pa.float32(),
-        "Largest distance, 1 - cosine to the centroid, at which an utterance is near the intent.",
+        "Largest distance, 1 - cosine to the centroid, at which an utterance is near the intent. "
+        "A known intent may also hold farther utterances.",
     ),
     _field(
         "nearest_known_intent",
@@ -189,7 +191,7 @@ DOMAINS = _schema(
 )
 
 DROPPED = _schema(
-    "One row for each cluster that is no intent: junk, incoherent, unclear or too small.",
+    "One row for each cluster that is no intent.",
     _field("dropped_id", pa.string(), "Hash of the cluster's content: d-…"),
     _field("reason", pa.string(), "Why the cluster is no intent; its utterances have this reason."),
     _field("size", pa.int64(), "Number of rows of the log in the cluster."),
@@ -199,12 +201,13 @@ DROPPED = _schema(
 )
 
 REJECTS = _schema(
-    "One row for each row of the input that cannot be used.",
+    "One row for each row of the log that cannot be used.",
     _field("source", pa.string(), "The input file."),
     _field(
         "position",
         pa.int64(),
-        "Row number from 0 in Parquet, CSV and TSV; byte offset of the line in JSONL and text.",
+        "Row number from 0 in Parquet, CSV, TSV and XLSX; byte offset of the row in JSON, JSONL "
+        "and text. Each further text of the same row is 2^40 higher.",
     ),
     _field("stage", pa.string(), "The stage that rejected the row."),
     _field(
@@ -213,7 +216,7 @@ REJECTS = _schema(
         "Such as empty, null, invalid_utf8, oversized, not_text, malformed.",
     ),
     _field(
-        "payload", pa.string(), "The masked beginning of the row, with unreadable bytes escaped."
+        "payload", pa.string(), "The beginning of the row, masked, with unreadable bytes escaped."
     ),
 )
 

@@ -29,7 +29,7 @@ class Reason:
 
     Attributes:
         kind: one of `KINDS`.
-        meaning: one sentence.
+        meaning: one line.
     """
 
     kind: str
@@ -57,24 +57,25 @@ CONVERSATIONAL_REASONS = {
 }
 
 REASONS = {
-    IN_KNOWN_INTENT: Reason(KNOWN, "Its own scores and its cluster make a known intent likely."),
-    IN_NOVEL_INTENT: Reason(NOVEL, "A novel intent is the nearest one, and near enough."),
+    IN_KNOWN_INTENT: Reason(KNOWN, "Its novelty score and its cluster make a known intent likely."),
+    IN_NOVEL_INTENT: Reason(NOVEL, "It lies within the radius of a novel intent, the nearest one."),
     OUT_OF_DOMAIN: Reason(JUNK, "Its cluster holds many of the out-of-domain examples."),
     INCOHERENT: Reason(
         JUNK, "The utterances of its cluster have little in common and are far from known ones."
     ),
     LEFTOVER: Reason(
-        UNASSIGNED, "The utterances of its cluster have less in common than with other intents."
+        UNASSIGNED,
+        "The utterances of its cluster have little in common; most are nearest to other intents.",
     ),
     UNCLEAR: Reason(
-        UNASSIGNED, "Its cluster looks known by its scores, but holds no labels, and it does not."
+        UNASSIGNED, "The utterance does not seem known. Its cluster does, but holds no labels."
     ),
     TOO_SMALL: Reason(UNASSIGNED, "Its cluster has too few distinct utterances for an intent."),
     TOO_FAR: Reason(UNASSIGNED, "It lies beyond the radius of every intent and cluster."),
     EMPTY: Reason(
-        UNASSIGNED, "Of clusters only: intents that are nearer took all of its utterances."
+        UNASSIGNED, "Only in the table dropped: nearer intents took all utterances of the cluster."
     ),
-    OTHER_SPEAKER: Reason(UNASSIGNED, "Only speakers that --speaker leaves out say it."),
+    OTHER_SPEAKER: Reason(UNASSIGNED, "Only speakers that --speaker excludes say it."),
     **{name: Reason(CONVERSATIONAL, text) for name, text in CONVERSATIONAL_REASONS.items()},
 }
 

@@ -187,7 +187,7 @@ def test_counts_add_up(sample):
     )
     funnel = dict(map(tuple, manifest.funnel))
     of_an_intent = [a["intent_id"] is not None for a in read(sample, "assignments")]
-    assert funnel["assigned to an intent"] == of_an_intent.count(True)
+    assert funnel["utterances assigned to an intent"] == of_an_intent.count(True)
     assert sum(rows for _, _, rows in manifest.traffic) == kept
     for kind, reason, rows in manifest.traffic:
         of_reason = [a for a in read(sample, "assignments") if a["reason"] == reason]

@@ -26,11 +26,12 @@ def silhouettes(own: np.ndarray, is_nearest: np.ndarray, distances: np.ndarray) 
     """
     second = distances[:, 1] if distances.shape[1] > 1 else np.full(len(own), np.inf)
     other = np.where(is_nearest, second, distances[:, 0]).astype(np.float64).clip(min=0)
-    own = own.astype(np.float64).clip(min=0)
-    larger = np.maximum(own, other)
-    compared = np.isfinite(larger) & (larger > 0)
-    result = np.where(np.isinf(other), 1.0, 0.0)
-    return np.divide(other - own, larger, out=result, where=compared)
+    result = np.ones(len(own))
+    compared = np.isfinite(other)
+    a, b = own[compared].astype(np.float64).clip(min=0), other[compared]
+    larger = np.maximum(a, b)
+    result[compared] = np.divide(b - a, larger, out=np.zeros(len(a)), where=larger > 0)
+    return result
 
 
 def confidence(silhouette: float | None, vectors: np.ndarray) -> float | None:
