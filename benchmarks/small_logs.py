@@ -14,7 +14,7 @@ without a found intent forms a cluster of its own. The line of a log shows the q
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,19 +43,6 @@ _MOST, _SHARE = 2500, 0.9
 METHODS = ("full", "fast")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Result of one run.
-
-    Attributes:
-        intents: number of intents found.
-        measures: the measures of the table.
-    """
-
-    intents: int
-    measures: dict[str, float]
-
-
 def load_log(path: Path) -> Utterances:
     """Return the distinct, masked utterances of a log."""
     found = load_utterances(path, masked=True)
@@ -72,8 +59,12 @@ def run(
     config: Config,
     options: Options,
     encode_views: Callable[[list[str]], np.ndarray],
-) -> Run:
-    """Fit and discover on a draw of the rows, by the seed of the configuration."""
+) -> dict[str, float]:
+    """Fit and discover on a draw of the rows, by the seed of the configuration.
+
+    Returns:
+        the measures; K is the number of intents found.
+    """
     random = np.random.default_rng(config.seed)
     rows = np.sort(random.permutation(len(vectors))[: round(_SHARE * len(vectors))])
     none = EmbeddedTexts([], vectors[:0])
@@ -87,9 +78,7 @@ def run(
     truth = task.log.intents
     ids = np.array([name or f"none {i}" for i, name in enumerate(found.assignments.intent_id)])
     scores = clustering_scores(truth[truth != ""].astype(str), ids[truth != ""])
-    distance = 100 * model.rules.distance
-    intents = len(found.intents)
-    return Run(intents, {"K": intents, "distance": distance} | scores)
+    return {"K": len(found.intents), "distance": 100 * model.rules.distance} | scores
 
 
 def main() -> None:
@@ -100,13 +89,13 @@ def main() -> None:
         log = load_log(path)
         vectors = encode(log, options)
         for method in options.asked(METHODS):
-            intents = []
+            intents: list[float] = []
             for seed in range(options.seeds):
                 started = time.perf_counter()
                 config = replace(Config.preset(method), seed=seed)
-                done = run(log, vectors, config, options, encode_views)
-                results.add((log.name, 0.0, method), done.measures, time.perf_counter() - started)
-                intents.append(done.intents)
+                measures = run(log, vectors, config, options, encode_views)
+                results.add((log.name, 0.0, method), measures, time.perf_counter() - started)
+                intents.append(measures["K"])
             low, middle, high = np.quantile(intents, (0.1, 0.5, 0.9))
             print(
                 f"{log.name}, {method}: K {low:.0f}, {middle:.0f}, {high:.0f}, spread "

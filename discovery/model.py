@@ -199,7 +199,7 @@ class Model:
         domain_origin: "learned", or "default" if too few domains are known.
         anchors: (a, d) float16 vectors of labeled and out-of-domain utterances, by the encoder.
         anchor_labels: (a,) int64: index of the known intent, or OUT_OF_DOMAIN.
-        label_density: (k,) float64, by `label_density`.
+        label_density: (k,) float64, labels of each known intent / its share of the log.
         conversation: tells conversational utterances from requests; None: all are requests.
         directions: in which the languages of the log differ; removed from all vectors but those
             that `conversation` takes.

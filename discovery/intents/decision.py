@@ -20,6 +20,7 @@ from advin.discovery.intents.verdicts import (
     ClusterStats,
     cluster_kinds,
     cluster_stats,
+    known_log_odds,
     label_dispersion,
     label_evidence,
 )
@@ -154,8 +155,7 @@ def _clusters(
     for cut in config.refinement_cuts:
         fine = _numbered(tree.cut(1 - cut * rules.distance))
         of_part = cluster_stats(points, fine)
-        log_odds = of_part.log_odds + config.known_log_odds
-        log_odds += label_evidence(of_part, dispersion, config)
+        log_odds = known_log_odds(of_part, label_evidence(of_part, dispersion, config), config)
         is_novel = (of_part.log >= rules.min_size) & (log_odds < -config.split_log_odds)
         # Parts that were split off at a larger distance stay whole.
         split = is_novel[fine] & is_known[clusters] & (parts == clusters)

@@ -78,6 +78,19 @@ def label_evidence(stats: ClusterStats, dispersion: float, config: IntentsConfig
     return np.where(stats.log > 0, np.minimum(known - novel, most), 0.0)
 
 
+def known_log_odds(
+    stats: ClusterStats, evidence: np.ndarray | float, config: IntentsConfig
+) -> np.ndarray:
+    """Return the log-odds (n,) that clusters are known: stage I, the prior and the labels.
+
+    Args:
+        stats: of n clusters.
+        evidence: (n,) by `label_evidence`; 0 for the log-odds without the labels.
+        config: the prior.
+    """
+    return stats.log_odds + config.known_log_odds + evidence
+
+
 def label_dispersion(stats: ClusterStats, config: IntentsConfig) -> float:
     """Return the dispersion (size) of the negative binomial that explains the labels best.
 
@@ -88,7 +101,7 @@ def label_dispersion(stats: ClusterStats, config: IntentsConfig) -> float:
         stats: of all clusters.
         config: dispersions to choose from, prior, and the share of labels in a novel cluster.
     """
-    prior = expit(stats.log_odds + config.known_log_odds)
+    prior = expit(known_log_odds(stats, 0.0, config))
     prior = np.clip(prior, config.least_prior, 1 - config.least_prior)
     in_log = stats.log > 0
 
@@ -123,7 +136,7 @@ def cluster_kinds(
     kinds[(junk > 0) & is_junk] = JUNK
 
     if stats.labeled.any():
-        is_known = stats.log_odds + config.known_log_odds + evidence > 0
+        is_known = known_log_odds(stats, evidence, config) > 0
         kinds = np.where(is_known & (stats.labeled > 0), stats.intent, kinds)
         # Stage I takes it for known, but no label says for which intent.
         kinds = np.where(is_known & (stats.labeled == 0) & (kinds != TOO_SMALL), UNCLEAR, kinds)
