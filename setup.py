@@ -25,6 +25,7 @@ setup(
     package_data={
         "advin": ["py.typed", "sample/*.csv", "sample/*.jsonl", "sample/*.txt"],
         "advin.discovery.conversation": ["phrases/*.toml"],
+        "advin.discovery.text": ["words.toml"],
     },
     include_package_data=False,
     zip_safe=False,

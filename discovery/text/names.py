@@ -9,17 +9,18 @@ import re
 
 from advin.discovery.text.config import MaskingConfig
 from advin.discovery.text.lexicon import Traits, lexicon
+from advin.discovery.text.wordlists import word_list
 
 _PLACEHOLDER = "[name]"
 _WORD = re.compile(r"\[[a-z]+\]|(?<!\w)[^\W\d_]+(?:[-'’](?!s\b)[^\W\d_]+)*(?!\w)")
 # After these words follows a name, unless a common word does.
 _NAMING = re.compile(
-    r"""\b(?:(?:first|last|sur|full|middle|family|maiden)?\s?name(?:\s?(?:is|was|=|:)|'?s|\sof)
+    r"""\b(?:(?:first|last|sur|full|middle|family|maiden)?\s?name(?:\s?(?:is|was)|'?s|\sof|(?=\s?[:=]))
     | named | mr | mrs | ms | miss | mister | dr | prof | herr | frau | se[ñn]or | se[ñn]ora | sra
     | dra | srta | mlle | dhr | mevr | meneer | mevrouw | fru
     | monsieur | madame | mme | signora? | dott | me\sllamo | nombre\ses | ich\shei(?:ß|ss)e
     | name\sist | m['’]appelle | nom\sest | mi\schiamo | nome\s[èe] | nome\s[ée] | me\schamo
-    | chamo-me)\b[\s.:,-]*""",
+    | chamo-me)\b(?:(?<!name)(?<!names)\.)?[\s:=,-]*""",
     re.IGNORECASE | re.VERBOSE,
 )
 # Each match of the expression above has one of these words.
@@ -64,15 +65,10 @@ _TITLE = re.compile(
 _SUFFIX = re.compile(
     r"(?:,?[ ](?:(?:jr|sr|ii|iii|iv|md|dds|dvm|phd|mba)\b|[bm]\.(?:a|sc|eng)\b)\.?)+", re.IGNORECASE
 )
-
-
-# Companies and products named after people; what they are asked about is no person.
-_COMPANIES = frozenset(
-    """charles_schwab edward_jones fred_meyer eddie_bauer taco_bell edison morgan_stanley
-    jp_morgan john_deere john_hancock ralph_lauren calvin_klein tommy_hilfiger michael_kors
-    kate_spade hugo_boss dr_pepper dr_martens ruth_chris trader_joe's papa_john's papa_johns
-    jimmy_john's jimmy_johns denny's wendy's arby's macy's dillard's jack_daniel's""".split()
-)
+# Companies, products and places named after people.
+_THINGS = word_list("names", "things")
+_BUSINESSES = word_list("names", "businesses")
+_BUSINESS = re.compile(rf"(?:['’]s)?\s(?:{'|'.join(sorted(_BUSINESSES))})\b", re.IGNORECASE)
 
 
 def mask_names(text: str, config: MaskingConfig) -> str:
@@ -115,7 +111,7 @@ class _Sentence:
                 continue
             last = self._last(i)
             start, end = self._words[i].start(), self._words[last].end()
-            if self._is_company(start, end):
+            if self._is_thing(start, end):
                 i = last + 1
                 continue
             if title := _TITLE.search(self._text, done, start):
@@ -126,11 +122,15 @@ class _Sentence:
             done, i = end, last + 1
         return "".join([*parts, self._text[done:]]) if parts else self._text
 
-    def _is_company(self, start: int, end: int) -> bool:
-        """True if a name is one of a company, with "'s" behind it or without."""
-        name = self._text[start:end].casefold().replace(" ", "_")
+    def _is_thing(self, start: int, end: int) -> bool:
+        """True if a name, with "'s" behind it or without, is one of a company, product or place."""
+        before, after = self._text[:start].split()[-1:], self._text[end:].split()[:1]
+        spelled = self._text[start:end].split()
+        phrases = (spelled, before + spelled, spelled + after)
+        names = ["_".join(words).casefold().replace(".", "") for words in phrases]
         behind = self._text[end : end + 2].casefold()
-        return name in _COMPANIES or name + behind in _COMPANIES
+        is_listed = any(name in _THINGS or name + behind in _THINGS for name in names)
+        return is_listed or _BUSINESS.match(self._text, end) is not None
 
     def _begins(self, i: int) -> bool:
         """True if a name begins with word i."""
@@ -140,7 +140,7 @@ class _Sentence:
         if _IN_TOKEN.match(self._text, word.end()):
             return False
         if known.first:
-            return True
+            return not self._is_common_noun(i)
         if word.start() in self._cued:
             if not (known.maybe_first or known.last):
                 return known.common <= config.max_surname_zipf
@@ -150,7 +150,7 @@ class _Sentence:
             return is_possible and known.english <= config.max_cued_zipf
         if known.common > config.max_capital_zipf:
             return False
-        inside = self._capital[i] and not self._starts_sentence(i) and not self._is_a_thing(i)
+        inside = self._capital[i] and not self._starts_sentence(i) and not self._follows_article(i)
         if known.maybe_first:
             return self._has_surname(i) or (
                 not known.elsewhere
@@ -181,9 +181,14 @@ class _Sentence:
             return first.maybe_first and last.last
         return first.maybe_first or last.last or last.maybe_first
 
-    def _is_a_thing(self, i: int) -> bool:
+    def _follows_article(self, i: int) -> bool:
         """True if an article or a possessive stands before word i."""
         return i > 0 and self._words[i - 1][0].casefold() in _ARTICLES
+
+    def _is_common_noun(self, i: int) -> bool:
+        """True if word i alone, in lower case, stands behind "the"."""
+        is_behind = i > 0 and self._words[i - 1][0].casefold() == "the"
+        return is_behind and not self._capital[i] and self._next(i) is None
 
     def _is_place(self, i: int) -> bool:
         return i > 0 and self._words[i - 1][0].casefold() in _BEFORE_PLACES
@@ -218,6 +223,8 @@ class _Sentence:
     def _is_surname(self, i: int) -> bool:
         word, known, config = self._words[i][0], self._known[i], self._config
         if word[0] == "[" or len(word) == 1 or self._acronym[i]:
+            return False
+        if word.casefold() in _BUSINESSES:
             return False
         if known.first or known.frequent:
             return True

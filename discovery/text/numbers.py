@@ -9,6 +9,7 @@ import re
 
 from advin.discovery.text.config import MaskingConfig
 from advin.discovery.text.lexicon import lexicon
+from advin.discovery.text.wordlists import word_list
 
 _TOKEN = re.compile(r"(?<![\w\[])#?[ ]?[^\W_]+(?:[-_.,:+*]+[^\W_]+)*")
 # Versions, decimals and numbers such as 1.5 or 2.6.8.
@@ -20,18 +21,18 @@ _LONG_VERSION = re.compile(
 _SIZE = re.compile(r"\d{2,4}[x*]\d{2,4}(?:\D.*)?", re.IGNORECASE)
 # Versions after a name, such as ubuntu11.04, and names of processors.
 _NAMED_VERSION = re.compile(
-    r"[a-z]*-?\d{1,2}\.\d{1,2}(?:\.\d{1,2})?[a-z]*|x(?:86[-_])?64|x86(?:[-_]32)?|i[3-6]86|[a-z]+:\d{1,3}",
+    r"[a-z]*-?\d{1,2}\.\d{1,2}(?:\.\d{1,2})?[a-z]*|x(?:86[-_])?64|x86(?:[-_]32)?|i[3-6]86|[a-z]+:\d{1,3}|[a-z]+(?:_[a-z]+)+:\d+|0x[0-9a-f]+",
     re.I,
 )
 _YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
 _RANGE = re.compile(r"\d{1,3}-\d{1,3}")
-_MODEL = re.compile(r"[a-z]+-?\d{4}|[a-z]{5,}\d{3,4}[a-z]{0,2}|\d{4}[a-zA-Z]{1,2}")
+_MODEL = re.compile(r"[a-z]+-?\d{4}[a-z]{0,4}|[a-z]{5,}\d{3,4}[a-z]{0,2}|\d{4}[a-zA-Z]{1,2}")
 _DIGITS = re.compile(r"\d+")
 _CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
 _CHANGE = re.compile(r"(?<=\d)[^\W\d_]|(?<=[^\W\d_])\d")
 _HEX = re.compile(r"[0-9a-f]{8,}(?:-[0-9a-f]{4,})*", re.IGNORECASE)
 _UNIT = re.compile(
-    r"""\d{1,4}(?:[.,]\d+)?(?:st|nd|rd|th|k|m|g|b|t|gb|mb|tb|kb|kbps|mbps|gbps|kg|km|mi|mph|cm|mm|ml
+    r"""\d{1,4}(?:[.,]\d+)?(?:st|nd|rd|th|k|m|g|b|t|gb|mb|tb|kb|[kmg]?bps|kg|km|mi|mph|cm|mm|ml
         |cl|l|oz|lbs?|ft|in|px|mah|k?w|kwh|[kmg]?hz|fps|p|x|d|h|hrs?|mins?|s|secs?|y|yrs?|yo|v|c|f
         |er|e|i|a|ª|º|ème|eme|ten|te|de|-?(?:day|week|month|year|inch|digit|step|factor)s?)""",
     re.IGNORECASE | re.VERBOSE,
@@ -40,23 +41,14 @@ _CONTEXT = len("confirmation number, reference number: ")
 _LAST_WORD = re.compile(r"([^\W\d_]+)[^\w\[\]]*$")
 
 # Words before a number or a code that names one thing among many.
-_NAMED = frozenset(
-    """order orders ticket tickets case cases reference ref invoice invoices booking reservation
-    confirmation confirm account acct customer client member membership policy claim tracking
-    parcel package shipment delivery transaction receipt contract serial imei sku item number no nr
-    num code pin otp id ids password passcode voucher coupon po rma ssn passport license licence
-    plate vin zip postcode bestellung bestellnummer auftrag auftragsnummer rechnung kundennummer
-    nummer pedido factura numero número referencia reserva código codigo cuenta commande facture
-    numéro référence réservation compte ordine fattura prenotazione conto encomenda
-    fatura""".split()
-)
-# Words and makers before groups of at most four digits that belong to the name of a thing.
-_KINDS = frozenset(
-    """error errors code form windows office model version series type http status section article
-    fehler formular modelo erreur errore erro intel amd nvidia geforce radeon ati hp dell epson
-    hd fx gt gtx quadro laserjet deskjet officejet canon brother nokia samsung lenovo thinkpad
-    dimension inspiron latitude""".split()
-)
+_NAMED = word_list("numbers", "named")
+# Words before groups of at most four digits that belong to the name of a thing.
+_KINDS = word_list("numbers", "kinds") | word_list("numbers", "makers")
+# A code behind these words names one thing among its like: a model.
+_KINDS_OR_ARTICLES = _KINDS | frozenset("a an my your this these".split())
+# Near these words, a code is a model of hardware.
+_DEVICES = word_list("numbers", "devices") | word_list("numbers", "makers")
+_WORDS = re.compile(r"[^\W\d_]+")
 
 
 def mask_ids(text: str, config: MaskingConfig) -> str:
@@ -68,7 +60,7 @@ def mask_ids(text: str, config: MaskingConfig) -> str:
 
 def mask_numbers(text: str, config: MaskingConfig) -> str:
     """Replace long numbers, and a number that is the whole text."""
-    return _TOKEN.sub(lambda m: "[number]" if _is_number(m, config.kept_digits) else m[0], text)
+    return _TOKEN.sub(lambda m: "[number]" if _is_number(m, config) else m[0], text)
 
 
 def _is_id(match: re.Match[str], config: MaskingConfig) -> bool:
@@ -78,9 +70,11 @@ def _is_id(match: re.Match[str], config: MaskingConfig) -> bool:
         return False
     marked = match[0].startswith("#")
     if any(map(str.isalpha, token)):
-        if digits <= config.kept_digits + 1 and _word_before(match) in _KINDS:
+        if digits <= config.kept_digits + 1 and _word_before(match) in _KINDS_OR_ARTICLES:
             return False
         is_named = marked or _word_before(match) in _NAMED
+        if not is_named and _is_model(match, digits, config):
+            return False
         return _is_code(token, digits, is_named, config) or (digits > 1 and marked)
     named = _word_before(match) in _NAMED and not _follows_kind(match)
     return (marked or named) and digits > 1
@@ -104,7 +98,7 @@ def _is_code(token: str, digits: int, is_named: bool, config: MaskingConfig) -> 
     if len(token) >= config.min_code and not words and (is_named or token.isupper()):
         return True
     # Such as the flight BA249.
-    is_short = switches == 1 and len(letters[0]) == config.kept_digits - 1
+    is_short = token[0].isalpha() and switches == 1 and len(letters[0]) == config.kept_digits - 1
     return is_short and digits == config.kept_digits and letters[0].isupper()
 
 
@@ -120,7 +114,7 @@ def _is_word(letters: str, config: MaskingConfig) -> bool:
     return known.common > 0 or known.last or known.maybe_first
 
 
-def _is_number(match: re.Match[str], kept: int) -> bool:
+def _is_number(match: re.Match[str], config: MaskingConfig) -> bool:
     token = match[0].lstrip("# ")
     digits = sum(map(str.isdigit, token))
     if not digits or any(map(str.isalpha, token)):
@@ -132,8 +126,18 @@ def _is_number(match: re.Match[str], kept: int) -> bool:
         return False
     if any(form.fullmatch(token) for form in (_YEAR, _RANGE, _SIZE)):
         return False
-    longest = max(map(len, _DIGITS.findall(token)))
+    if _is_model(match, digits, config):
+        return False
+    kept, longest = config.kept_digits, max(map(len, _DIGITS.findall(token)))
     return digits > kept and not (longest <= kept + 1 and _word_before(match) in _KINDS)
+
+
+def _is_model(match: re.Match[str], digits: int, config: MaskingConfig) -> bool:
+    """True if a number or a code is as short as a model's, and words near it name a device."""
+    if digits > config.max_model_digits:
+        return False
+    near = _before(match) + match.string[match.end() : match.end() + _CONTEXT]
+    return not _DEVICES.isdisjoint(word.casefold() for word in _WORDS.findall(near))
 
 
 def _before(match: re.Match[str]) -> str:

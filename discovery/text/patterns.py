@@ -8,8 +8,8 @@ from advin.discovery.text.config import MaskingConfig
 
 _I = re.IGNORECASE
 _MONTHS = (
-    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|january|february|march|april|june|july"
-    r"|august|september|october|november|december|januar|februar|m[äa]rz|mai|juni|juli|oktober"
+    r"(?:jan|feb|mar|apr|may(?![ ](?:be|have|not)\b)|jun|jul|aug|sept?|oct|nov|dec|january"
+    r"|february|march|april|june|july|august|september|october|november|december|januar|februar|m[äa]rz|mai|juni|juli|oktober"
     r"|dezember|janvier|f[ée]vrier|mars|avril|juin|juillet|ao[ûu]t|septembre|octobre|novembre"
     r"|d[ée]cembre|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre"
     r"|diciembre|janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|novembro|dezembro"
@@ -41,21 +41,26 @@ PHONE = re.compile(
     _I | re.VERBOSE,
 )
 # Addresses of the internet, decimals and ranges of versions.
-_NO_PHONE = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|\d{1,2}\.\d\d-\d{1,2}\.\d\d")
+# ITU-T E.164, with an international prefix of up to three digits.
+_MAX_PHONE_DIGITS = 18
+_NO_PHONE = re.compile(
+    r"\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d+|\d{1,2}\.\d\d-\d{1,2}\.\d\d"
+    r"|(?:.* )?(?:\d{1,3}(?:\.\d{1,3}){3}|\d{1,2}\.\d)(?: .*)?"
+)
 DATE = re.compile(
-    rf"""\b(?:
+    rf"""(?<![\w.])(?:
       {_YEAR}[-/.]\d{{1,2}}[-/.]\d{{1,2}}(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?
     | \d{{1,2}}[-/.]\d{{1,2}}[-/.]{_YEAR}
     | \d{{1,2}}[-/]\d{{1,2}}[-/]\d\d | \d\d\.\d\d\.\d\d
     | {_DAY}[ -]?(?:{_OF}[ ])?{_MONTHS}(?:(?:,?[ ]|-)(?:{_OF}[ ])?{_YEAR})?
     | {_MONTHS}[ -]?{_DAY}(?:,?[ ]{_YEAR})?
     | {_MONTHS}[ ](?:{_OF}[ ])?{_YEAR}
-    )(?![\w/])""",
+    )(?![\w/]|\.\d)""",
     _I | re.VERBOSE,
 )
 TIME = re.compile(
-    r"""\b(?:(?:[01]?\d|2[0-3])[:.][0-5]\d(?::[0-5]\d)?[ ]?(?:[ap]\.?[ ]?m\b\.?|uhr|hrs?\b)
-    | (?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?
+    r"""(?<![\w.:])(?:(?:[01]?\d|2[0-3])[:.][0-5]\d(?::[0-5]\d)?[ ]?(?:[ap]\.?[ ]?m\b\.?|uhr|hrs?\b)
+    | (?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?!\.?\d)
     | (?:0?[1-9]|1[0-2])[ ]?[ap]\.?[ ]?m\b\.?
     | (?:[01]?\d|2[0-3])[ ]?(?:uhr|o'?clock)\b
     | (?:[01]?\d|2[0-3])h(?:[0-5]\d)\b)""",
@@ -69,7 +74,7 @@ _SIGN = r"[$€£¥₹₩₽]"
 _SUM = r"\d+(?:[.,' ]\d{3})*(?:[.,]\d+)?(?:[ ]?(?:k|m|mio|million|thousand|hundred|billion))?"
 AMOUNT = re.compile(
     rf"(?:\b(?:us|a|c)?{_SIGN}[ ]?{_SUM}|{_SIGN}[ ]?{_SUM}|\b{_SUM}[ ]?(?:{_SIGN}|{_CURRENCY}\b)"
-    rf"|\b(?:usd|eur|gbp|chf|cad|aud|inr|rs\.?)[ ]?{_SUM})(?!\w)",
+    rf"|\b(?:usd|eur|gbp|chf|cad|aud|inr|rs\.?)[ ]?{_SUM})(?![\w$])",
     _I,
 )
 
@@ -89,4 +94,4 @@ def is_phone(text: str, config: MaskingConfig) -> bool:
     if text.isdigit() or _NO_PHONE.fullmatch(text):
         return False
     number = re.split("[xe]", text, maxsplit=1, flags=_I)[0]
-    return sum(map(str.isdigit, number)) >= config.min_phone_digits
+    return config.min_phone_digits <= sum(map(str.isdigit, number)) <= _MAX_PHONE_DIGITS
