@@ -106,3 +106,16 @@ def test_all_utterances_are_exemplars_if_there_are_few(n):
     d = documents(";".join(f"text number {w}" for w in ("one", "two", "three")[:n]))
     texts = d.texts[:n]
     assert sorted(exemplars(d.vectors[:n], texts, d.weights[:n], CONFIG)) == list(range(n))
+
+
+def test_names_and_keywords_hold_no_personal_name():
+    named = f"{PARKING};parking fine thanks sam;sam asks about a parking fine;drew got a fine"
+    (name,) = name_intents([documents(named)], CONFIG)
+    assert {"sam", "drew"}.isdisjoint(f"{name.name} {' '.join(name.keywords)}".split())
+    (thanks,) = name_intents([documents("sam;sam drew")], CONFIG)
+    assert {"sam", "drew"}.isdisjoint(thanks.name.split())
+
+
+def test_words_that_are_names_too_name_intents():
+    (name,) = name_intents([documents("pay my bill;bill is wrong;mark bill as paid")], CONFIG)
+    assert "bill" in f"{name.name} {' '.join(name.keywords)}".split()

@@ -23,6 +23,8 @@ from advin.discovery.naming.candidates import (
 )
 from advin.discovery.naming.domains import domain_words
 from advin.discovery.naming.terms import Documents, IntentWords, Terms, read_documents
+from advin.discovery.naming.words import split_words
+from advin.discovery.text.lexicon import is_personal
 from advin.discovery.text.placeholders import without_placeholders
 
 _Key = frozenset[str]
@@ -177,7 +179,11 @@ def _key(name: str) -> _Key:
 
 def _beginning(text: str, config: NamingConfig) -> str:
     """Return the beginning of a text, the name of an intent without any phrase."""
-    words = [w for w in without_placeholders(text).split() if not any(map(str.isdigit, w))]
+    words = [
+        word
+        for word in without_placeholders(text).split()
+        if not any(map(str.isdigit, word)) and not any(map(is_personal, split_words(word)))
+    ]
     start = " ".join(words[: config.max_words]) or (_NO_NAME if text else "")
     most = config.max_evidence
     return start if len(start) <= most else start[: most - 1] + "…"

@@ -12,6 +12,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from advin.discovery.config import NamingConfig
 from advin.discovery.naming.words import INNER, base_form, has_meaning, split_words, stop_words
+from advin.discovery.text.lexicon import is_personal
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,8 @@ class Terms:
 def read_documents(documents: Sequence[Documents], config: NamingConfig) -> list[IntentWords]:
     """Split texts into words and lemmas; the order of an intent's utterances has no effect.
 
+    Names of people are left out. Masking keeps those that may be a word or a company.
+
     Raises:
         ValueError: if an intent's texts, weights and vectors differ in number.
     """
@@ -172,7 +175,7 @@ def read_documents(documents: Sequence[Documents], config: NamingConfig) -> list
                 "give one of each"
             )
         order = sorted(range(len(d.texts)), key=lambda i: (d.texts[i], d.weights[i]))
-        lines = [split_words(d.texts[i]) for i in order]
+        lines = [[w for w in split_words(d.texts[i]) if not is_personal(w)] for i in order]
         vocabulary.update(word for line in lines for word in line)
         split.append((order, lines))
     lemma = {word: base_form(word, vocabulary, config.min_stem) for word in vocabulary}
