@@ -48,6 +48,10 @@ class Grammar:
             return SLOT_VALUE
         return category
 
+    def is_question(self, words: Sequence[str]) -> bool:
+        """True if an utterance begins with a verb, as questions do in some languages."""
+        return bool(words) and words[0] in self._language.question_starts
+
     def _phrase_category(self, words: Sequence[str]) -> str | None:
         """Return the category of an utterance of phrases and fillers."""
         found = set()

@@ -43,6 +43,7 @@ class Language:
         lead_ins: words that stand around a bare value.
         name_lead_ins: phrases before a name.
         values: words that are values.
+        question_starts: verbs that begin a question, which is no bare answer.
         answers: short answers, from which the learned rule generalizes.
         requests: requests, which it must not mark; without any, it is not trained on a language.
     """
@@ -53,6 +54,7 @@ class Language:
     lead_ins: frozenset[str]
     name_lead_ins: frozenset[Phrase]
     values: frozenset[str]
+    question_starts: frozenset[str]
     answers: tuple[str, ...]
     requests: tuple[str, ...]
 
@@ -88,6 +90,7 @@ class Language:
             lead_ins=_folded(words["lead_ins"]),
             name_lead_ins=frozenset(tuple(tokens(phrase)) for phrase in words["name_lead_ins"]),
             values=_folded(words["values"]),
+            question_starts=_folded(words.get("question_starts", ())),
             answers=tuple(examples.get("answers", ())),
             requests=tuple(examples.get("requests", ())),
         )

@@ -11,7 +11,7 @@ import numpy as np
 from advin.discovery.conversation.config import ConversationConfig
 from advin.discovery.conversation.grammar import Grammar, text_category
 from advin.discovery.conversation.learned import LearnedRule
-from advin.discovery.conversation.phrases import shipped_languages
+from advin.discovery.conversation.phrases import SLOT_VALUE, shipped_languages
 from advin.discovery.conversation.words import tokens
 
 Encode = Callable[[list[str]], np.ndarray]
@@ -101,9 +101,18 @@ class ConversationRule:
             for i, category in zip(rows, more, strict=True):
                 found[i] = category
         return [
-            None if c in self.known or _key(text) in self.labeled else c
+            None
+            if c in self.known
+            or _key(text) in self.labeled
+            or (c == SLOT_VALUE and self._is_question(text))
+            else c
             for text, c in zip(texts, found, strict=True)
         ]
+
+    def _is_question(self, text: str) -> bool:
+        """True if a text asks, so that it is no bare answer."""
+        words = tokens(text)
+        return text.endswith("?") or any(g.is_question(words) for g in self.grammars)
 
     def to_values(self) -> dict[str, Any]:
         """Return what is no array, as JSON values."""
