@@ -27,7 +27,7 @@ from advin.pipelines.shards import Shard, WriteShards, read_shard, shards_for
 from advin.pipelines.stages import Part
 from advin.schemas.ids import utterance_id
 from advin.schemas.manifest import MANIFEST, StageManifest
-from advin.schemas.tables import INGEST
+from advin.schemas.stage_files import INGEST
 from benchmarks.common import Options, Results, load_utterances
 from benchmarks.processes import measured
 

@@ -117,7 +117,7 @@ def with_others(table: pa.RecordBatch, others: pa.Table | None) -> pa.RecordBatc
 
     Args:
         table: as `schemas.tables.ASSIGNMENTS`.
-        others: as `schemas.tables.INGEST`, or None.
+        others: as `schemas.stage_files.INGEST`, or None.
     """
     if others is None or not others.num_rows:
         return table
@@ -150,9 +150,9 @@ def assemble(
     """Join three batches of the same utterances, row by row.
 
     Args:
-        utterances: as `schemas.tables.INGEST`.
-        scores: as `schemas.tables.SCORE`.
-        assigned: as `schemas.tables.ASSIGN`.
+        utterances: as `schemas.stage_files.INGEST`.
+        scores: as `schemas.stage_files.SCORE`.
+        assigned: as `schemas.stage_files.ASSIGN`.
         outcomes: what became of each cluster.
         n_nearest: nearest intents to list.
         request_words: shortest request where a text is checked for several.

@@ -15,7 +15,7 @@ from advin.pipelines.models import ModelFolder
 from advin.pipelines.score import scores_from_arrow
 from advin.pipelines.shards import MapShards, Shard, read_shard
 from advin.pipelines.stages import Part
-from advin.schemas import tables
+from advin.schemas import stage_files
 from advin.schemas.batches import vectors_from_arrow
 
 
@@ -64,7 +64,7 @@ def _assign_shard(
 
 
 def assigned_to_arrow(utterance_ids: pa.Array, found: Assigned) -> pa.RecordBatch:
-    """Return the clusters of utterances as a batch with the schema `schemas.tables.ASSIGN`."""
+    """Return the clusters of utterances as a batch with the schema `schemas.stage_files.ASSIGN`."""
     n, most = found.nearest.shape
     offsets = pa.array(most * np.arange(n + 1), pa.int32())
     nearest, distances = (
@@ -72,8 +72,8 @@ def assigned_to_arrow(utterance_ids: pa.Array, found: Assigned) -> pa.RecordBatc
         for values in (found.nearest, found.distances)
     )
     columns = [pa.array(found.cluster), pa.array(found.distance), nearest, distances]
-    typed = [c.cast(f.type) for c, f in zip(columns, list(tables.ASSIGN)[1:], strict=True)]
-    return pa.RecordBatch.from_arrays([utterance_ids, *typed], schema=tables.ASSIGN)
+    typed = [c.cast(f.type) for c, f in zip(columns, list(stage_files.ASSIGN)[1:], strict=True)]
+    return pa.RecordBatch.from_arrays([utterance_ids, *typed], schema=stage_files.ASSIGN)
 
 
 def assigned_from_arrow(batch: pa.RecordBatch) -> Assigned:

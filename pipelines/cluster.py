@@ -17,7 +17,7 @@ from advin.pipelines.cluster_files import ClusterSource, read_clusters
 from advin.pipelines.counters import ClusterCounters
 from advin.pipelines.models import ModelFolder
 from advin.pipelines.stages import Part
-from advin.schemas import tables
+from advin.schemas import stage_files
 from advin.schemas.batches import vectors_from_arrow, vectors_to_arrow
 
 CENTROIDS = "centroids.parquet"
@@ -80,7 +80,7 @@ def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) ->
 
 
 def centroids_to_arrow(intents: Intents, model: Model) -> pa.Table:
-    """Return centroids as a table with the schema `schemas.tables.cluster_schema`."""
+    """Return centroids as a table with the schema `schemas.stage_files.cluster_schema`."""
     return pa.table(
         {
             "intent_id": intents.ids(model.intents),
@@ -90,7 +90,7 @@ def centroids_to_arrow(intents: Intents, model: Model) -> pa.Table:
             "log_odds": pa.array(intents.log_odds, pa.float32()),
             "centroid": vectors_to_arrow(intents.centroids),
         },
-        schema=tables.cluster_schema(intents.centroids.shape[1]),
+        schema=stage_files.cluster_schema(intents.centroids.shape[1]),
     )
 
 

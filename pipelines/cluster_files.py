@@ -15,7 +15,7 @@ from advin.pipelines.models import ModelFolder
 from advin.pipelines.score import scores_from_arrow
 from advin.pipelines.shards import read_first_rows, shards_of
 from advin.pipelines.stages import Part
-from advin.schemas import tables
+from advin.schemas import stage_files
 from advin.schemas.batches import vectors_from_arrow, vectors_to_arrow
 
 
@@ -138,10 +138,10 @@ def ids_to_arrow(ids: np.ndarray) -> pa.Array:
 
 
 def clusters_to_arrow(clusters: Clusters) -> pa.Table:
-    """Return clusters as a table with the schema `schemas.tables.link_clusters_schema`."""
+    """Return clusters as a table with the schema `schemas.stage_files.link_clusters_schema`."""
     ids, means, *numbers = clusters.columns()
     columns = [ids_to_arrow(ids), vectors_to_arrow(means), *map(pa.array, numbers)]
-    return pa.table(columns, schema=tables.link_clusters_schema(means.shape[1]))
+    return pa.table(columns, schema=stage_files.link_clusters_schema(means.shape[1]))
 
 
 def clusters_from_arrow(table: pa.Table | pa.RecordBatch) -> Clusters:

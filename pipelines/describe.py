@@ -12,7 +12,7 @@ from advin.pipelines.assign import assigned_from_arrow
 from advin.pipelines.counters import DescribeCounters
 from advin.pipelines.shards import ListShards, Shard, WriteShards, read_shard
 from advin.pipelines.stages import Part
-from advin.schemas import tables
+from advin.schemas import stage_files
 from advin.schemas.batches import vectors_from_arrow
 from advin.schemas.ids import utterance_id
 
@@ -80,12 +80,12 @@ class Describe(beam.PTransform):
         sizes = (
             summaries
             | "Size" >> beam.Map(lambda s: (_spread(s[0]), (s[0], *s[1][0])))
-            | "WriteSizes" >> WriteShards(self.sizes, tables.DESCRIBE_SIZES)
+            | "WriteSizes" >> WriteShards(self.sizes, stage_files.DESCRIBE_SIZES)
         )
         documents = (
             summaries
             | "Documents" >> beam.FlatMap(lambda s: [(_spread(s[0]), (s[0], *d)) for d in s[1][1]])
-            | "WriteDocuments" >> WriteShards(self.documents, tables.DESCRIBE_DOCUMENTS)
+            | "WriteDocuments" >> WriteShards(self.documents, stage_files.DESCRIBE_DOCUMENTS)
         )
         return (sizes, documents) | beam.Flatten()
 
@@ -110,8 +110,8 @@ def summarize_batch(
     """Yield the size and the sampled utterances of each intent in a shard.
 
     Args:
-        utterances: as `schemas.tables.INGEST`.
-        assigned: as `schemas.tables.ASSIGN`.
+        utterances: as `schemas.stage_files.INGEST`.
+        assigned: as `schemas.stage_files.ASSIGN`.
         vectors: (n, d) float16.
         n_sampled: sampled utterances of an intent.
     """

@@ -26,7 +26,7 @@ from advin.pipelines.counters import EmbedCounters
 from advin.pipelines.shards import ListShards, Shard, read_shard, write_shard
 from advin.pipelines.stages import Part
 from advin.schemas.batches import vectors_to_arrow
-from advin.schemas.tables import embed_schema
+from advin.schemas.stage_files import embed_schema
 
 # Time between two log lines of a worker.
 _LOG_SECONDS = 15
@@ -63,7 +63,7 @@ def encode_batch(batch: pa.RecordBatch, encoder: Encoder, piece_words: int) -> p
         piece_words: most words of a piece of a text that is longer than the encoder reads.
 
     Returns:
-        a batch with the schema `schemas.tables.embed_schema`, in the order of the input.
+        a batch with the schema `schemas.stage_files.embed_schema`, in the order of the input.
     """
     texts = batch.column("text").to_pylist()
     ids = batch.column("utterance_id").to_pylist()

@@ -133,7 +133,7 @@ class Ingest(beam.PTransform):
     Attributes:
         files: input files.
         columns: names of their columns.
-        schema: schema of the utterances: `schemas.tables.INGEST` or `INGEST_LABELED`.
+        schema: schema of the utterances: `schemas.stage_files.INGEST` or `INGEST_LABELED`.
         utterances: folder of the utterances.
         rejects: folder of the rejects.
         config: which texts are accepted.
@@ -256,7 +256,7 @@ class WriteUtterances(beam.PTransform):
 
     Attributes:
         folder: folder of the files.
-        schema: `schemas.tables.INGEST` or `INGEST_LABELED`.
+        schema: `schemas.stage_files.INGEST` or `INGEST_LABELED`.
     """
 
     folder: str

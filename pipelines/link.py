@@ -49,7 +49,7 @@ from advin.pipelines.cluster_files import (
 )
 from advin.pipelines.counters import LinkCounters
 from advin.pipelines.stages import Stage, Workspace
-from advin.schemas import tables
+from advin.schemas import stage_files
 
 PARTITION = "cells.parquet"
 REMAINING, FINISHED, MERGED = "remaining", "finished", "merged"
@@ -172,8 +172,8 @@ def load_partition(path: str) -> Partition:
 
 
 def partition_to_arrow(cells: Partition) -> pa.Table:
-    """Return cells as a table with the schema `schemas.tables.link_cells_schema`."""
-    schema = tables.link_cells_schema(cells.centroids.shape[1])
+    """Return cells as a table with the schema `schemas.stage_files.link_cells_schema`."""
+    schema = stage_files.link_cells_schema(cells.centroids.shape[1])
     centroids = pa.FixedSizeListArray.from_arrays(
         pa.array(cells.centroids.reshape(-1)), type=schema.field("centroid").type
     )
@@ -324,7 +324,7 @@ class _Merge(beam.DoFn):
         if gone.any():
             path = _cell(storage.join(self._target, MERGED), part)
             columns = [ids_to_arrow(i) for i in (residents.ids[gone], merged.ids[into[gone]])]
-            storage.write_parquet(path, pa.table(columns, schema=tables.LINK_MERGED))
+            storage.write_parquet(path, pa.table(columns, schema=stage_files.LINK_MERGED))
             yield path
 
 
@@ -339,7 +339,7 @@ def _visits(batch: pa.RecordBatch) -> bool:
 
 def _visitors(clusters: Clusters, home: np.ndarray) -> pa.Table:
     coarse = Coarse.of(clusters.means)
-    schema = tables.link_visitors_schema(coarse.codes.shape[1])
+    schema = stage_files.link_visitors_schema(coarse.codes.shape[1])
     buffers = [None, pa.py_buffer(np.ascontiguousarray(coarse.codes))]
     kind = schema.field("codes").type
     codes = pa.FixedSizeBinaryArray.from_buffers(kind, len(home), buffers)
@@ -380,7 +380,7 @@ def _in_blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def _nearest(ids: pa.Array, similarity: pa.Array) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([ids, similarity], schema=tables.LINK_NEAREST)
+    return pa.RecordBatch.from_arrays([ids, similarity], schema=stage_files.LINK_NEAREST)
 
 
 def _by_home(answers: pa.Table) -> Iterator[tuple[int, pa.RecordBatch]]:

@@ -15,7 +15,7 @@ from advin.pipelines.counters import ScoreCounters
 from advin.pipelines.models import ModelFolder
 from advin.pipelines.shards import MapShards, Shard, read_shard
 from advin.pipelines.stages import Part
-from advin.schemas import tables
+from advin.schemas import stage_files
 from advin.schemas.batches import vectors_from_arrow
 
 
@@ -60,7 +60,7 @@ def scores_from_arrow(
     """Return the scores in a batch of `score_batch`, or None without known intents.
 
     Args:
-        batch: columns of `schemas.tables.SCORE`.
+        batch: columns of `schemas.stage_files.SCORE`.
         intents: labels of the model's known intents.
     """
     if not intents:
@@ -77,19 +77,19 @@ def score_batch(texts: pa.RecordBatch, batch: pa.RecordBatch, model: Model) -> p
     """Score the vectors of a batch.
 
     Args:
-        texts: as `schemas.tables.INGEST`.
-        batch: their vectors, as `schemas.tables.embed_schema`.
+        texts: as `schemas.stage_files.INGEST`.
+        batch: their vectors, as `schemas.stage_files.embed_schema`.
         model: without labeled intents every score is null.
 
     Returns:
-        a batch as `schemas.tables.SCORE`.
+        a batch as `schemas.stage_files.SCORE`.
     """
     ids, vectors = batch.column("utterance_id"), vectors_from_arrow(batch.column("vector"))
     categories = model.conversational(texts.column("text").to_pylist(), vectors)
     conversational = pa.array(categories, pa.string())
     if model.novelty is None:
-        nulls = [pa.nulls(batch.num_rows, f.type) for f in tables.SCORE][1:-1]
-        return pa.RecordBatch.from_arrays([ids, *nulls, conversational], schema=tables.SCORE)
+        nulls = [pa.nulls(batch.num_rows, f.type) for f in stage_files.SCORE][1:-1]
+        return pa.RecordBatch.from_arrays([ids, *nulls, conversational], schema=stage_files.SCORE)
     scores = model.novelty.score(model.neutral(vectors))
     labels = pa.array(model.intents, pa.string())
     return pa.RecordBatch.from_arrays(
@@ -100,5 +100,5 @@ def score_batch(texts: pa.RecordBatch, batch: pa.RecordBatch, model: Model) -> p
             pa.array(np.asarray(scores.score), pa.float32()),
             conversational,
         ],
-        schema=tables.SCORE,
+        schema=stage_files.SCORE,
     )

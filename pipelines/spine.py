@@ -28,7 +28,7 @@ from advin.pipelines.reading.detection import names_speakers
 from advin.pipelines.score import Score
 from advin.pipelines.settings import Prepared
 from advin.pipelines.taxonomy import Taxonomy
-from advin.schemas import tables
+from advin.schemas import stage_files
 from advin.schemas.manifest import StageManifest
 
 _log = logging.getLogger("advin")
@@ -76,7 +76,7 @@ def finished_stages(run: Run) -> Iterator[tuple[StageEntry, StageManifest]]:
 
 
 def _ingest(role: str) -> Callable[[Paths], Ingest]:
-    schema = tables.INGEST_LABELED if role == "labeled" else tables.INGEST
+    schema = stage_files.INGEST_LABELED if role == "labeled" else stage_files.INGEST
 
     def build(paths: Paths) -> Ingest:
         source = paths.run.prepared.sources[role]

@@ -15,7 +15,7 @@ from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.exports import strip_entities
 from advin.pipelines.reading.inputs import find_input
 from advin.pipelines.reading.read import read_piece, split_file
-from advin.schemas import tables
+from advin.schemas import stage_files
 from tests import exports
 from tests.exports import EXAMPLES, REPLY, TEXTS, lines
 
@@ -226,7 +226,7 @@ def test_each_turn_of_an_export_is_counted_once(kept, tmp_path, run_pipeline):
     (tmp_path / "log.jsonl").write_text(lines(exports.rasa_events([*TEXTS, REPLY])))
     files = find_input(str(tmp_path / "log.jsonl"), Columns(), "--input")
     folders = [str(tmp_path / name) for name in ("data", "rejects")]
-    transform = Ingest(files, Columns(), tables.INGEST, *folders, TextConfig())
+    transform = Ingest(files, Columns(), stage_files.INGEST, *folders, TextConfig())
     transform.others = str(tmp_path / "others") if kept else ""
     found = IngestCounters.of_result(run_pipeline(lambda p: p | transform))
     assert (found.rows_read, found.rows_kept) == (8, 4)

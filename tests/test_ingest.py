@@ -19,7 +19,7 @@ from advin.pipelines.settings import Prepared, Settings, Source
 from advin.pipelines.shards import WriteShards, read_first_rows, shards_for
 from advin.pipelines.spine import STAGES
 from advin.pipelines.stages import Part, Workspace
-from advin.schemas import tables
+from advin.schemas import stage_files, tables
 from advin.schemas.ids import utterance_id
 from advin.schemas.manifest import StageManifest
 
@@ -35,7 +35,7 @@ def a_log(rows: int, seed: int = 0) -> list[dict]:
             for i, t in enumerate(texts)]  # fmt: skip
 
 
-def ingest(run_pipeline, source, target, columns=Columns(), schema=tables.INGEST):
+def ingest(run_pipeline, source, target, columns=Columns(), schema=stage_files.INGEST):
     files = find_input(str(source), columns, "--input")
     folders = (str(target / "data"), str(target / "rejects"))
     result = run_pipeline(lambda p: p | Ingest(files, columns, schema, *folders, TextConfig()))
@@ -109,7 +109,7 @@ def test_labels_are_kept_and_rows_without_a_label_are_rejected(write_rows, run_p
     columns = Columns("text", "intent", "domain")
     path = write_rows("known.parquet", rows)
     _, labeled, rejects = ingest(
-        run_pipeline, path, tmp_path / "out", columns, tables.INGEST_LABELED
+        run_pipeline, path, tmp_path / "out", columns, stage_files.INGEST_LABELED
     )
     found = {(r["text"], r["count"], r["intent"], r["domain"]) for r in labeled.to_pylist()}
     assert found == {("lost card", 2, "lost", "bank"), ("lost card", 1, "other", None)}
@@ -131,7 +131,7 @@ def test_texts_longer_than_the_configured_length_are_rejected(write_rows, run_pi
     files = find_input(str(path), Columns(), "--input")
     folders = (str(tmp_path / "data"), str(tmp_path / "rejects"))
     config = TextConfig(max_characters=10)
-    run_pipeline(lambda p: p | Ingest(files, Columns(), tables.INGEST, *folders, config))
+    run_pipeline(lambda p: p | Ingest(files, Columns(), stage_files.INGEST, *folders, config))
     assert read(tmp_path / "data")["text"].to_pylist() == ["x" * 10]
     assert read(tmp_path / "rejects")["payload"].to_pylist() == ["x" * 11]
 
@@ -143,7 +143,9 @@ def test_original_texts_are_kept_on_demand_only(write_rows, run_pipeline, tmp_pa
     files = find_input(str(path), Columns(), "--input")
     folders = (str(tmp_path / "data"), str(tmp_path / "rejects"))
     config = TextConfig(max_characters=30, original=original)
-    result = run_pipeline(lambda p: p | Ingest(files, Columns(), tables.INGEST, *folders, config))
+    result = run_pipeline(
+        lambda p: p | Ingest(files, Columns(), stage_files.INGEST, *folders, config)
+    )
     (utterance,) = read(tmp_path / "data").to_pylist()
     assert (utterance["text"], utterance["count"]) == ("Where is order [id]", 2)
     is_kept = original == "keep"

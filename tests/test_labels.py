@@ -8,7 +8,7 @@ from advin.discovery.config import Config
 from advin.discovery.labels import LabelsConfig, consistent_labels, spelling_key
 from advin.pipelines.fit import check_labels
 from advin.pipelines.reading.columns import Columns
-from advin.schemas import tables
+from advin.schemas import stage_files
 from tests.test_ingest import finished_part, ingest
 
 JOIN = LabelsConfig(spellings="join")
@@ -78,7 +78,7 @@ def test_contradictory_labels_are_reported_in_one_line_for_each_kind(
     ]
     columns = Columns("text", "intent", "domain")
     path = write_rows("known.csv", rows)
-    ingest(run_pipeline, path, tmp_path, columns, tables.INGEST_LABELED)
+    ingest(run_pipeline, path, tmp_path, columns, stage_files.INGEST_LABELED)
     with caplog.at_level(logging.WARNING, "advin"):
         check_labels(finished_part(tmp_path), Config())
     few, spellings, domains = (

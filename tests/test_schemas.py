@@ -9,26 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advin.schemas import tables
+from advin.schemas import stage_files, tables
 from advin.schemas.batches import from_ipc, to_ipc, vectors_from_arrow, vectors_to_arrow
 from advin.schemas.ids import content_id, shard_of, utterance_id
 from advin.schemas.manifest import ManifestError, RunManifest, StageManifest, fingerprint
 
 ALL_SCHEMAS = {
     **tables.TABLES,
-    "ingest": tables.INGEST,
-    "ingest_labeled": tables.INGEST_LABELED,
-    "embed": tables.embed_schema(8),
-    "score": tables.SCORE,
-    "link_clusters": tables.link_clusters_schema(8),
-    "link_cells": tables.link_cells_schema(8),
-    "link_visitors": tables.link_visitors_schema(8),
-    "link_nearest": tables.LINK_NEAREST,
-    "link_merged": tables.LINK_MERGED,
-    "cluster": tables.cluster_schema(8),
-    "assign": tables.ASSIGN,
-    "describe_sizes": tables.DESCRIBE_SIZES,
-    "describe_documents": tables.DESCRIBE_DOCUMENTS,
+    "ingest": stage_files.INGEST,
+    "ingest_labeled": stage_files.INGEST_LABELED,
+    "embed": stage_files.embed_schema(8),
+    "score": stage_files.SCORE,
+    "link_clusters": stage_files.link_clusters_schema(8),
+    "link_cells": stage_files.link_cells_schema(8),
+    "link_visitors": stage_files.link_visitors_schema(8),
+    "link_nearest": stage_files.LINK_NEAREST,
+    "link_merged": stage_files.LINK_MERGED,
+    "cluster": stage_files.cluster_schema(8),
+    "assign": stage_files.ASSIGN,
+    "describe_sizes": stage_files.DESCRIBE_SIZES,
+    "describe_documents": stage_files.DESCRIBE_DOCUMENTS,
 }
 
 
@@ -51,7 +51,7 @@ def batch_of(rows: int, dimension: int = 384) -> pa.RecordBatch:
     vectors = np.random.default_rng(0).normal(size=(rows, dimension)).astype(np.float16)
     ids = pa.array([f"{i:032x}" for i in range(rows)])
     return pa.RecordBatch.from_arrays(
-        [ids, vectors_to_arrow(vectors)], schema=tables.embed_schema(dimension)
+        [ids, vectors_to_arrow(vectors)], schema=stage_files.embed_schema(dimension)
     )
 
 
