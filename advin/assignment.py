@@ -181,7 +181,7 @@ class RunIntents:
         """
         import numpy as np
 
-        from advin.discovery.intents.assignment import assign
+        from advin.discovery.intents.assignment import assign, assign_leaves
         from advin.discovery.intents.outcomes import verdicts_on
 
         model = self.known.model
@@ -196,7 +196,8 @@ class RunIntents:
         scores = None if model.novelty is None else model.novelty.score(neutral)
         learned = model.head.transform(neutral)
         assigned = assign(learned, intents, model.config.intents, scores, is_conversational)
-        found = verdicts_on(assigned, outcomes, categories, most=1)
+        leaves = assign_leaves(learned, intents, assigned, model.config.intents)
+        found = verdicts_on(assigned, leaves, outcomes, categories, most=1)
         for j, i in enumerate(rows):
             intent, domain = found.intent_id[j], found.domain_id[j]
             results[i] = {
@@ -235,25 +236,30 @@ def forget_folders() -> None:
 
 @lru_cache(maxsize=2)
 def _intents(folder: str) -> "tuple[Intents, Outcomes, dict[str | None, str]]":
-    """Return the clusters of a run, what became of them, and names of intents and domains by id."""
+    """Return a run's clusters, the outcomes of its leaves, and names of intents and domains."""
     from advin.pipelines import storage
     from advin.pipelines.assemble import outcomes_from_arrow
-    from advin.pipelines.cluster import CENTROIDS, intents_from_arrow
+    from advin.pipelines.cluster import CENTROIDS, PARTS, intents_from_arrow
     from advin.pipelines.report import read_table
     from advin.pipelines.stages import Stage
 
     manifest = manifest_of(folder)
     stage = Stage(storage.join(folder, "stages", "cluster"))
-    path, written = storage.join(stage.part().folder, CENTROIDS), stage.manifest()
-    if written is None or not storage.exists(path):
-        raise SettingsError(f"{path} is missing: keep the folder stages of a run to assign texts")
-    storage.check_mark(path, written.marks.get(f"data/{CENTROIDS}"))
-    centroids = storage.read_parquet(path)
-    intents, domains, dropped = (
-        read_table(folder, manifest, name) for name in ("intents", "domains", "dropped")
+    written, files = stage.manifest(), []
+    for name in (CENTROIDS, PARTS):
+        path = storage.join(stage.part().folder, name)
+        if written is None or not storage.exists(path):
+            raise SettingsError(
+                f"{path} is missing: keep the folder stages of a run to assign texts"
+            )
+        storage.check_mark(path, written.marks.get(f"data/{name}"))
+        files.append(storage.read_parquet(path))
+    intents, domains, dropped, levels = (
+        read_table(folder, manifest, name) for name in ("intents", "domains", "dropped", "levels")
     )
     names: dict[str | None, str] = {}
     for table, key in ((intents, "intent_id"), (domains, "domain_id")):
         names |= dict(zip(table[key].to_pylist(), table["name"].to_pylist(), strict=True))
-    outcomes = outcomes_from_arrow(centroids, intents, dropped)
-    return intents_from_arrow(centroids), outcomes, names
+    clusters, parts = files
+    outcomes = outcomes_from_arrow(clusters, parts, intents, dropped, levels)
+    return intents_from_arrow(clusters, parts), outcomes, names

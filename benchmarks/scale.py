@@ -46,7 +46,7 @@ from benchmarks.processes import measured
 from benchmarks.text_scale import measure_texts
 
 # The best distance for the mixture; the pipeline would learn it.
-RULES = IntentRules(distance=0.68, radius=0.68, min_size=5)
+RULES = IntentRules(distance=0.68, radius=0.68, min_size=5, fine=0.68, coarse=0.68)
 _CONFIG = Config()
 _NEIGHBORS = 16
 _QUERIES = 100_000

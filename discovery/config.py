@@ -10,7 +10,7 @@ Numerical tolerances and block sizes are not tunables; they stay beside their co
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from advin.discovery.clustering.config import LinkageConfig
+from advin.discovery.clustering.config import LevelsConfig, LinkageConfig
 from advin.discovery.compute.tunables import ConfigError, Grid, Section, fraction, grid, tunable
 from advin.discovery.conversation.config import ConversationConfig
 from advin.discovery.labels import LabelsConfig
@@ -364,6 +364,7 @@ class Config(Section):
     intents: IntentsConfig = field(default_factory=IntentsConfig)
     coherence: CoherenceConfig = field(default_factory=CoherenceConfig)
     linkage: LinkageConfig = field(default_factory=LinkageConfig)
+    levels: LevelsConfig = field(default_factory=LevelsConfig)
     domains: DomainsConfig = field(default_factory=DomainsConfig)
     naming: NamingConfig = field(default_factory=NamingConfig)
 
@@ -379,7 +380,7 @@ class Config(Section):
         return cls().with_values(PRESETS[effort])
 
 
-DISCOVER_SECTIONS = ("text", "language", "intents", "coherence", "linkage", "naming")
+DISCOVER_SECTIONS = (*("text", "language", "intents", "coherence", "linkage", "levels", "naming"),)
 
 # Fast takes two thirds of the time and loses a little quality (benchmarks/history.md).
 PRESETS: dict[str, dict[str, Any]] = {

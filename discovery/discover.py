@@ -10,13 +10,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from advin.discovery.intents.assignment import Assigned, Intents, assign
+from advin.discovery.intents.assignment import Assigned, Intents, assign, assign_leaves
 from advin.discovery.intents.decision import discover_intents
+from advin.discovery.intents.levels import LEVELS
 from advin.discovery.intents.outcomes import Outcomes, Verdicts, verdicts_on
 from advin.discovery.intents.points import anchor_clusters, points_of, utterance_clusters
 from advin.discovery.intents.summary import summarize
 from advin.discovery.model import Model
 from advin.discovery.naming.description import IntentSample
+from advin.discovery.naming.levels import LevelRow
 from advin.discovery.novelty.model import NoveltyScores
 from advin.discovery.taxonomy import (
     DomainRow,
@@ -83,6 +85,7 @@ class Assignments:
     kind: list[str]
     reason: list[str]
     intent_id: list[str | None]
+    fine_intent_id: list[str | None]
     intent_distance: list[float | None]
     domain_id: list[str | None]
     dropped_id: list[str | None]
@@ -101,12 +104,14 @@ class Discovery:
         intents: known and novel intents, sorted by id.
         domains: known and novel domains, sorted by id.
         dropped: clusters that are no intents, sorted by id.
+        levels: novel intents at all levels, sorted by level and id.
     """
 
     assignments: Assignments
     intents: list[IntentRow]
     domains: list[DomainRow]
     dropped: list[DroppedRow]
+    levels: list[LevelRow]
 
 
 def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Discovery:
@@ -144,9 +149,10 @@ def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Dis
 
     # The posterior of stage I and cluster decides on every request.
     assigned = assign(vectors, intents, config.intents, scores, is_conversational)
+    leaves = assign_leaves(vectors, intents, assigned, config.intents)
 
     # Stage III: drop incoherent intents, link the others into domains, and name both.
-    tables = _describe(log, model, intents, assigned)
+    tables = _describe(log, model, intents, assigned, leaves)
 
     # Every utterance gets the reason of its cluster, and a kind that follows from it.
     outcomes = Outcomes.of(
@@ -154,13 +160,18 @@ def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Dis
         intents.ids(model.intents),
         domain_of={row.intent_id: row.domain_id for row in tables.intents},
         reason_of={row.dropped_id: row.reason for row in tables.dropped},
+        parents={
+            level: {row.intent_id: row.parent_id for row in tables.levels if row.level == level}
+            for level in LEVELS
+        },
     )
-    verdicts = verdicts_on(assigned, outcomes, conversational, config.intents.nearest)
+    verdicts = verdicts_on(assigned, leaves, outcomes, conversational, config.intents.nearest)
     return Discovery(
         assignments=_assignments(log, model, scores, verdicts),
         intents=tables.intents,
         domains=tables.domains,
         dropped=tables.dropped,
+        levels=tables.levels,
     )
 
 
@@ -172,14 +183,17 @@ def _check_size(log: Log, most: int) -> None:
         )
 
 
-def _describe(log: Log, model: Model, intents: Intents, assigned: Assigned) -> Taxonomy:
-    """Summarize each cluster, and build the tables that describe clusters."""
+def _describe(
+    log: Log, model: Model, intents: Intents, assigned: Assigned, leaves: Assigned
+) -> Taxonomy:
+    """Summarize each leaf, and build the tables that describe clusters."""
     sizes, samples = {}, {}
     most = model.config.naming.documents
-    for cluster, size, rows in summarize(assigned, log.counts, most):
+    for leaf, size, rows in summarize(assigned, leaves.cluster, log.counts, most):
         texts = [log.texts[i] for i in rows]
-        sizes[cluster] = size
-        samples[cluster] = IntentSample(texts, log.counts[rows], log.vectors[rows])
+        sizes[leaf] = size
+        ids = log.ids[rows].astype(str).tolist()
+        samples[leaf] = IntentSample(ids, texts, log.counts[rows], log.vectors[rows])
     return build_taxonomy(intents, sizes, samples, model)
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from safetensors import numpy as tensors
 
 from advin.discovery.compute.arrays import ArrayError, ArraySpec, check_arrays, check_range
+from advin.discovery.compute.model_arrays import model_arrays
 from advin.discovery.config import Config, ConfigError
 from advin.discovery.conversation.learned import FEATURES
 from advin.discovery.conversation.rule import ConversationRule
@@ -18,7 +19,7 @@ from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.encoding.neutral import LanguageDirections
 from advin.discovery.intents.decision import IntentRules, intent_rules
 from advin.discovery.labels import OUT_OF_DOMAIN
-from advin.discovery.metric.head import MetricHead
+from advin.discovery.metric.head import MetricHead, stacked_heads, unstacked_heads
 from advin.discovery.novelty.model import NoveltyModel
 from advin.discovery.novelty.scores import SCORE_NAMES
 from advin.discovery.selection.distance import AGREED, DEFAULT, LEARNED, IntentDistance
@@ -27,45 +28,11 @@ from advin.schemas.typed_json import JsonError, checked, read_json
 
 CONFIG = "config.json"
 TENSORS = "model.safetensors"
-_VERSION = 10
+_VERSION = 11
 Origin = Annotated[str, Field(pattern=f"^({LEARNED}|{AGREED}|{DEFAULT})$")]
 
-# The arrays of a model: type, then sizes. `_ModelValues.specs` says which ones a model has.
-_ARRAYS = {
-    "anchors": "float16 anchors dimension",
-    "anchor_labels": "int64 anchors",
-    "label_density": "float64 intents",
-    "distance.grid": "float64 distances",
-    "distance.agreement": "float64 folds distances",
-    "head.weight_in": "float32 hidden dimension",
-    "head.bias_in": "float32 hidden",
-    "head.weight_out": "float32 learned hidden",
-    "head.bias_out": "float32 learned",
-    "novelty.threshold": "float64 one",
-    "novelty.calibration": "float64 two",
-    **{f"novelty.weights.{name}": "float64 one" for name in SCORE_NAMES},
-    **{f"novelty.scales.{name}": "float64 two" for name in SCORE_NAMES},
-    "novelty.scorers.mahalanobis.means": "float64 intents dimension",
-    "novelty.scorers.mahalanobis.mean": "float64 dimension",
-    "novelty.scorers.mahalanobis.within": "float64 dimension dimension",
-    "novelty.scorers.mahalanobis.overall": "float64 dimension dimension",
-    "novelty.scorers.exemplars": "float16 exemplars dimension",
-    "novelty.scorers.learned_exemplars": "float16 exemplars space",
-    "novelty.scorers.exemplar_classes": "int64 exemplars",
-    "novelty.scorers.centers": "float32 intents space",
-    "novelty.scorers.neighbors": "int64 one",
-    "novelty.scorers.rivals": "int64 one",
-    "novelty.scorers.space.weight_in": "float32 space_hidden dimension",
-    "novelty.scorers.space.bias_in": "float32 space_hidden",
-    "novelty.scorers.space.weight_out": "float32 space space_hidden",
-    "novelty.scorers.space.bias_out": "float32 space",
-    "novelty.scorers.open_set.weights": "float32 intents_and_open dimension",
-    "novelty.scorers.open_set.biases": "float32 intents_and_open",
-    "conversation.weights": "float64 classes conversation_inputs",
-    "conversation.biases": "float64 classes",
-    "directions.sentence": "float32 sentence_directions sentence",
-    "directions.middle": "float32 middle_directions middle",
-}
+# `_ModelValues.specs` says which of these arrays a model has.
+_ARRAYS = model_arrays(SCORE_NAMES)
 
 
 class ModelError(ValueError):
@@ -156,6 +123,7 @@ class _ModelValues:
             open_set: self.has_novelty and any(name.startswith(open_set) for name in arrays),
             "novelty.": self.has_novelty,
             "conversation.": rule is not None and rule.classes is not None,
+            "heads.": any(name.startswith("heads.") for name in arrays),
             "directions.sentence": any(name.startswith("directions.") for name in arrays),
             "directions.middle": "directions.middle" in arrays,
         }
@@ -283,6 +251,7 @@ class Model:
             conversation=conversation,
         )
         arrays = {f"head.{k}": v for k, v in self.head.to_arrays().items()}
+        arrays |= {f"heads.{k}": v for k, v in stacked_heads(distance.heads).items()}
         if self.novelty is not None:
             arrays |= {f"novelty.{k}": v for k, v in self.novelty.to_arrays().items()}
         if rule is not None:
@@ -334,6 +303,7 @@ class Model:
                 **asdict(values.distance),
                 grid=arrays["distance.grid"],
                 agreement=arrays["distance.agreement"],
+                heads=unstacked_heads(_below("heads.", arrays)),
             ),
             domain_distance=values.domain_distance,
             domain_origin=values.domain_origin,
@@ -389,9 +359,12 @@ def _check_values(arrays: dict[str, np.ndarray], values: _ModelValues, config: C
         for name in SCORE_NAMES:
             if arrays[f"novelty.scales.{name}"][1] <= 0:
                 raise ArrayError(f"novelty.scales.{name} holds a spread that is not above 0")
+    if "heads.bias_out" in arrays:
+        sizes["heads.bias_out"] = dimension
     for name, most in sizes.items():
-        if not 0 < len(arrays[name]) <= most:
-            raise ArrayError(f"{name} has {len(arrays[name])} numbers, but must have 1 to {most}")
+        length = arrays[name].shape[-1]
+        if not 0 < length <= most:
+            raise ArrayError(f"{name} has {length} numbers, but must have 1 to {most}")
 
 
 def _below(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

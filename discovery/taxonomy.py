@@ -9,17 +9,26 @@ from advin.discovery.config import NamingConfig
 from advin.discovery.domains.linking import link_domains
 from advin.discovery.intents.assignment import Intents
 from advin.discovery.intents.confidence import confidence
+from advin.discovery.intents.levels import AUTO, LEVELS, Levels, levels_of
+from advin.discovery.intents.stability import stabilities
 from advin.discovery.intents.summary import IntentSize
 from advin.discovery.model import Model
 from advin.discovery.naming.description import (
     DescribedClusters,
     IntentSample,
     describe_clusters,
+    joined_leaves,
+    mean_zscores,
     without_loose_intents,
 )
-from advin.discovery.naming.exemplars import exemplars
-from advin.discovery.naming.names import IntentName, name_domains, name_intents
-from advin.discovery.naming.terms import Documents
+from advin.discovery.naming.levels import (
+    LevelRow,
+    NamedLevel,
+    exemplar_texts,
+    level_rows,
+    name_levels,
+)
+from advin.discovery.naming.names import IntentName, name_domains
 from advin.discovery.text.config import LanguageConfig
 from advin.discovery.text.language import LanguageShare, detect, log_languages, shares
 from advin.schemas import verdicts
@@ -38,9 +47,11 @@ class IntentRow:
     size: int
     distinct_size: int
     confidence: float | None
+    stability: float | None
     radius: float
     nearest_known_intent: str | None
     domain_id: str | None
+    parent_intent: str | None
     centroid: np.ndarray
     languages: list[str]
     language_shares: list[float]
@@ -78,11 +89,13 @@ class Taxonomy:
         intents: known and novel intents.
         domains: known and novel domains.
         dropped: all other clusters.
+        levels: novel intents at all levels, sorted by level and id.
     """
 
     intents: list[IntentRow]
     domains: list[DomainRow]
     dropped: list[DroppedRow]
+    levels: list[LevelRow]
 
 
 def build_taxonomy(
@@ -95,44 +108,124 @@ def build_taxonomy(
 
     Args:
         intents: all clusters, with centroids in float16 precision.
-        sizes: by row of the cluster, where there are utterances.
-        samples: by row of the cluster, where there are utterances.
+        sizes: by row of the leaf, where there are utterances.
+        samples: by row of the leaf, where there are utterances.
         model: with labels, labeled utterances, stage I and the learned distance between domains.
 
     Raises:
         ValueError: if there are more intents than one worker takes.
     """
-    clusters = describe_clusters(intents, sizes, samples, model)
-    found, most = np.count_nonzero(clusters.is_intent), model.config.domains.max_intents
+    config = model.config
+    order = np.argsort(intents.leaf_clusters, kind="stable")
+    ends = np.cumsum(np.bincount(intents.leaf_clusters))[:-1]
+    own = joined_leaves(np.split(order, ends), sizes, samples, config.naming.documents)
+    clusters = describe_clusters(intents, *own, model)
+    found, most = np.count_nonzero(clusters.is_intent), config.domains.max_intents
     if found > most:
         raise ValueError(
             f"{found} intents were found, but at most {most} can be linked and named: "
             "the learned distance does not suit this log; give labeled intents with --labeled"
         )
-    clusters = without_loose_intents(clusters, model.config.coherence)
-    kept = clusters.take(np.flatnonzero(clusters.is_intent))
-    intent_rows, domain_rows = link_and_name(kept, model)
-    dropped = _dropped_rows(clusters, model.config.naming)
-    return Taxonomy(intent_rows, domain_rows, dropped)
+    zscores = mean_zscores(intents.kinds, own[1], model)
+    clusters = without_loose_intents(clusters, zscores, config.coherence)
+    kept = np.flatnonzero(clusters.is_intent)
+    distinct = np.array([clusters.sizes[row].distinct for row in kept], np.int64)
+    levels = levels_of(intents, kept, distinct, model.rules, config.levels)
+    named = _named_levels(levels, sizes, samples, model)
+    intent_rows, domain_rows = link_and_name(named[levels.default], model)
+    return Taxonomy(
+        intents=intent_rows,
+        domains=domain_rows,
+        dropped=_dropped_rows(clusters, config.naming),
+        levels=level_rows(levels, named, config.naming),
+    )
 
 
-def link_and_name(
-    described: DescribedClusters, model: Model
-) -> tuple[list[IntentRow], list[DomainRow]]:
-    """Link intents into domains and name both.
+def _named_levels(
+    levels: Levels,
+    sizes: Mapping[int, IntentSize],
+    samples: Mapping[int, IntentSample],
+    model: Model,
+) -> dict[str, NamedLevel]:
+    """Describe and name the intents of each level."""
+    described, languages = {}, {}
+    for name, level in levels.by_name.items():
+        joined = joined_leaves(level.leaves, sizes, samples, model.config.naming.documents)
+        found = describe_clusters(level.intents, *joined, model)
+        languages[name] = _languages(found, model.config.language)
+        described[name] = _with_languages(found, languages[name], model.config.language)
+    names = name_levels(described, model.config.naming)
+    stability = _stability(levels, samples, model)
+    parents = {name: levels.parents(name) for name in LEVELS}
+    above = dict(zip(LEVELS[1:], LEVELS, strict=False))
+    return {
+        name: NamedLevel(
+            described=described[name],
+            names=[
+                named if label is None else replace(named, name=label)
+                for named, label in zip(names[name], described[name].known, strict=True)
+            ],
+            languages=languages[name],
+            stability=stability[name],
+            parents=[
+                None if row is None else described[above[name]].ids[row] for row in parents[name]
+            ],
+        )
+        for name in LEVELS
+    }
+
+
+def _stability(
+    levels: Levels, samples: Mapping[int, IntentSample], model: Model
+) -> dict[str, list[float | None]]:
+    """Return the stability of the novel intents at each level, None for others."""
+    auto = levels.by_name[AUTO]
+    most = max(1, model.config.levels.stability_rows // max(1, len(auto.leaves)))
+    rows = []
+    for leaves in auto.leaves:
+        found = [
+            (utterance, leaf, i)
+            for leaf in leaves.tolist()
+            if leaf in samples
+            for i, utterance in enumerate(samples[leaf].ids)
+        ]
+        rows += [(leaf, i) for _, leaf, i in sorted(found)[:most]]
+    vectors = np.array([samples[leaf].vectors[i] for leaf, i in rows])
+    own = np.array([leaf for leaf, _ in rows], np.int64)
+    group_of = {
+        name: {int(leaf): row for row, leaves in enumerate(level.leaves) for leaf in leaves}
+        for name, level in levels.by_name.items()
+    }
+    found_at = stabilities(
+        vectors,
+        [np.array([group_of[name][leaf] for leaf in own.tolist()], np.int64) for name in LEVELS],
+        [levels.by_name[name].distance for name in LEVELS],
+        model.distance.heads,
+        model.config.seed,
+    )
+    results: dict[str, list[float | None]] = {}
+    for name, values in zip(LEVELS, found_at, strict=True):
+        results[name] = [None] * len(levels.by_name[name].leaves)
+        for row in levels.by_name[name].novel.tolist():
+            if row < len(values) and np.isfinite(values[row]):
+                results[name][row] = float(values[row])
+    return results
+
+
+def link_and_name(named: NamedLevel, model: Model) -> tuple[list[IntentRow], list[DomainRow]]:
+    """Link intents into domains, and name the domains.
 
     Args:
-        described: all intents.
+        named: all intents of the default level, with names.
         model: with the known domains and the learned distance between domains.
 
     Returns:
         the rows of the tables intents and domains, both sorted by id.
     """
+    described, languages = named.described, named.languages
     domain_of = dict(zip(model.intents, model.domains, strict=True))
     known_domains = [domain_of[k] if k is not None else None for k in described.known]
     groups = _link(described, known_domains, model)
-    languages = _languages(described, model.config.language)
-    described = _with_languages(described, languages, model.config.language)
     naming = model.config.naming
     taken = {domain for domain in known_domains if domain is not None}
     domains = _domain_rows(described, groups, taken, naming)
@@ -143,21 +236,23 @@ def link_and_name(
             name=name.name,
             kind=verdicts.NOVEL if described.known[i] is None else verdicts.KNOWN,
             keywords=list(name.keywords),
-            exemplars=_exemplars(described.documents[i], naming),
+            exemplars=exemplar_texts(described.documents[i], naming),
             size=described.sizes[i].rows,
             distinct_size=described.sizes[i].distinct,
             confidence=confidence(
                 described.sizes[i].mean_silhouette, _encoder_vectors(described, i)
             ),
+            stability=named.stability[i],
             radius=float(described.radii[i]),
             nearest_known_intent=nearest,
             domain_id=domain_ids.get(i),
+            parent_intent=named.parents[i],
             centroid=described.centroids[i],
             languages=[language.code for language in languages[i]],
             language_shares=[language.share for language in languages[i]],
         )
         for i, (name, nearest) in enumerate(
-            zip(_intent_names(described, naming), _nearest_known(described), strict=True)
+            zip(named.names, _nearest_known(described), strict=True)
         )
     ]
     return (
@@ -218,16 +313,6 @@ def _encoder_vectors(described: DescribedClusters, i: int) -> np.ndarray:
     return np.concatenate([described.documents[i].vectors, described.labeled[i]])
 
 
-def _intent_names(described: DescribedClusters, config: NamingConfig) -> list[IntentName]:
-    """Return names and keywords of all intents; known intents keep their labels."""
-    taken = {k for k in described.known if k is not None}
-    names = name_intents(described.documents, config, taken)
-    return [
-        replace(name, name=label) if label is not None else name
-        for name, label in zip(names, described.known, strict=True)
-    ]
-
-
 def _domain_rows(
     described: DescribedClusters,
     groups: Mapping[str | int, list[int]],
@@ -259,11 +344,6 @@ def _domain_row(
     )
 
 
-def _exemplars(documents: Documents, config: NamingConfig) -> list[str]:
-    chosen = exemplars(documents.vectors, documents.texts, documents.weights, config)
-    return [documents.texts[i] for i in chosen]
-
-
 def _dropped_rows(clusters: DescribedClusters, config: NamingConfig) -> list[DroppedRow]:
     """Return the rows of the table dropped."""
     nearest = _nearest_known(clusters)
@@ -273,7 +353,7 @@ def _dropped_rows(clusters: DescribedClusters, config: NamingConfig) -> list[Dro
             reason=clusters.reasons[i],
             size=clusters.sizes[i].rows,
             distinct_size=clusters.sizes[i].distinct,
-            exemplars=_exemplars(clusters.documents[i], config),
+            exemplars=exemplar_texts(clusters.documents[i], config),
             nearest_known_intent=nearest[i],
         )
         for i in np.flatnonzero(~clusters.is_intent).tolist()

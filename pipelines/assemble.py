@@ -8,11 +8,12 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
+from advin.discovery.intents.levels import LEVELS
 from advin.discovery.intents.outcomes import Outcomes, verdicts_on
 from advin.discovery.text.requests import has_several_requests
 from advin.pipelines import storage
 from advin.pipelines.assign import assigned_from_arrow
-from advin.pipelines.cluster import CENTROIDS, intents_from_arrow
+from advin.pipelines.cluster import CENTROIDS, PARTS, intents_from_arrow
 from advin.pipelines.counters import AssembleCounters
 from advin.pipelines.shards import MapShards, Shard, read_range, read_shard, shards_of
 from advin.pipelines.stages import Part
@@ -32,6 +33,7 @@ class Assemble(beam.PTransform):
         centroids: the stage cluster's centroids.
         intents: the table intents.
         dropped: the table dropped.
+        levels: the table levels.
         n_nearest: nearest intents to list for each utterance.
         request_words: shortest request where a text is checked for several.
         target: folder of the table assignments.
@@ -44,13 +46,15 @@ class Assemble(beam.PTransform):
     centroids: Part
     intents: Part
     dropped: Part
+    levels: Part
     n_nearest: int
     request_words: int
     target: str
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Join shards with the same number: they hold the same utterances."""
-        load = functools.partial(_read_outcomes, self.centroids, self.intents, self.dropped)
+        tables = (self.intents, self.dropped, self.levels)
+        load = functools.partial(_read_outcomes, self.centroids, tables)
         parts = (self.utterances, self.scores, self.assigned)
         function = functools.partial(
             _assemble_shard,
@@ -62,10 +66,11 @@ class Assemble(beam.PTransform):
         return pipeline | MapShards(self.utterances, self.target, load, function)
 
 
-def _read_outcomes(centroids: Part, intents: Part, dropped: Part) -> Outcomes:
-    """Return what became of each cluster of the stage cluster."""
-    table = storage.read_parquet(storage.join(centroids.folder, CENTROIDS))
-    return outcomes_from_arrow(table, _only_shard(intents), _only_shard(dropped))
+def _read_outcomes(centroids: Part, published: tuple[Part, Part, Part]) -> Outcomes:
+    """Return what became of each leaf of the stage cluster."""
+    files = (storage.join(centroids.folder, name) for name in (CENTROIDS, PARTS))
+    clusters = (storage.read_parquet(path) for path in files)
+    return outcomes_from_arrow(*clusters, *map(_only_shard, published))
 
 
 def _only_shard(part: Part) -> pa.RecordBatch:
@@ -74,19 +79,28 @@ def _only_shard(part: Part) -> pa.RecordBatch:
 
 
 def outcomes_from_arrow(
-    clusters: pa.Table, intents: pa.Table | pa.RecordBatch, dropped: pa.Table | pa.RecordBatch
+    clusters: pa.Table,
+    parts: pa.Table,
+    intents: pa.Table | pa.RecordBatch,
+    dropped: pa.Table | pa.RecordBatch,
+    levels: pa.Table | pa.RecordBatch,
 ) -> Outcomes:
-    """Return what became of each cluster, from the stage's file and the two tables."""
+    """Return what became of each leaf, from the stage's files and three tables."""
 
     def lookup(table: pa.Table | pa.RecordBatch, *names: str) -> dict[str, Any]:
         keys, values = (table.column(name).to_pylist() for name in names)
         return dict(zip(keys, values, strict=True))
 
+    parents: dict[str, dict[str, str | None]] = {level: {} for level in LEVELS}
+    columns = (levels.column(name).to_pylist() for name in ("level", "intent_id", "parent_id"))
+    for level, intent, parent in zip(*columns, strict=True):
+        parents[level][intent] = parent
     return Outcomes.of(
-        intents_from_arrow(clusters),
+        intents_from_arrow(clusters, parts),
         clusters["intent_id"].to_pylist(),
         domain_of=lookup(intents, "intent_id", "domain_id"),
         reason_of=lookup(dropped, "dropped_id", "reason"),
+        parents=parents,
     )
 
 
@@ -171,7 +185,8 @@ def assemble(
                 f"({batch.num_rows} and {len(ids)} rows): delete the output folder and start again"
             )
     categories = scores.column("conversational").to_pylist()
-    verdicts = verdicts_on(assigned_from_arrow(assigned), outcomes, categories, n_nearest)
+    found, leaves = assigned_from_arrow(assigned)
+    verdicts = verdicts_on(found, leaves, outcomes, categories, n_nearest)
     columns = {
         name: pa.array(values, tables.ASSIGNMENTS.field(name).type)
         for name, values in dataclasses.asdict(verdicts).items()

@@ -7,7 +7,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from advin.discovery.intents.assignment import Assigned, Intents, assign
+from advin.discovery.intents.assignment import Assigned, Intents, assign, assign_leaves
 from advin.discovery.model import Model
 from advin.pipelines.cluster import read_intents
 from advin.pipelines.counters import AssignCounters
@@ -58,30 +58,39 @@ def _assign_shard(
     learned = model.learned(vectors_from_arrow(batch.column("vector")))
     known = scores_from_arrow(scored, model.intents)
     found = assign(learned, intents, model.config.intents, known, is_conversational)
+    leaves = assign_leaves(learned, intents, found, model.config.intents)
     inside = int(np.count_nonzero(found.cluster >= 0))
     AssignCounters(in_a_cluster=inside, in_no_cluster=len(found.cluster) - inside).add()
-    return assigned_to_arrow(batch.column("utterance_id"), found)
+    return assigned_to_arrow(batch.column("utterance_id"), found, leaves)
 
 
-def assigned_to_arrow(utterance_ids: pa.Array, found: Assigned) -> pa.RecordBatch:
-    """Return the clusters of utterances as a batch with the schema `schemas.stage_files.ASSIGN`."""
-    n, most = found.nearest.shape
-    offsets = pa.array(most * np.arange(n + 1), pa.int32())
-    nearest, distances = (
-        pa.ListArray.from_arrays(offsets, pa.array(values.reshape(-1)))
-        for values in (found.nearest, found.distances)
-    )
-    columns = [pa.array(found.cluster), pa.array(found.distance), nearest, distances]
+def assigned_to_arrow(utterance_ids: pa.Array, found: Assigned, leaves: Assigned) -> pa.RecordBatch:
+    """Return clusters and leaves as a batch with the schema `schemas.stage_files.ASSIGN`."""
+    columns: list[pa.Array] = []
+    for level in (found, leaves):
+        n, most = level.nearest.shape
+        offsets = pa.array(most * np.arange(n + 1), pa.int32())
+        columns += [pa.array(level.cluster), pa.array(level.distance)]
+        columns += [
+            pa.ListArray.from_arrays(offsets, pa.array(values.reshape(-1)))
+            for values in (level.nearest, level.distances)
+        ]
     typed = [c.cast(f.type) for c, f in zip(columns, list(stage_files.ASSIGN)[1:], strict=True)]
     return pa.RecordBatch.from_arrays([utterance_ids, *typed], schema=stage_files.ASSIGN)
 
 
-def assigned_from_arrow(batch: pa.RecordBatch) -> Assigned:
-    """Return the clusters of utterances from a batch of `assigned_to_arrow`."""
-    n = batch.num_rows
-    nearest, distances = (
-        batch.column(name).flatten().to_numpy().reshape(n, -1 if n else 0)
-        for name in ("nearest", "distances")
+def assigned_from_arrow(batch: pa.RecordBatch) -> tuple[Assigned, Assigned]:
+    """Return the clusters and the leaves of utterances from a batch of `assigned_to_arrow`."""
+
+    def level(*names: str) -> Assigned:
+        n = batch.num_rows
+        cluster, distance = (batch.column(name).to_numpy() for name in names[:2])
+        nearest, distances = (
+            batch.column(name).flatten().to_numpy().reshape(n, -1 if n else 0) for name in names[2:]
+        )
+        return Assigned(cluster, distance, nearest, distances)
+
+    return (
+        level("intent", "distance", "nearest", "distances"),
+        level("leaf", "leaf_distance", "nearest_leaves", "leaf_distances"),
     )
-    cluster, distance = (batch.column(name).to_numpy() for name in ("intent", "distance"))
-    return Assigned(cluster, distance, nearest, distances)

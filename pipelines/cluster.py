@@ -7,7 +7,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from advin.discovery.intents.assignment import Intents
+from advin.discovery.intents.assignment import Intents, Parts
 from advin.discovery.intents.decision import discover_intents
 from advin.discovery.intents.points import Points, anchor_clusters, largest_clusters, points_of
 from advin.discovery.labels import JUNK, NOVEL, TOO_SMALL, UNCLEAR
@@ -21,11 +21,12 @@ from advin.schemas import stage_files
 from advin.schemas.batches import vectors_from_arrow, vectors_to_arrow
 
 CENTROIDS = "centroids.parquet"
+PARTS = "parts.parquet"
 
 
 @dataclasses.dataclass
 class Cluster(beam.PTransform):
-    """Discover intents from clusters of the log; return the file of their centroids.
+    """Discover intents from clusters of the log; return the names of the files.
 
     Attributes:
         clusters: the clusters.
@@ -61,9 +62,10 @@ def _cluster(
         unclear_clusters=int(np.count_nonzero(intents.kinds == UNCLEAR)),
         small_clusters=int(np.count_nonzero(intents.kinds == TOO_SMALL)),
     ).add()
-    path = storage.join(target, CENTROIDS)
-    storage.write_parquet(path, centroids_to_arrow(intents, model))
-    return [path]
+    written = {CENTROIDS: centroids_to_arrow(intents, model), PARTS: parts_to_arrow(intents.parts)}
+    for name, table in written.items():
+        storage.write_parquet(storage.join(target, name), table)
+    return list(written)
 
 
 def read_points(sources: Sequence[ClusterSource], at_most: int, model: Model) -> Points:
@@ -88,22 +90,39 @@ def centroids_to_arrow(intents: Intents, model: Model) -> pa.Table:
             "kind": pa.array(intents.kinds, pa.int32()),
             "radius": pa.array(intents.radii, pa.float32()),
             "log_odds": pa.array(intents.log_odds, pa.float32()),
+            "norm": pa.array(intents.norms, pa.float32()),
             "centroid": vectors_to_arrow(intents.centroids),
         },
         schema=stage_files.cluster_schema(intents.centroids.shape[1]),
     )
 
 
+def parts_to_arrow(parts: Parts) -> pa.Table:
+    """Return parts as a table with the schema `schemas.stage_files.cluster_parts_schema`."""
+    columns = {
+        "cluster": pa.array(parts.cluster, pa.int32()),
+        "centroid": vectors_to_arrow(parts.centroids),
+    }
+    schema = stage_files.cluster_parts_schema(parts.centroids.shape[1])
+    return pa.table(columns, schema=schema)
+
+
 def read_intents(centroids: Part) -> Intents:
-    """Read the centroids that the stage wrote."""
-    return intents_from_arrow(storage.read_parquet(storage.join(centroids.folder, CENTROIDS)))
+    """Read the centroids and the parts that the stage wrote."""
+    files = (storage.join(centroids.folder, name) for name in (CENTROIDS, PARTS))
+    return intents_from_arrow(*(storage.read_parquet(path) for path in files))
 
 
-def intents_from_arrow(table: pa.Table) -> Intents:
-    """Return centroids from a table of `centroids_to_arrow`."""
+def intents_from_arrow(table: pa.Table, parts: pa.Table) -> Intents:
+    """Return clusters from tables of `centroids_to_arrow` and `parts_to_arrow`."""
     return Intents(
         centroids=vectors_from_arrow(table["centroid"]).astype(np.float32),
         kinds=table["kind"].to_numpy().astype(np.int64),
         radii=table["radius"].to_numpy(),
         log_odds=table["log_odds"].to_numpy(),
+        norms=table["norm"].to_numpy(),
+        parts=Parts(
+            cluster=parts["cluster"].to_numpy().astype(np.int64),
+            centroids=vectors_from_arrow(parts["centroid"]).astype(np.float32),
+        ),
     )

@@ -1,4 +1,8 @@
-"""Stage describe: the size of each intent, and a bounded sample of its utterances."""
+"""Stage describe: the size of each leaf, and a bounded sample of its utterances.
+
+A leaf is a cluster, or a part of a novel intent at the level fine. Sizes and samples of all levels
+follow from those of the leaves.
+"""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -47,15 +51,15 @@ class _Summary(beam.CombineFn):
 
 @dataclasses.dataclass
 class Describe(beam.PTransform):
-    """Summarize each intent; return the names of the files.
+    """Summarize each leaf; return the names of the files.
 
     Attributes:
         utterances: utterances of the log.
         vectors: their vectors.
         assigned: their intents.
-        sizes: folder of the intents' sizes.
+        sizes: folder of the leaves' sizes.
         documents: folder of the sampled utterances.
-        n_sampled: sampled utterances of an intent: those with the lowest ids, which are hashes.
+        n_sampled: sampled utterances of a leaf: those with the lowest ids, which are hashes.
     """
 
     utterances: Part
@@ -66,7 +70,7 @@ class Describe(beam.PTransform):
     n_sampled: int
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
-        """Summarize the intents of each shard, combine by intent, and write."""
+        """Summarize the leaves of each shard, combine by leaf, and write."""
         parts = (self.utterances, self.vectors, self.assigned)
         summaries = (
             pipeline
@@ -90,8 +94,8 @@ class Describe(beam.PTransform):
         return (sizes, documents) | beam.Flatten()
 
 
-def _spread(intent: int) -> str:
-    return utterance_id(str(intent))
+def _spread(leaf: int) -> str:
+    return utterance_id(str(leaf))
 
 
 def _summarize_shard(
@@ -107,20 +111,20 @@ def _summarize_shard(
 def summarize_batch(
     utterances: pa.RecordBatch, assigned: pa.RecordBatch, vectors: np.ndarray, n_sampled: int
 ) -> Iterator[tuple[int, Summary]]:
-    """Yield the size and the sampled utterances of each intent in a shard.
+    """Yield the size and the sampled utterances of each leaf in a shard.
 
     Args:
         utterances: as `schemas.stage_files.INGEST`.
         assigned: as `schemas.stage_files.ASSIGN`.
         vectors: (n, d) float16.
-        n_sampled: sampled utterances of an intent.
+        n_sampled: sampled utterances of a leaf.
     """
     counts = utterances.column("count").to_numpy()
     ids, texts = utterances.column("utterance_id"), utterances.column("text")
-    found = assigned_from_arrow(assigned)
-    for intent, size, rows in summarize(found, counts, n_sampled):
+    found, leaves = assigned_from_arrow(assigned)
+    for leaf, size, rows in summarize(found, leaves.cluster, counts, n_sampled):
         documents = [
             (ids[i].as_py(), texts[i].as_py(), int(counts[i]), vectors[i].tobytes())
             for i in rows.tolist()
         ]
-        yield intent, ((size.distinct, size.rows, size.silhouette), documents)
+        yield leaf, ((size.distinct, size.rows, size.silhouette), documents)

@@ -174,6 +174,7 @@ def _taxonomy(paths: Paths) -> Taxonomy:
         intents=paths.write("intents"),
         domains=paths.write("domains"),
         dropped=paths.write("dropped"),
+        levels=paths.write("levels"),
     )
 
 
@@ -186,6 +187,7 @@ def _assemble(paths: Paths) -> Assemble:
         centroids=paths.read("cluster"),
         intents=paths.read("taxonomy/intents"),
         dropped=paths.read("taxonomy/dropped"),
+        levels=paths.read("taxonomy/levels"),
         n_nearest=paths.run.prepared.config.intents.nearest,
         request_words=paths.run.prepared.config.text.request_words,
         target=paths.write(),
@@ -360,16 +362,16 @@ STAGES = (
     StageEntry(
         "taxonomy",
         reads=("cluster", "describe/sizes", "describe/documents", "model"),
-        writes=("intents", "domains", "dropped"),
+        writes=("intents", "domains", "dropped", "levels"),
         counters=counters.TaxonomyCounters,
         build=_taxonomy,
-        publishes=(("intents", "intents"), ("domains", "domains"), ("dropped", "dropped")),
+        publishes=tuple((name, name) for name in ("intents", "domains", "dropped", "levels")),
     ),
     StageEntry(
         "assemble",
         reads=(
             *("ingest", "ingest/others", "score", "assign", "cluster"),
-            *("taxonomy/intents", "taxonomy/dropped"),
+            *("taxonomy/intents", "taxonomy/dropped", "taxonomy/levels"),
         ),
         writes=("data",),
         counters=counters.AssembleCounters,

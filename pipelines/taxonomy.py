@@ -11,6 +11,7 @@ import pyarrow as pa
 from advin.discovery.intents.summary import IntentSize
 from advin.discovery.model import Model
 from advin.discovery.naming.description import IntentSample
+from advin.discovery.naming.levels import LevelRow
 from advin.discovery.taxonomy import (
     DomainRow,
     DroppedRow,
@@ -25,19 +26,22 @@ from advin.pipelines.stages import Part
 from advin.schemas import tables
 from advin.schemas.verdicts import NOVEL
 
+_TABLES = ("intents", "domains", "dropped", "levels")
+
 
 @dataclasses.dataclass
 class Taxonomy(beam.PTransform):
-    """Write the tables intents, domains and dropped; return the number of intents.
+    """Write the tables that describe clusters; return the number of intents.
 
     Attributes:
         centroids: the stage cluster's centroids.
-        sizes: sizes of the intents.
-        documents: sampled utterances of the intents.
+        sizes: sizes of the leaves.
+        documents: sampled utterances of the leaves.
         model: the model.
         intents: folder of the table intents.
         domains: folder of the table domains.
         dropped: folder of the table dropped.
+        levels: folder of the table levels.
     """
 
     centroids: Part
@@ -47,24 +51,26 @@ class Taxonomy(beam.PTransform):
     intents: str
     domains: str
     dropped: str
+    levels: str
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Link and name on one worker: everything it reads is bounded."""
         inputs = (self.centroids, self.sizes, self.documents)
+        targets = {name: getattr(self, name) for name in _TABLES}
         return (
             pipeline
             | "Described" >> beam.Create([inputs], reshuffle=False)
-            | "Name" >> beam.Map(_build, self.model, [self.intents, self.domains, self.dropped])
+            | "Name" >> beam.Map(_build, self.model, targets)
         )
 
 
-def _build(inputs: tuple[Part, Part, Part], folder: ModelFolder, targets: list[str]) -> int:
+def _build(inputs: tuple[Part, Part, Part], folder: ModelFolder, targets: dict[str, str]) -> int:
     centroids, sizes, documents = inputs
     model = folder.load()
     found = build_taxonomy(
         read_intents(centroids), _read_sizes(sizes), _read_samples(documents, model), model
     )
-    for name, target in zip(("intents", "domains", "dropped"), targets, strict=True):
+    for name, target in targets.items():
         rows = rows_to_arrow(getattr(found, name), tables.TABLES[name])
         write_shard(target, Shard(0, 1), rows)
     novel_intents = sum(row.kind == NOVEL for row in found.intents)
@@ -97,6 +103,7 @@ def _read_samples(part: Part, model: Model) -> dict[int, IntentSample]:
             rows = batch.slice(start, stop - start)
             vectors = np.frombuffer(b"".join(rows.column("vector").to_pylist()), np.float16)
             samples[int(intents[start])] = IntentSample(
+                ids=rows.column("utterance_id").to_pylist(),
                 texts=rows.column("text").to_pylist(),
                 counts=rows.column("count").to_numpy(),
                 vectors=model.neutral(vectors.reshape(-1, model.encoder.dimension)),
@@ -105,7 +112,7 @@ def _read_samples(part: Part, model: Model) -> dict[int, IntentSample]:
 
 
 def rows_to_arrow(
-    rows: Sequence[IntentRow | DomainRow | DroppedRow], schema: pa.Schema
+    rows: Sequence[IntentRow | DomainRow | DroppedRow | LevelRow], schema: pa.Schema
 ) -> pa.RecordBatch:
     """Return rows as a batch; each column holds the attribute of its name."""
     columns = {

@@ -61,7 +61,8 @@ SCORE = schema(
 )
 
 ASSIGN = schema(
-    "Stage assign: the cluster of each utterance, and the intents nearest to it.",
+    "Stage assign: the cluster and the leaf of each utterance, and the intents nearest to it. "
+    "Leaves are the clusters, followed by the parts of novel intents.",
     UTTERANCE_ID,
     field("intent", pa.int32(), "Position of the cluster among the stage cluster's; -1 for none."),
     field(
@@ -71,6 +72,14 @@ ASSIGN = schema(
     ),
     field("nearest", pa.list_(pa.field("element", pa.int32())), "Positions of nearest intents."),
     field("distances", FLOATS, "Their distances, 1 - cosine."),
+    field("leaf", pa.int32(), "Position of its leaf; -1 for none."),
+    field("leaf_distance", pa.float32(), "As distance, for the leaf."),
+    field(
+        "nearest_leaves",
+        pa.list_(pa.field("element", pa.int32())),
+        "Positions of the nearest leaves of intents.",
+    ),
+    field("leaf_distances", FLOATS, "Their distances, 1 - cosine."),
 )
 
 
@@ -159,6 +168,7 @@ def cluster_schema(dimension: int) -> pa.Schema:
         ),
         INTENTS.field("radius"),
         field("log_odds", pa.float32(), "Log-odds of being known, for its utterances."),
+        field("norm", pa.float32(), "Norm of the mean vector, whose direction is the centroid."),
         field(
             "centroid",
             pa.list_(ELEMENT, dimension),
@@ -167,9 +177,22 @@ def cluster_schema(dimension: int) -> pa.Schema:
     )
 
 
+def cluster_parts_schema(dimension: int) -> pa.Schema:
+    """Return the schema of the parts that novel intents split into.
+
+    Args:
+        dimension: length of a centroid.
+    """
+    return schema(
+        "Stage cluster: parts of novel intents at the level fine.",
+        field("cluster", pa.int32(), "Position of the intent among the centroids."),
+        field("centroid", pa.list_(ELEMENT, dimension), "Centroid of the part, a unit vector."),
+    )
+
+
 DESCRIBE_SIZES = schema(
-    "Stage describe: the size of each intent.",
-    field("intent", pa.int32(), "Position of the intent among the stage cluster's."),
+    "Stage describe: the size of each leaf.",
+    field("intent", pa.int32(), "Position of the leaf: a cluster or a part."),
     field("distinct_size", pa.int64(), "Number of distinct utterances."),
     field("size", pa.int64(), "Number of rows of the log."),
     field(
@@ -179,7 +202,7 @@ DESCRIBE_SIZES = schema(
 
 DESCRIBE_DOCUMENTS = schema(
     "Stage describe: sampled utterances, from which an intent is named.",
-    field("intent", pa.int32(), "Position of the intent among the stage cluster's."),
+    field("intent", pa.int32(), "Position of the leaf: a cluster or a part."),
     UTTERANCE_ID,
     TEXT,
     COUNT,

@@ -49,10 +49,18 @@ ASSIGNMENTS = schema(
         nullable=True,
     ),
     field(
+        "fine_intent_id",
+        pa.string(),
+        "The utterance's intent at the level fine of the table levels; null without a novel "
+        "intent.",
+        nullable=True,
+    ),
+    field(
         "intent_distance",
         pa.float32(),
         "1 - cosine to the centroid of its intent in the learned space, 0 to 2; without an "
-        "intent, to the nearest one. Null for other speakers, and if the run has no intents.",
+        "intent, to the nearest one. If the intent is merged from several, to the centroid of the "
+        "nearest part. Null for other speakers, and if the run has no intents.",
         nullable=True,
     ),
     field(
@@ -110,6 +118,14 @@ INTENTS = schema(
         nullable=True,
     ),
     field(
+        "stability",
+        pa.float32(),
+        "0 to 1; how much of a novel intent returns, by Jaccard overlap, when half of its "
+        "utterances are clustered again with other heads. Null for a known intent, and if the "
+        "model holds no other heads.",
+        nullable=True,
+    ),
+    field(
         "radius",
         pa.float32(),
         "Largest distance, 1 - cosine to the centroid, at which an utterance is near the intent. "
@@ -125,6 +141,13 @@ INTENTS = schema(
         "domain_id",
         pa.string(),
         "The intent's domain; null for a known intent that is labeled without a domain.",
+        nullable=True,
+    ),
+    field(
+        "parent_intent",
+        pa.string(),
+        "The intent_id of the coarser intent in the table levels that holds a novel intent; null "
+        "for a known intent, and at the level coarse.",
         nullable=True,
     ),
     field("centroid", FLOATS, "Centroid in the learned space, a unit vector."),
@@ -168,6 +191,25 @@ DROPPED = schema(
     INTENTS.field("nearest_known_intent"),
 )
 
+LEVELS = schema(
+    "One row for each novel intent at each of three levels: coarse, auto and fine.",
+    field("level", pa.string(), "coarse, auto or fine; the table intents holds one of them."),
+    field(
+        "intent_id",
+        pa.string(),
+        "Hash of the intent's content: n-…. An intent that is the same at two levels has one id.",
+    ),
+    field(
+        "parent_id",
+        pa.string(),
+        "The intent_id of the intent at the next coarser level that holds it; null at the level "
+        "coarse.",
+        nullable=True,
+    ),
+    *(INTENTS.field(name) for name in ("name", "keywords", "exemplars", "size", "distinct_size")),
+    INTENTS.field("stability"),
+)
+
 REJECTS = schema(
     "One row for each row of the log that cannot be used.",
     field("source", pa.string(), "The input file."),
@@ -193,5 +235,6 @@ TABLES = {
     "intents": INTENTS,
     "domains": DOMAINS,
     "dropped": DROPPED,
+    "levels": LEVELS,
     "rejects": REJECTS,
 }

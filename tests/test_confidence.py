@@ -49,9 +49,9 @@ def test_summed_silhouettes_do_not_depend_on_how_a_log_is_split():
     rows = np.arange(200)
     assigned = Assigned(nearest[rows, place], distances[rows, place], nearest, distances)
     counts = np.ones(200, np.int64)
-    whole = {i: size for i, size, _ in summarize(assigned, counts, 10)}
+    whole = {i: size for i, size, _ in summarize(assigned, assigned.cluster, counts, 10)}
     parts = [
-        {i: size for i, size, _ in summarize(_part(assigned, p), counts[p], 10)}
+        {i: size for i, size, _ in summarize(part, part.cluster, counts[p], 10)}
         for p in (slice(0, 37), slice(37, 200))
     ]
     for intent, size in whole.items():
@@ -69,4 +69,4 @@ def _part(assigned: Assigned, rows: slice | np.ndarray) -> Assigned:
 def test_an_empty_part_of_a_log_has_no_intents():
     none = np.zeros((0, 0), np.float32)
     empty = Assigned(np.zeros(0, np.int32), none.ravel(), none.astype(np.int32), none)
-    assert list(summarize(empty, np.zeros(0, np.int64), 10)) == []
+    assert list(summarize(empty, empty.cluster, np.zeros(0, np.int64), 10)) == []

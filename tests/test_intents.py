@@ -15,7 +15,7 @@ from advin.discovery.labels import JUNK, NOVEL, OUT_OF_DOMAIN, TOO_SMALL, UNCLEA
 from advin.discovery.novelty.model import NoveltyScores
 
 CONFIG = IntentsConfig()
-RULES = IntentRules(distance=0.4, radius=0.4, min_size=5)
+RULES = IntentRules(distance=0.4, radius=0.4, min_size=5, fine=0.4, coarse=0.4)
 DIMENSION = 16
 
 

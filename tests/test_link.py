@@ -29,7 +29,7 @@ from benchmarks.mixtures import draw_mixture
 from benchmarks.scale import follow, merges
 
 ROWS = 4000
-RULES = IntentRules(distance=0.68, radius=0.68, min_size=5)
+RULES = IntentRules(distance=0.68, radius=0.68, min_size=5, fine=0.68, coarse=0.68)
 IN_PROCESS = ["--runner=FnApiRunner"]
 SMALL_CELLS = {"linkage.cell_rows": 500, "linkage.max_cell_rows": 2000}
 

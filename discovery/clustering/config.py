@@ -1,6 +1,7 @@
 """The tunables of this package, which `advin.discovery.config` includes."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from advin.discovery.compute.tunables import Section, fraction, tunable
 
@@ -25,4 +26,22 @@ class LinkageConfig(Section):
     max_rounds: int = tunable(20, "most rounds", low=1, high=99)
     wave_clusters: int = tunable(
         250_000, "clusters per wave of an in-memory shuffle", "clusters", 1
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LevelsConfig(Section):
+    """Levels of novel intents: coarse, auto (the distance of the run) and fine."""
+
+    granularity: Literal["coarse", "auto", "fine"] = tunable(
+        "auto", "the default level: the novel intents in intents and assignments"
+    )
+    max_intents: int = tunable(
+        10_000, "most novel intents at the default level; the most similar ones merge", low=1
+    )
+    tolerance: float = fraction(
+        0.15, "agreement that the coarse and the fine distance may lack, as a share of the best"
+    )
+    stability_rows: int = tunable(
+        3_000, "most utterances that are clustered again for the stability", "utterances", 1
     )

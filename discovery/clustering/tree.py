@@ -32,7 +32,23 @@ class Linkage:
 
         The label of a cluster is its smallest leaf.
         """
-        merges = self._merges(similarity)
+        return self._after(self._merges(similarity))
+
+    def cut_to(self, similarity: float, most: int) -> tuple[np.ndarray, float]:
+        """Cut, and make further merges while there are too many clusters and the tree has any.
+
+        Args:
+            similarity: as in `cut`.
+            most: number of clusters to reach.
+
+        Returns:
+            labels as `cut` returns them, and the least similarity of a merge; at most `similarity`.
+        """
+        further = min(max(0, self.n_leaves - most), len(self.similarities))
+        merges = max(self._merges(similarity), further)
+        return self._after(merges), float(self.similarities[:merges].min(initial=similarity))
+
+    def _after(self, merges: int) -> np.ndarray:
         parent = np.arange(self.n_leaves + merges)
         parent[self.children[:merges]] = self.n_leaves + np.arange(merges)[:, None]
         while True:

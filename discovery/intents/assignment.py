@@ -13,24 +13,58 @@ from advin.schemas.ids import dropped_id, known_id, novel_id
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts that novel intents split into at the level fine; no part is a whole intent.
+
+    Attributes:
+        cluster: (p,) int64 row of the intent in `Intents`, rising.
+        centroids: (p, d) float32, unit norm.
+    """
+
+    cluster: np.ndarray
+    centroids: np.ndarray
+
+    @classmethod
+    def none(cls, dimension: int) -> "Parts":
+        """Return no parts."""
+        return cls(np.zeros(0, np.int64), np.zeros((0, dimension), np.float32))
+
+
+@dataclass(frozen=True, slots=True)
 class Intents:
     """Centroids that utterances are assigned to: intents, then dropped clusters.
+
+    The leaves are the m clusters, followed by the p parts. An utterance of an intent that has parts
+    belongs to one of these; otherwise the intent itself is its leaf.
 
     Attributes:
         centroids: (m, d) float32, unit norm.
         kinds: (m,) int64: index of the known intent, NOVEL, JUNK, UNCLEAR or TOO_SMALL.
         radii: (m,) float32, largest 1 - cosine at which a cluster takes an utterance.
         log_odds: (m,) float32, log-odds of being known that a cluster gives to its utterances.
+        norms: (m,) float32, norm of the mean vector that the centroid is the direction of.
+        parts: parts of novel intents.
     """
 
     centroids: np.ndarray
     kinds: np.ndarray
     radii: np.ndarray
     log_odds: np.ndarray
+    norms: np.ndarray
+    parts: Parts
+
+    @property
+    def leaf_clusters(self) -> np.ndarray:
+        """(m + p,) int64, the row of the cluster of each leaf."""
+        return np.concatenate([np.arange(len(self.kinds)), self.parts.cluster])
 
     def rounded(self) -> "Intents":
         """Return the intents with centroids in float16 precision, as files hold them."""
-        return replace(self, centroids=self.centroids.astype(np.float16).astype(np.float32))
+        whole, parts = (
+            vectors.astype(np.float16).astype(np.float32)
+            for vectors in (self.centroids, self.parts.centroids)
+        )
+        return replace(self, centroids=whole, parts=replace(self.parts, centroids=parts))
 
     def known(self, labels: Sequence[str]) -> list[str | None]:
         """Return the label of each known intent, None for other clusters.
@@ -55,6 +89,10 @@ class Intents:
             else dropped
             for label, kind, dropped, half in found
         ]
+
+    def part_ids(self) -> list[str]:
+        """Return the id of each part, by its centroid's bytes."""
+        return [novel_id(half.tobytes()) for half in self.parts.centroids.astype(np.float16)]
 
     def dropped_ids(self) -> list[str]:
         """Return the id that each cluster has if it is no intent, by its centroid's bytes."""
@@ -126,6 +164,39 @@ def assign(
     distance = np.where(cluster < 0, distances[:, 0], distance).astype(np.float32)
     distance[left[inside]] = to_dropped[inside, 0]
     return Assigned(cluster.astype(np.int32), distance, rows, distances)
+
+
+def assign_leaves(
+    vectors: np.ndarray, intents: Intents, assigned: Assigned, config: IntentsConfig
+) -> Assigned:
+    """Return the leaves of utterances, with the same attributes as for clusters.
+
+    An utterance of an intent that has parts belongs to the nearest one of them.
+
+    Args:
+        vectors: (n, d) float32, unit vectors in the learned space.
+        intents: clusters and parts.
+        assigned: clusters of the utterances.
+        config: number of nearest intents to find.
+    """
+    parts, m = intents.parts, len(intents.kinds)
+    if not len(parts.cluster):
+        return assigned
+    leaf, distance = assigned.cluster.copy(), assigned.distance.copy()
+    for cluster in np.unique(parts.cluster):
+        rows = np.flatnonzero(assigned.cluster == cluster)
+        own = np.flatnonzero(parts.cluster == cluster)
+        if len(rows):
+            nearest, distances = nearest_several(vectors[rows], parts.centroids[own], 1)
+            leaf[rows], distance[rows] = m + own[nearest[:, 0]], distances[:, 0]
+    whole = np.flatnonzero(intents.kinds >= NOVEL)
+    whole = whole[~np.isin(whole, parts.cluster)]
+    leaves = np.concatenate([whole, m + np.arange(len(parts.cluster))])
+    centroids = np.concatenate([intents.centroids[whole], parts.centroids])
+    found, distances = nearest_several(vectors, centroids, config.candidates)
+    without = leaf < 0
+    distance[without] = distances[without, 0]
+    return Assigned(leaf, distance, leaves[found].astype(np.int32), distances)
 
 
 def _by_posterior(

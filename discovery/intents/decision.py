@@ -6,6 +6,7 @@ distances and split off. Every cluster then gets its kind, and every intent its 
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from advin.discovery.clustering.density import density_clusters
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.compute.classes import nearest_centroids, unit_rows
 from advin.discovery.config import Config, IntentsConfig
-from advin.discovery.intents.assignment import Intents
+from advin.discovery.intents.assignment import Intents, Parts
 from advin.discovery.intents.points import Points
 from advin.discovery.intents.verdicts import (
     ClusterStats,
@@ -36,11 +37,15 @@ class IntentRules:
         distance: average 1 - cosine up to which clusters are merged.
         radius: largest 1 - cosine to its centroid at which an intent takes an utterance.
         min_size: fewest distinct utterances of a novel intent.
+        fine: distance at which novel intents are split for the level fine.
+        coarse: distance up to which they are merged for the level coarse.
     """
 
     distance: float
     radius: float
     min_size: int
+    fine: float
+    coarse: float
 
 
 def intent_rules(distance: IntentDistance, config: Config) -> IntentRules:
@@ -48,14 +53,15 @@ def intent_rules(distance: IntentDistance, config: Config) -> IntentRules:
 
     Args:
         distance: distance, radius and size of a leftover cluster, as learned.
-        config: `intents.min_size`, or the share of a leftover cluster that replaces "auto".
+        config: `intents.min_size`, or the share of a leftover cluster that replaces "auto"; and how
+            much agreement the distances of other levels may lack.
     """
     share = math.floor(config.intents.min_size_share * distance.small)
     automatic = max(config.distance.smallest_intent, share)
     given = config.intents.min_size
-    return IntentRules(
-        distance.value, distance.radius, given if isinstance(given, int) else automatic
-    )
+    fine, coarse = distance.ends(config.levels.tolerance)
+    least = given if isinstance(given, int) else automatic
+    return IntentRules(distance.value, distance.radius, least, fine, coarse)
 
 
 def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) -> Intents:
@@ -79,7 +85,7 @@ def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) 
             f"{len(points.vectors)} points, but at most {config.max_points} are clustered on one "
             "worker: sample them first"
         )
-    clusters, dispersion = _clusters(points, rules, config)
+    clusters, pieces, dispersion = _clusters(points, rules, config)
     stats = cluster_stats(points, clusters)
     evidence = label_evidence(stats, dispersion, config)
     kinds = cluster_kinds(stats, evidence, rules.min_size, config)
@@ -95,16 +101,52 @@ def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) 
         rows.append(np.flatnonzero((clusters == dropped) & (points.labels == UNLABELED)))
         kind.append(kinds[dropped])
     prior = cluster_log_odds(stats, evidence, config)[clusters]
-    centroids = np.zeros((len(rows), points.vectors.shape[1]), np.float32)
-    for centroid, group in zip(centroids, rows, strict=True):
-        sizes = None if points.sizes is None else points.sizes[group]
-        centroid[:] = unit_rows(np.average(points.vectors[group].astype(np.float64), 0, sizes))
+    means = _means(points, rows)
+    novel = {i: group for i, group in enumerate(rows) if kind[i] == NOVEL}
     return Intents(
-        centroids=centroids,
+        centroids=unit_rows(means).astype(np.float32),
         kinds=np.array(kind, np.int64),
         radii=np.full(len(rows), rules.radius, np.float32),
         log_odds=np.array([prior[group].mean() for group in rows], np.float32),
+        norms=np.linalg.norm(means, axis=1).astype(np.float32),
+        parts=_parts(points, novel, pieces, rules.min_size),
     )
+
+
+def _means(points: Points, groups: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the (g, d) float64 mean vectors of groups of points, by distinct utterance."""
+    means = np.zeros((len(groups), points.vectors.shape[1]))
+    for mean, group in zip(means, groups, strict=True):
+        sizes = None if points.sizes is None else points.sizes[group]
+        mean[:] = np.average(points.vectors[group].astype(np.float64), 0, sizes)
+    return means
+
+
+def _parts(
+    points: Points, novel: Mapping[int, np.ndarray], pieces: np.ndarray, min_size: int
+) -> Parts:
+    """Return the parts of novel intents: pieces that are large enough for an intent.
+
+    Utterances of smaller pieces go to the nearest part later. An intent with fewer than two large
+    pieces has no parts.
+
+    Args:
+        points: all points.
+        novel: the points of each novel intent, by row of the intent.
+        pieces: (n,) piece of each point, at the fine distance.
+        min_size: distinct utterances of an intent.
+    """
+    clusters: list[int] = []
+    groups: list[np.ndarray] = []
+    sizes = np.ones(len(pieces)) if points.sizes is None else points.sizes
+    for row, group in novel.items():
+        _, index = np.unique(pieces[group], return_inverse=True)
+        large = np.flatnonzero(np.bincount(index, sizes[group]) >= min_size)
+        if len(large) > 1:
+            groups += [group[index == piece] for piece in large]
+            clusters += [row] * len(large)
+    centroids = unit_rows(_means(points, groups)).astype(np.float32)
+    return Parts(np.array(clusters, np.int64), centroids)
 
 
 def cluster_log_odds(
@@ -132,10 +174,11 @@ def _largest_dropped(stats: ClusterStats, kinds: np.ndarray, most: int) -> list[
 
 def _clusters(
     points: Points, rules: IntentRules, config: IntentsConfig
-) -> tuple[np.ndarray, float]:
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Return (n,) cluster numbers 0, 1, … in the order of their first points, and the dispersion.
 
-    A known cluster is cut again at smaller distances. Parts that are novel are split off.
+    A known cluster is cut again at smaller distances. Parts that are novel are split off. The
+    (n,) pieces of the clusters at the fine distance are returned too; HDBSCAN finds none.
     """
     if config.clustering == "density":
         labels = _numbered(
@@ -143,7 +186,7 @@ def _clusters(
                 points.vectors, rules.distance, rules.min_size, config.max_density_points
             )
         )
-        return labels, label_dispersion(cluster_stats(points, labels), config)
+        return labels, labels, label_dispersion(cluster_stats(points, labels), config)
     sums = points.vectors * points.weights[:, None]
     tree = average_linkage(sums, points.weights, floor=1 - rules.distance)
     clusters = _numbered(tree.cut(1 - rules.distance))
@@ -160,7 +203,7 @@ def _clusters(
         # Parts that were split off at a larger distance stay whole.
         split = is_novel[fine] & is_known[clusters] & (parts == clusters)
         parts = np.where(split, parts.max() + 1 + fine, parts)
-    return _numbered(parts), dispersion
+    return _numbered(parts), tree.cut(1 - rules.fine), dispersion
 
 
 def _owners(points: Points, kinds: np.ndarray) -> np.ndarray:

@@ -59,8 +59,8 @@ def learn_intent_space(
     folds = held_out_folds(marked, settings, config, suspect)
     stable = None
     if not folds:
-        found = stable_clusters(rows, config)
-        settings, stable = resolve_head(rows, config, found.neighbors), found.distance
+        stable = stable_clusters(rows, config)
+        settings = resolve_head(rows, config, stable.neighbors)
 
     tasks: list[Callable[[], Any]] = [partial(train_metric_head, marked, settings), *folds]
     head, *learned = run_parallel(tasks)

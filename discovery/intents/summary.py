@@ -27,6 +27,14 @@ class IntentSize:
     rows: int = 0
     silhouette: int = 0
 
+    def __add__(self, other: "IntentSize") -> "IntentSize":
+        """Return the size of both together."""
+        return IntentSize(
+            self.distinct + other.distinct,
+            self.rows + other.rows,
+            self.silhouette + other.silhouette,
+        )
+
     @property
     def mean_silhouette(self) -> float | None:
         """Mean silhouette of distinct utterances, -1 to 1; None without utterances."""
@@ -34,31 +42,31 @@ class IntentSize:
 
 
 def summarize(
-    assigned: Assigned, counts: np.ndarray, n_sampled: int
+    assigned: Assigned, leaves: np.ndarray, counts: np.ndarray, n_sampled: int
 ) -> Iterator[tuple[int, IntentSize, np.ndarray]]:
-    """Summarize the intents of a log, or of a part of it, whose utterances are sorted by id.
+    """Summarize the leaves of a log, or of a part of it, whose utterances are sorted by id.
 
-    The sample of an intent holds its lowest ids. As ids are hashes, it is random, but the same
+    The sample of a leaf holds its lowest ids. As ids are hashes, it is random, but the same
     however the log is split: the lowest ids of all samples are the sample of the whole.
 
     Args:
-        assigned: the intents of n utterances.
+        assigned: the clusters of n utterances, which their silhouettes compare.
+        leaves: (n,) the leaf of each utterance, -1 for none.
         counts: (n,) int64, occurrences.
         n_sampled: most utterances of a sample.
 
     Yields:
-        for each intent with utterances, by row: the row, its size, and the (s,) rows of its sample.
+        for each leaf with utterances, by row: the row, its size, and the (s,) rows of its sample.
     """
-    intents = assigned.cluster
-    if not len(intents):
+    if not len(leaves):
         return
-    is_nearest = assigned.nearest[:, 0] == intents
+    is_nearest = assigned.nearest[:, 0] == assigned.cluster
     shares = silhouettes(assigned.distance, is_nearest, assigned.distances)
     units = np.rint(shares / _UNIT).astype(np.int64)
-    order = np.argsort(intents, kind="stable")
-    bounds = np.flatnonzero(np.diff(intents[order], prepend=-2))
+    order = np.argsort(leaves, kind="stable")
+    bounds = np.flatnonzero(np.diff(leaves[order], prepend=-2))
     for rows in np.split(order, bounds[1:]):
-        if intents[rows[0]] < 0:
+        if leaves[rows[0]] < 0:
             continue
         size = IntentSize(len(rows), int(counts[rows].sum()), int(units[rows].sum()))
-        yield int(intents[rows[0]]), size, rows[:n_sampled]
+        yield int(leaves[rows[0]]), size, rows[:n_sampled]

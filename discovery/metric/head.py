@@ -3,6 +3,7 @@
 ``z = normalize(x' + W2 gelu(W1 x + b1) + b2)``, where x' is the beginning of x, as long as z.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -55,6 +56,11 @@ class MetricHead:
         none = np.zeros((0, len(self.bias_out)), np.float32)
         return torch.cat(parts).numpy() if parts else none
 
+    def rounded(self) -> "MetricHead":
+        """Return the head with weights in float16 precision, as models hold compared heads."""
+        halves = {name: weights.astype(np.float16) for name, weights in self.to_arrays().items()}
+        return self.from_arrays(halves)
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state as named arrays."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
@@ -63,6 +69,24 @@ class MetricHead:
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "MetricHead":
         """Restore a head from the arrays of `to_arrays`."""
         return cls(**{f.name: np.asarray(arrays[f.name], np.float32) for f in fields(cls)})
+
+
+def stacked_heads(heads: Sequence[MetricHead]) -> dict[str, np.ndarray]:
+    """Return heads of equal shape as float16 arrays with one more axis; none without heads."""
+    if not heads:
+        return {}
+    return {
+        f.name: np.stack([getattr(head, f.name) for head in heads]).astype(np.float16)
+        for f in fields(MetricHead)
+    }
+
+
+def unstacked_heads(arrays: dict[str, np.ndarray]) -> tuple[MetricHead, ...]:
+    """Restore heads from the arrays of `stacked_heads`."""
+    if not arrays:
+        return ()
+    n = len(arrays["bias_in"])
+    return tuple(MetricHead.from_arrays({k: v[i] for k, v in arrays.items()}) for i in range(n))
 
 
 def initial_weights(

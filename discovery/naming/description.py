@@ -27,14 +27,34 @@ class IntentSample:
     """Utterances that describe an intent, sorted by id.
 
     Attributes:
+        ids: (s,) utterance ids.
         texts: (s,) texts.
         counts: (s,) int64, occurrences.
         vectors: (s, d) float16 vectors of the encoder.
     """
 
+    ids: Sequence[str]
     texts: Sequence[str]
     counts: np.ndarray
     vectors: np.ndarray
+
+    @classmethod
+    def joined(cls, samples: Sequence["IntentSample"], most: int) -> "IntentSample":
+        """Return a sample of several leaves together: at most so many of the lowest ids."""
+        if len(samples) == 1:
+            return samples[0]
+        found = [
+            (utterance, s, i)
+            for s, sample in enumerate(samples)
+            for i, utterance in enumerate(sample.ids)
+        ]
+        lowest = sorted(found)[:most]
+        return cls(
+            [utterance for utterance, _, _ in lowest],
+            [samples[s].texts[i] for _, s, i in lowest],
+            np.array([samples[s].counts[i] for _, s, i in lowest]),
+            np.stack([samples[s].vectors[i] for _, s, i in lowest]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +70,6 @@ class DescribedClusters:
         sizes: (k,) sizes.
         documents: (k,) samples, with sentence vectors.
         labeled: (k,) sentence vectors (m, s) of the labeled utterances of a known intent.
-        ood_zscores: (k,) mean `NoveltyModel.ood_zscore` of a novel intent's sample; else 0.
     """
 
     ids: list[str]
@@ -61,7 +80,6 @@ class DescribedClusters:
     sizes: list[IntentSize]
     documents: list[Documents]
     labeled: list[np.ndarray]
-    ood_zscores: np.ndarray
 
     @property
     def is_intent(self) -> np.ndarray:
@@ -79,8 +97,38 @@ class DescribedClusters:
             sizes=[self.sizes[i] for i in rows],
             documents=[self.documents[i] for i in rows],
             labeled=[self.labeled[i] for i in rows],
-            ood_zscores=self.ood_zscores[rows],
         )
+
+
+def joined_leaves(
+    groups: Sequence[np.ndarray],
+    sizes: Mapping[int, IntentSize],
+    samples: Mapping[int, IntentSample],
+    most: int,
+) -> tuple[dict[int, IntentSize], dict[int, IntentSample]]:
+    """Add up the sizes and join the samples of groups of leaves.
+
+    Args:
+        groups: (k,) rows of the leaves of each group.
+        sizes: by leaf, where there are utterances.
+        samples: by leaf, where there are utterances.
+        most: utterances of a sample.
+
+    Returns:
+        sizes and samples by group, where there are utterances.
+    """
+    filled = {
+        i: found
+        for i, leaves in enumerate(groups)
+        if (found := [leaf for leaf in leaves.tolist() if leaf in sizes])
+    }
+    return (
+        {i: sum((sizes[leaf] for leaf in found), IntentSize()) for i, found in filled.items()},
+        {
+            i: IntentSample.joined([samples[leaf] for leaf in found], most)
+            for i, found in filled.items()
+        },
+    )
 
 
 def describe_clusters(
@@ -89,10 +137,17 @@ def describe_clusters(
     samples: Mapping[int, IntentSample],
     model: Model,
 ) -> DescribedClusters:
-    """Collect what is known of each cluster; see `taxonomy.build_taxonomy`."""
+    """Collect what is known of each cluster.
+
+    Args:
+        intents: all clusters.
+        sizes: by row of the cluster, where there are utterances.
+        samples: by row of the cluster, where there are utterances.
+        model: with labeled utterances.
+    """
     ids, known = intents.ids(model.intents), intents.known(model.intents)
     anchors = model.encoder.sentence_part(model.anchors)
-    none = IntentSample([], np.zeros(0), np.zeros((0, model.encoder.dimension), np.float16))
+    none = IntentSample([], [], np.zeros(0), np.zeros((0, model.encoder.dimension), np.float16))
     kinds = intents.kinds.tolist()
     chosen = [samples.get(i, none) for i in range(len(kinds))]
     return DescribedClusters(
@@ -109,12 +164,6 @@ def describe_clusters(
         labeled=[
             anchors[model.anchor_labels == kind] if kind >= 0 else anchors[:0] for kind in kinds
         ],
-        ood_zscores=np.array(
-            [
-                _mean_zscore(sample, model) if kind == NOVEL else 0.0
-                for kind, sample in zip(kinds, chosen, strict=True)
-            ]
-        ),
     )
 
 
@@ -125,25 +174,43 @@ def _first_reason(kind: int, has_utterances: bool) -> str:
     return _REASONS[kind] if has_utterances else verdicts.EMPTY
 
 
-def _mean_zscore(sample: IntentSample, model: Model) -> float:
-    if model.novelty is None or not len(sample.vectors):
-        return 0.0
-    return float(model.novelty.ood_zscore(sample.vectors).mean())
+def mean_zscores(
+    kinds: np.ndarray, samples: Mapping[int, IntentSample], model: Model
+) -> np.ndarray:
+    """Return the (k,) mean `NoveltyModel.ood_zscore` of each novel intent's sample; else 0.
+
+    Args:
+        kinds: (k,) kinds of the clusters.
+        samples: by row of the cluster, where there are utterances.
+        model: with stage I, if there are labels.
+    """
+    zscores = np.zeros(len(kinds))
+    if model.novelty is not None:
+        for row in np.flatnonzero(kinds == NOVEL).tolist():
+            if row in samples:
+                zscores[row] = model.novelty.ood_zscore(samples[row].vectors).mean()
+    return zscores
 
 
 def without_loose_intents(
-    clusters: DescribedClusters, config: CoherenceConfig
+    clusters: DescribedClusters, ood_zscores: np.ndarray, config: CoherenceConfig
 ) -> DescribedClusters:
-    """Return the clusters with new reasons for the intents that `incoherent_intents` finds."""
+    """Return the clusters with new reasons for the intents that `incoherent_intents` finds.
+
+    Args:
+        clusters: all clusters.
+        ood_zscores: (k,) by `mean_zscores`.
+        config: thresholds.
+    """
     rows = np.flatnonzero(clusters.is_intent)
     intents = clusters.take(rows)
     samples = [documents.vectors for documents in intents.documents]
     is_novel = np.array([label is None for label in intents.known], bool)
     known = np.flatnonzero(~is_novel)
     least = min_coherence([samples[i] for i in known], [intents.labeled[i] for i in known], config)
-    is_junk = incoherent_intents(samples, is_novel, intents.ood_zscores, least, config)
+    is_junk = incoherent_intents(samples, is_novel, ood_zscores[rows], least, config)
     reasons = list(clusters.reasons)
     for row in rows[is_junk].tolist():
-        is_far = clusters.ood_zscores[row] > config.far
+        is_far = ood_zscores[row] > config.far
         reasons[row] = verdicts.INCOHERENT if is_far else verdicts.LEFTOVER
     return replace(clusters, reasons=reasons)

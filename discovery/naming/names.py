@@ -54,6 +54,7 @@ def name_intents(
     config: NamingConfig,
     taken: Collection[str] = (),
     encode: Callable[[Sequence[str]], np.ndarray] | None = None,
+    only: Sequence[int] | None = None,
 ) -> list[IntentName]:
     """Name intents by phrases from their utterances, and list their keywords.
 
@@ -67,13 +68,19 @@ def name_intents(
         taken: names that must not be used, such as those of known intents.
         encode: from texts to unit vectors in the space of the documents' vectors; if given, the
             best phrases are also compared with the intent's centroid.
+        only: positions of the intents to name, beside all others; None for all.
 
     Returns:
-        one name for each intent, all different and none of them taken.
+        one name for each intent of `only`, all different and none of them taken.
     """
-    intents = read_documents(documents, config)
-    terms = Terms.of(intents, config)
-    found = [find_candidates(intent, terms, row, config) for row, intent in enumerate(intents)]
+    everything = read_documents(documents, config)
+    terms = Terms.of(everything, config)
+    rows = list(range(len(documents)) if only is None else only)
+    intents = [everything[row] for row in rows]
+    found = [
+        find_candidates(intent, terms, row, config)
+        for row, intent in zip(rows, intents, strict=True)
+    ]
     ranked = rank_by_score(found, config)
     if encode is not None:
         ranked = rank_by_centroid(intents, ranked, encode, config)
@@ -84,14 +91,14 @@ def name_intents(
     used = {_key(name) for name in taken}
     names: dict[int, IntentName] = {}
     for row in sorted(range(len(intents)), key=best_fit_first):
-        keywords = terms.keywords(row, config)
+        keywords = terms.keywords(rows[row], config)
         name, candidate = _unused(intents[row], ranked[row], keywords, used, config)
         used.add(_key(name))
-        rows = candidate.rows if candidate else None
+        evidence = candidate.rows if candidate else None
         names[row] = IntentName(
             name=name,
             keywords=keywords,
-            evidence_text=intents[row].most_central(config, rows),
+            evidence_text=intents[row].most_central(config, evidence),
             score=candidate.score if candidate else 0.0,
         )
     return [names[row] for row in range(len(intents))]

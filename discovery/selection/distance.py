@@ -17,11 +17,13 @@ from advin.discovery.clustering.linkage import Linkage, average_linkage
 from advin.discovery.compute.classes import nearest_centroids, sample_evenly
 from advin.discovery.config import Config, DistanceConfig, grid
 from advin.discovery.labels import SUSPECTED_NOVEL, UNLABELED
+from advin.discovery.metric.head import MetricHead
 from advin.discovery.metric.neighbors import default_neighbors, labels_suffice
 from advin.discovery.metric.rows import TrainingRows, visible_rows
 from advin.discovery.metric.settings import HeadSettings
 from advin.discovery.metric.training import train_metric_head
-from advin.discovery.selection.plateau import plateau_center
+from advin.discovery.selection.plateau import plateau_center, plateau_ends
+from advin.discovery.selection.stability import Stable
 
 # Origins of a distance: held-out intents, agreement of heads without labels, or the default.
 LEARNED, AGREED, DEFAULT = "learned", "agreed", "default"
@@ -39,7 +41,9 @@ class IntentDistance:
         small: clusters with fewer rows are leftovers.
         origin: LEARNED, AGREED or DEFAULT.
         grid: (g,) distances that were tried.
-        agreement: (folds, g) `intent_f1` of each fold at each distance.
+        agreement: (f, g) how good each distance is: `intent_f1` of each fold, or one curve of
+            `stable_clusters`.
+        heads: heads that the agreement comes from, in float16 precision.
     """
 
     value: float
@@ -48,6 +52,20 @@ class IntentDistance:
     origin: str
     grid: np.ndarray
     agreement: np.ndarray
+    heads: tuple[MetricHead, ...] = ()
+
+    def ends(self, share: float) -> tuple[float, float]:
+        """Return the smallest and the largest distance that are about as good as the chosen one.
+
+        Args:
+            share: share of the best agreement that a distance may lack.
+
+        Returns:
+            both equal `value` if no distances were compared.
+        """
+        if not len(self.agreement):
+            return self.value, self.value
+        return plateau_ends(self.grid, self.agreement.mean(axis=0), share, self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +79,7 @@ class Fold:
         space: (n, e) float32 rows in the learned space.
         tree: merge tree of the rows.
         agreement: `intent_f1` at each distance of the grid.
+        head: the head.
     """
 
     labels: np.ndarray
@@ -68,6 +87,7 @@ class Fold:
     space: np.ndarray
     tree: Linkage
     agreement: list[float]
+    head: MetricHead
 
     @classmethod
     def learn(
@@ -91,7 +111,7 @@ class Fold:
             intent_f1(tree.cut(1 - distance)[scored], labels[scored], held[scored], shares)
             for distance in distances
         ]
-        return cls(labels, held, space, tree, agreement)
+        return cls(labels, held, space, tree, agreement, head)
 
     def reach(self, distance: float, config: Config) -> float:
         """Return the distance to the nearest large cluster that covers most held-out rows.
@@ -151,7 +171,7 @@ def held_out_folds(
 
 
 def intent_distance(
-    neighbors: int, folds: Sequence[Fold], config: Config, stable: float | None = None
+    neighbors: int, folds: Sequence[Fold], config: Config, stable: Stable | None = None
 ) -> IntentDistance:
     """Return the distance at which held-out intents come out best.
 
@@ -159,8 +179,9 @@ def intent_distance(
         neighbors: neighbor count of the head that is trained on all rows.
         folds: results of the tasks of `held_out_folds`.
         config: the configuration.
-        stable: distance of `stable_clusters`, for use without folds; None for the default.
+        stable: by `stable_clusters`, for use without folds; None for the default.
     """
+    heads = tuple(fold.head.rounded() for fold in folds)
     distances = grid(config.distance.grid)
     agreement = np.array([fold.agreement for fold in folds]).reshape(-1, len(distances))
     if folds:
@@ -168,10 +189,13 @@ def intent_distance(
         value = plateau_center(distances, agreement.mean(axis=0), config.distance.plateau)
         radius = float(np.median([fold.reach(value, config) for fold in folds]))
     else:
-        origin, value = (DEFAULT, config.distance.default) if stable is None else (AGREED, stable)
+        origin, value = DEFAULT, config.distance.default
+        if stable is not None and stable.distance is not None:
+            origin, value, heads = AGREED, stable.distance, stable.heads
+            distances, agreement = grid(config.stability.cuts), stable.agreement[None]
         radius = config.distance.radius_share * value
     small = _smallest(neighbors, config.distance)
-    return IntentDistance(value, radius, small, origin, distances, agreement)
+    return IntentDistance(value, radius, small, origin, distances, agreement, heads)
 
 
 def intent_f1(

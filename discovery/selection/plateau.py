@@ -16,6 +16,27 @@ def near_best(curve: np.ndarray, tolerance: float) -> np.ndarray:
     return curve >= curve.max() - tolerance
 
 
+def plateau_ends(
+    grid: np.ndarray, curve: np.ndarray, share: float, value: float
+) -> tuple[float, float]:
+    """Return the ends of the plateau around a value.
+
+    Args:
+        grid: (n,) values that were tried, rising.
+        curve: (n,) how good each is, 0 or above.
+        share: share of the best that a value may lack, 0 to 1.
+        value: a value on the plateau.
+
+    Returns:
+        the least and the largest value of the grid such that all between it and `value` are on the
+        plateau; `value` itself without such ones.
+    """
+    near = near_best(curve, curve.max() * share)
+    below, above = grid[~near & (grid < value)], grid[~near & (grid > value)]
+    inside = grid[(grid > below.max(initial=-np.inf)) & (grid < above.min(initial=np.inf))]
+    return float(inside.min(initial=value)), float(inside.max(initial=value))
+
+
 def plateau_center(grid: np.ndarray, curve: np.ndarray, share: float) -> float:
     """Return the mean of the values on the plateau, weighted by how far they exceed its edge.
 

@@ -12,7 +12,7 @@ labels*).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
 
@@ -22,6 +22,7 @@ from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.config import Config, grid
 from advin.discovery.evaluation.agreement import ari, contingency
+from advin.discovery.metric.head import MetricHead
 from advin.discovery.metric.rows import TrainingRows
 from advin.discovery.metric.settings import HeadSettings, candidate_neighbors, resolve_head
 from advin.discovery.metric.training import train_metric_head
@@ -36,10 +37,14 @@ class Stable:
         neighbors: neighbor count for the metric head.
         distance: distance, 1 - cosine, up to which clusters are merged; None if there are too few
             rows to choose one.
+        agreement: (cuts,) agreement of the heads at each distance in the range.
+        heads: the compared heads, in float16 precision.
     """
 
     neighbors: int
     distance: float | None
+    agreement: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    heads: tuple[MetricHead, ...] = ()
 
 
 def stable_clusters(rows: TrainingRows, config: Config) -> Stable:
@@ -67,8 +72,12 @@ def stable_clusters(rows: TrainingRows, config: Config) -> Stable:
     if len(counts) > 1:
         counts = tuple(count for count in counts if count <= most)
     curves: list[np.ndarray] = []
+    heads: list[tuple[MetricHead, ...]] = []
     for start in range(0, len(counts), stability.parallel_counts):
-        curves += _agreement(sample, config, counts[start : start + stability.parallel_counts])
+        some = counts[start : start + stability.parallel_counts]
+        for curve, compared in _agreement(sample, config, some):
+            curves.append(curve)
+            heads.append(compared)
         best = np.array([curve.max() for curve in curves])
         worse = best < np.maximum.accumulate(best) * (1 - stability.tolerance)
         if worse.any():
@@ -77,11 +86,13 @@ def stable_clusters(rows: TrainingRows, config: Config) -> Stable:
     # The smallest count: too few neighbors cost little, too many a lot.
     chosen = int(np.argmax(near_best(best, best.max() * stability.tolerance)))
     distance = plateau_center(grid(stability.cuts), curves[chosen], stability.plateau)
-    return Stable(counts[chosen], distance)
+    return Stable(counts[chosen], distance, curves[chosen], heads[chosen])
 
 
-def _agreement(rows: TrainingRows, config: Config, counts: Sequence[int]) -> list[np.ndarray]:
-    """Return the agreement (cuts,) of heads for each neighbor count."""
+def _agreement(
+    rows: TrainingRows, config: Config, counts: Sequence[int]
+) -> list[tuple[np.ndarray, tuple[MetricHead, ...]]]:
+    """Return the agreement (cuts,) of heads for each neighbor count, and the heads."""
     stability, metric = config.stability, config.metric
     small = config.with_values(
         {
@@ -89,17 +100,22 @@ def _agreement(rows: TrainingRows, config: Config, counts: Sequence[int]) -> lis
             "metric.steps": min(metric.steps, stability.max_steps),
         }
     )
-    heads = [
+    settings = [
         replace(resolve_head(rows, small, count), seed=config.seed + head)
         for count in counts
         for head in range(stability.heads)
     ]
     cuts = grid(stability.cuts)
-    clusters = run_parallel([partial(_clusters, rows, head, cuts) for head in heads])
-    starts = range(0, len(heads), stability.heads)
-    return run_parallel(
-        [partial(_agreement_at_cuts, clusters[start : start + stability.heads]) for start in starts]
+    trained = run_parallel([partial(_clusters, rows, head, cuts) for head in settings])
+    starts = range(0, len(settings), stability.heads)
+    groups = [trained[start : start + stability.heads] for start in starts]
+    curves = run_parallel(
+        [partial(_agreement_at_cuts, [found for _, found in group]) for group in groups]
     )
+    return [
+        (curve, tuple(head.rounded() for head, _ in group))
+        for curve, group in zip(curves, groups, strict=True)
+    ]
 
 
 def _agreement_at_cuts(clusters: Sequence[list[np.ndarray]]) -> np.ndarray:
@@ -125,8 +141,12 @@ def _chance_corrected(one: np.ndarray, other: np.ndarray) -> float:
     return 0.0 if len(pairs.truth_labels) in (1, len(one)) else ari(pairs)
 
 
-def _clusters(rows: TrainingRows, settings: HeadSettings, cuts: np.ndarray) -> list[np.ndarray]:
-    """Train a head and return its clusters (n,) at each cut."""
-    space = train_metric_head(rows, settings).transform(rows.vectors)
-    tree = average_linkage(space, np.ones(len(rows)), floor=1 - float(cuts[-1]))
-    return [tree.cut(1 - float(cut)) for cut in cuts]
+def _clusters(
+    rows: TrainingRows, settings: HeadSettings, cuts: np.ndarray
+) -> tuple[MetricHead, list[np.ndarray]]:
+    """Train a head, and return it with its clusters (n,) at each cut."""
+    head = train_metric_head(rows, settings)
+    tree = average_linkage(
+        head.transform(rows.vectors), np.ones(len(rows)), floor=1 - float(cuts[-1])
+    )
+    return head, [tree.cut(1 - float(cut)) for cut in cuts]

@@ -1,0 +1,166 @@
+"""Three nested levels of novel intents: coarse, auto and fine.
+
+The level auto holds the intents that stage II found. The level coarse merges them by the same
+average linkage, up to the coarse distance; known intents take no part in it. The level fine splits
+them into the parts that the tree of clusters has at the fine distance. Both distances are the ends
+of the plateau on which the distance of the run lies (benchmarks/history.md, *Levels*).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from advin.discovery.clustering.config import LevelsConfig
+from advin.discovery.clustering.linkage import average_linkage
+from advin.discovery.compute.classes import unit_rows
+from advin.discovery.intents.assignment import Intents, Parts
+from advin.discovery.intents.decision import IntentRules
+from advin.discovery.labels import NOVEL
+
+COARSE, AUTO, FINE = "coarse", "auto", "fine"
+# From the coarsest level to the finest one.
+LEVELS = (COARSE, AUTO, FINE)
+
+# No two clusters are less similar.
+_LEAST_SIMILARITY = -2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Intents at one level; they have no parts.
+
+    Attributes:
+        intents: known intents, then novel ones.
+        leaves: (k,) rows of the leaves of each intent; see `Intents`.
+        distance: distance, 1 - cosine, at which the novel intents are clusters.
+    """
+
+    intents: Intents
+    leaves: list[np.ndarray]
+    distance: float
+
+    @property
+    def novel(self) -> np.ndarray:
+        """(n,) int64 rows of the novel intents."""
+        return np.flatnonzero(self.intents.kinds == NOVEL)
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """All levels of a run.
+
+    Attributes:
+        by_name: `LEVELS`, each by its name.
+        default: name of the level that the tables intents and assignments hold.
+    """
+
+    by_name: dict[str, Level]
+    default: str
+
+    def parents(self, name: str) -> list[int | None]:
+        """Return the row of each intent's parent, at the next coarser level.
+
+        None for known intents, and for all intents of the coarsest level.
+        """
+        level, place = self.by_name[name], LEVELS.index(name)
+        if place == 0:
+            return [None] * len(level.leaves)
+        above = self.by_name[LEVELS[place - 1]]
+        parent = {int(leaf): row for row in above.novel for leaf in above.leaves[row]}
+        return [parent.get(int(leaves[0])) for leaves in level.leaves]
+
+
+def levels_of(
+    intents: Intents, kept: np.ndarray, sizes: np.ndarray, rules: IntentRules, config: LevelsConfig
+) -> Levels:
+    """Return the levels of the intents that are kept, and choose the default one.
+
+    The default level is the configured one. If the level fine has too many novel intents, it is
+    auto instead. If the default level then still has too many, its most similar ones are merged.
+
+    Args:
+        intents: all clusters, with parts.
+        kept: (k,) rows of the intents, known ones first.
+        sizes: (k,) their distinct utterances, at least 1 for a novel intent.
+        rules: the distance of each level.
+        config: default level, and most novel intents that it may have.
+    """
+    rows_of = intents.leaf_clusters
+    leaves = [_leaves(intents, rows_of, row) for row in kept.tolist()]
+    found = Level(_chosen(intents, kept), leaves, rules.distance)
+    fine = _split(found, intents, rules.fine)
+    default: str = config.granularity
+    if default == FINE and len(fine.novel) > config.max_intents:
+        default = AUTO
+    most = config.max_intents
+    return Levels(
+        {
+            COARSE: _merged(found, sizes, rules.coarse, most),
+            AUTO: _merged(found, sizes, None, most) if default == AUTO else found,
+            FINE: fine,
+        },
+        default,
+    )
+
+
+def _leaves(intents: Intents, rows_of: np.ndarray, row: int) -> np.ndarray:
+    """Return the leaves of one cluster: its parts, or else the cluster itself."""
+    m = len(intents.kinds)
+    parts = np.flatnonzero(rows_of[m:] == row)
+    return m + parts if len(parts) else np.array([row])
+
+
+def _chosen(intents: Intents, rows: np.ndarray) -> Intents:
+    """Return some of the clusters, without parts."""
+    return Intents(
+        intents.centroids[rows],
+        intents.kinds[rows],
+        intents.radii[rows],
+        intents.log_odds[rows],
+        intents.norms[rows],
+        Parts.none(intents.centroids.shape[1]),
+    )
+
+
+def _split(found: Level, intents: Intents, distance: float) -> Level:
+    """Split each intent that has parts into them. Norms are those of the whole intents."""
+    rows = np.repeat(np.arange(len(found.leaves)), [len(leaves) for leaves in found.leaves])
+    leaves = np.concatenate([np.zeros(0, np.int64), *found.leaves])
+    split = _chosen(found.intents, rows)
+    everything = np.concatenate([intents.centroids, intents.parts.centroids])
+    split.centroids[:] = everything[leaves]
+    return Level(split, [np.array([leaf]) for leaf in leaves], distance)
+
+
+def _merged(found: Level, sizes: np.ndarray, distance: float | None, most: int) -> Level:
+    """Merge novel intents by average linkage.
+
+    Args:
+        found: the level to start from.
+        sizes: (k,) distinct utterances of its intents.
+        distance: up to which intents merge; None for no more merges than needed.
+        most: novel intents after the merges.
+    """
+    novel = found.novel
+    weights = sizes[novel].astype(np.float64)
+    means = found.intents.centroids[novel].astype(np.float64) * found.intents.norms[novel, None]
+    tree = average_linkage(means * weights[:, None], weights, floor=_LEAST_SIMILARITY)
+    similarity = np.inf if distance is None else 1 - distance
+    labels, least = tree.cut_to(similarity, most)
+    known = np.setdiff1d(np.arange(len(found.leaves)), novel)
+    groups = [known[[i]] for i in range(len(known))]
+    groups += [novel[labels == label] for label in np.unique(labels)]
+    first = np.array([group[0] for group in groups], np.int64)
+    merged = _chosen(found.intents, first)
+    for i, group in enumerate(groups):
+        if len(group) > 1:
+            _merge(merged, i, means[np.isin(novel, group)], sizes[group])
+    leaves = [np.concatenate([found.leaves[row] for row in group]) for group in groups]
+    return Level(merged, leaves, max(found.distance, 1 - least))
+
+
+def _merge(merged: Intents, row: int, means: np.ndarray, sizes: np.ndarray) -> None:
+    """Set the centroid of a merged intent from the means (g, d) and sizes (g,) of its members."""
+    mean = np.average(means, axis=0, weights=sizes)
+    merged.centroids[row] = unit_rows(mean).astype(np.float16)
+    merged.norms[row] = np.linalg.norm(mean)
