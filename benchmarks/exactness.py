@@ -51,7 +51,10 @@ def main() -> int:
                         "linkage.cell_rows": cell_rows,
                         "linkage.max_cell_rows": 4 * cell_rows,
                     }
-                    rules, config = IntentRules(distance, distance, 5, distance, distance), Config().with_values(sizes)
+                    rules, config = (
+                        IntentRules(distance, distance, 5, distance, distance),
+                        Config().with_values(sizes),
+                    )
                     found = linkage(folder, len(drawn), ONE_WORKER, rules, config)
                     labels = np.load(folder / "labels.npy")
                     scores = {

@@ -260,8 +260,7 @@ def _add_config_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--loss",
         metavar="LOSS",
-        help="sets metric.loss: contrastive, or margin for the loss of the ADVIN paper "
-        "(default: contrastive)",
+        help="sets metric.loss: contrastive, or margin of the ADVIN paper (default: contrastive)",
     )
     group.add_argument(
         "--language",
@@ -278,8 +277,25 @@ def _add_config_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--max-linked",
         metavar="N",
-        help="sets linkage.max_clusters: the largest number of clusters that one worker links. "
-        "Many workers first merge the clusters of a larger log (default: 100000)",
+        help="sets linkage.max_clusters: the most clusters that one worker links. Many workers "
+        "first merge those of a larger log (default: 100000)",
+    )
+    _add_level(group, "auto")
+
+
+def _add_level(group: "argparse._ActionsContainer", default: str) -> None:
+    """Add the flags that choose the default level."""
+    group.add_argument(
+        "--granularity",
+        metavar="LEVEL",
+        help="sets levels.granularity: the level of the novel intents in intents and assignments, "
+        f"coarse, auto or fine (default: {default})",
+    )
+    group.add_argument(
+        "--max-intents",
+        metavar="N",
+        help="sets levels.max_intents: the largest number of novel intents at that level; the most "
+        "similar ones are merged (default: 10000)",
     )
 
 

@@ -18,6 +18,8 @@ SHORTHANDS = {
     "language": "language.names",
     "label_spellings": "labels.spellings",
     "max_linked": "linkage.max_clusters",
+    "granularity": "levels.granularity",
+    "max_intents": "levels.max_intents",
     "no_masking": "masking.off",
     "keep_original": "text.original",
 }

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 from advin.schemas import tables
 
 # The table rejects is left out: it holds file names and positions.
-SAME = ("assignments", "intents", "domains", "dropped")
+SAME = ("assignments", "intents", "domains", "dropped", "levels")
 
 
 def read_tables(output) -> dict[str, list[bytes]]:

@@ -50,9 +50,9 @@ def test_summed_silhouettes_do_not_depend_on_how_a_log_is_split():
     assigned = Assigned(nearest[rows, place], distances[rows, place], nearest, distances)
     counts = np.ones(200, np.int64)
     whole = {i: size for i, size, _ in summarize(assigned, assigned.cluster, counts, 10)}
+    halves = [(_part(assigned, p), counts[p]) for p in (slice(0, 37), slice(37, 200))]
     parts = [
-        {i: size for i, size, _ in summarize(part, part.cluster, counts[p], 10)}
-        for p in (slice(0, 37), slice(37, 200))
+        {i: size for i, size, _ in summarize(half, half.cluster, own, 10)} for half, own in halves
     ]
     for intent, size in whole.items():
         assert size.silhouette == sum(part[intent].silhouette for part in parts)

@@ -10,6 +10,7 @@ from synthetic import around
 
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.compute.parallel import run_parallel
+from advin.discovery.config import grid
 from advin.discovery.evaluation.agreement import ari, contingency
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import SUSPECTED_NOVEL, UNLABELED
@@ -27,6 +28,7 @@ from advin.discovery.selection.distance import (
     intent_distance,
     intent_f1,
 )
+from advin.discovery.selection.stability import Stable
 
 FAST = configured(hidden=64, steps=40, refresh=20, batch=128)
 
@@ -270,7 +272,9 @@ def test_too_few_known_intents_give_the_default_distance(known):
 
 
 def test_without_folds_the_radius_is_proportional_to_the_stable_distance():
-    near, far = (intent_distance(10, [], FAST, stable) for stable in (0.44, 0.72))
+    curve = np.ones(len(grid(FAST.stability.cuts)))
+    stable = (Stable(10, distance, curve) for distance in (0.44, 0.72))
+    near, far = (intent_distance(10, [], FAST, found) for found in stable)
     assert (near.value, near.origin) == (0.44, AGREED)
     assert near.radius / near.value == pytest.approx(far.radius / far.value)
     assert near.radius < near.value

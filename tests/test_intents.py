@@ -8,7 +8,7 @@ from synthetic import axis_intent
 
 from advin.discovery.config import IntentsConfig
 from advin.discovery.intents import decision
-from advin.discovery.intents.assignment import Intents, assign
+from advin.discovery.intents.assignment import Intents, Parts, assign
 from advin.discovery.intents.decision import IntentRules, discover_intents
 from advin.discovery.intents.points import Points, repetition_weights
 from advin.discovery.labels import JUNK, NOVEL, OUT_OF_DOMAIN, TOO_SMALL, UNCLEAR, UNLABELED
@@ -195,13 +195,18 @@ def test_a_text_that_a_bot_repeats_does_not_merge_two_intents():
     assert len(set(intent[:20])) == len(set(intent[21:])) == 1 and intent[0] != intent[40]
 
 
+def whole(centroids, kinds, log_odds, radius=0.4):
+    """Clusters without parts."""
+    radii, norms = np.full(len(kinds), radius, np.float32), np.ones(len(kinds), np.float32)
+    return Intents(centroids, kinds, radii, log_odds, norms, Parts.none(centroids.shape[1]))
+
+
 def test_utterances_go_to_the_nearest_centroid_within_its_radius():
     rng = np.random.default_rng(0)
     centroids = rng.normal(size=(6, DIMENSION))
     centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
     kinds = np.array([0, 1, NOVEL, NOVEL, JUNK, NOVEL])
-    radii = np.full(6, 0.7, np.float32)
-    intents = Intents(centroids.astype(np.float32), kinds, radii, np.zeros(6, np.float32))
+    intents = whole(centroids.astype(np.float32), kinds, np.zeros(6, np.float32), radius=0.7)
     x = rng.normal(size=(200, DIMENSION))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     found = assign(x, intents, CONFIG)
@@ -221,7 +226,7 @@ def test_utterances_go_to_the_nearest_centroid_within_its_radius():
 def test_dropped_clusters_take_only_what_no_intent_takes():
     axes = np.eye(DIMENSION, dtype=np.float32)
     kinds = np.array([0, NOVEL, UNCLEAR, TOO_SMALL])
-    intents = Intents(axes[:4], kinds, np.full(4, 0.4, np.float32), np.zeros(4, np.float32))
+    intents = whole(axes[:4], kinds, np.zeros(4, np.float32))
     near_unclear = axes[2] + 0.9 * axes[0]
     both = near_unclear / np.linalg.norm(near_unclear)
     vectors = np.stack([axes[0], axes[2], both, axes[3], axes[9]])
@@ -231,7 +236,7 @@ def test_dropped_clusters_take_only_what_no_intent_takes():
 def test_conversational_utterances_belong_to_no_cluster():
     axes = np.eye(DIMENSION, dtype=np.float32)
     kinds = np.array([0, NOVEL, JUNK, UNCLEAR])
-    intents = Intents(axes[:4], kinds, np.full(4, 0.4, np.float32), np.zeros(4, np.float32))
+    intents = whole(axes[:4], kinds, np.zeros(4, np.float32))
     none, all_four = np.zeros(4, bool), np.ones(4, bool)
     assert assign(axes[:4], intents, CONFIG, None, all_four).cluster.tolist() == [-1] * 4
     assert assign(axes[:4], intents, CONFIG, None, none).cluster.tolist() == [0, 1, 2, 3]
@@ -245,7 +250,7 @@ def test_an_utterance_keeps_its_known_intent_unless_its_cluster_outweighs_it():
     axes = np.eye(DIMENSION, dtype=np.float32)
     kinds = np.array([0, 1, NOVEL, NOVEL])
     log_odds = np.array([0.0, 0.0, -1.0, -9.0], np.float32)
-    intents = Intents(axes[:4], kinds, np.full(4, 0.4, np.float32), log_odds)
+    intents = whole(axes[:4], kinds, log_odds)
     vectors = axes[[0, 2, 3, 9]]
     likely = assign(vectors, intents, CONFIG, scores(0.95, 1, 4)).cluster
     # In another known intent, in a weak and in a strong novel intent, and far from all.

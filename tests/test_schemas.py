@@ -26,6 +26,7 @@ ALL_SCHEMAS = {
     "link_nearest": stage_files.LINK_NEAREST,
     "link_merged": stage_files.LINK_MERGED,
     "cluster": stage_files.cluster_schema(8),
+    "cluster_parts": stage_files.cluster_parts_schema(8),
     "assign": stage_files.ASSIGN,
     "describe_sizes": stage_files.DESCRIBE_SIZES,
     "describe_documents": stage_files.DESCRIBE_DOCUMENTS,

@@ -21,9 +21,6 @@ COARSE, AUTO, FINE = "coarse", "auto", "fine"
 # From the coarsest level to the finest one.
 LEVELS = (COARSE, AUTO, FINE)
 
-# No two clusters are less similar.
-_LEAST_SIMILARITY = -2.0
-
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -144,7 +141,8 @@ def _merged(found: Level, sizes: np.ndarray, distance: float | None, most: int) 
     novel = found.novel
     weights = sizes[novel].astype(np.float64)
     means = found.intents.centroids[novel].astype(np.float64) * found.intents.norms[novel, None]
-    tree = average_linkage(means * weights[:, None], weights, floor=_LEAST_SIMILARITY)
+    # No two clusters are less similar than the floor: the tree has one root.
+    tree = average_linkage(means * weights[:, None], weights, floor=-2)
     similarity = np.inf if distance is None else 1 - distance
     labels, least = tree.cut_to(similarity, most)
     known = np.setdiff1d(np.arange(len(found.leaves)), novel)

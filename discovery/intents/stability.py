@@ -14,9 +14,6 @@ from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.metric.head import MetricHead
 
-# Heads that a stability is the mean of: one alone says nothing of how results vary.
-_FEWEST_HEADS = 2
-
 
 def stabilities(
     vectors: np.ndarray,
@@ -39,7 +36,7 @@ def stabilities(
         utterances, and with fewer than two heads.
     """
     sizes = [group.max(initial=-1) + 1 for group in groups]
-    if len(heads) < _FEWEST_HEADS or not len(vectors):
+    if len(heads) < 2 or not len(vectors):
         return [np.full(size, np.nan) for size in sizes]
     tasks = [
         partial(_overlaps, vectors, groups, distances, head, seed + number)
