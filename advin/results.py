@@ -54,7 +54,7 @@ class Run:
         self._tables: dict[str, pa.Table] = {}
 
     def table(self, name: str) -> "pa.Table":
-        """Return a table: "assignments", "intents", "domains", "dropped" or "rejects".
+        """Return a table: "assignments", "intents", "domains", "dropped", "levels" or "rejects".
 
         Raises:
             SettingsError: if there is no such table.
@@ -88,6 +88,11 @@ class Run:
     def dropped(self) -> "pa.Table":
         """One row for each cluster that is no intent."""
         return self.table("dropped")
+
+    @property
+    def levels(self) -> "pa.Table":
+        """One row for each novel intent at each level: coarse, auto and fine."""
+        return self.table("levels")
 
     @property
     def rejects(self) -> "pa.Table":
