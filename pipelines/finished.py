@@ -3,6 +3,7 @@
 from advin.pipelines import storage
 from advin.pipelines.entry import Paths, Run
 from advin.pipelines.errors import SettingsError
+from advin.pipelines.publishing import published_name
 from advin.schemas.manifest import MODEL, StageManifest
 
 
@@ -19,16 +20,16 @@ def check_files(run: Run, paths: Paths) -> None:
     for part, names in manifest.files.items():
         if part == MODEL:
             continue  # the model checks itself when it is read
-        folders = [storage.join(folder, part)]
         # Tables move to the folder of the run at its end.
-        tables = (table for table, source in paths.entry.publishes if source == part)
-        folders += [storage.join(run.workspace.folder, table) for table in tables]
+        tables = [table for table, source in paths.entry.publishes if source == part]
         for name in names:
-            _check_file(folders, name, manifest, f"{part}/{name}")
+            public = published_name(name, run.prepared.config.levels)
+            moved = [storage.join(run.workspace.folder, table, public) for table in tables]
+            path = storage.join(folder, part, name)
+            _check_file([path, *moved], manifest, f"{part}/{name}")
 
 
-def _check_file(folders: list[str], name: str, manifest: StageManifest, key: str) -> None:
-    candidates = [storage.join(folder, name) for folder in folders]
+def _check_file(candidates: list[str], manifest: StageManifest, key: str) -> None:
     path = next((p for p in candidates if storage.exists(p)), None)
     if path is None:
         raise SettingsError(

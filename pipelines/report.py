@@ -5,7 +5,6 @@ from collections import Counter
 from typing import Any, TypeVar
 
 import pyarrow as pa
-from apache_beam.io.filesystems import FileSystems
 
 from advin.discovery.text.config import MASKING_VERSION
 from advin.discovery.text.preparation import RULES
@@ -17,10 +16,11 @@ from advin.pipelines.counters import (
     ScoreCounters,
     TaxonomyCounters,
 )
-from advin.pipelines.entry import Run, StageEntry
+from advin.pipelines.entry import Run
 from advin.pipelines.errors import SettingsError
 from advin.pipelines.manifests import is_file_name, read_manifest
 from advin.pipelines.models import ModelFolder
+from advin.pipelines.publishing import Finished, publish
 from advin.pipelines.spine import finished_stages
 from advin.pipelines.version import versions
 from advin.schemas.manifest import (
@@ -28,14 +28,13 @@ from advin.schemas.manifest import (
     MaskingSummary,
     ModelSummary,
     RunManifest,
-    StageManifest,
+    StageSummary,
     utc_now,
 )
 from advin.schemas.tables import TABLES
 from advin.schemas.verdicts import KINDS, kind_of
 
 C = TypeVar("C", bound=Counters)
-Finished = list[tuple[StageEntry, StageManifest]]
 
 
 class CountError(SettingsError):
@@ -54,48 +53,43 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
     """
     finished = list(finished_stages(run))
     found = notices.of_inputs(run)
-    assemble = _counters(finished, AssembleCounters)
-    _check_counts(_counters(finished, IngestCounters), assemble)
-    published = {
-        table: _publish(run, table, manifest, part)
-        for entry, manifest in finished
-        for table, part in entry.publishes
-    }
-    marks = {
-        storage.join(table, name): manifest.marks[f"{part}/{name}"]
-        for entry, manifest in finished
-        for table, part in entry.publishes
-        for name in manifest.files[part]
-    }
+    assemble = counters_of(finished, AssembleCounters)
+    _check_counts(counters_of(finished, IngestCounters), assemble)
+    published = publish(run, finished)
     manifest = RunManifest(
         versions=versions(),
         settings=settings,
         fingerprint=run.workspace.fingerprint,
         model=_describe_model(run.model),
-        funnel=_funnel(finished),
-        traffic=_traffic(assemble.by_reason),
+        funnel=funnel(finished),
+        traffic=traffic(assemble.by_reason),
         several_requests=assemble.several_requests,
-        tables={table: published[table] for table in TABLES},
-        marks=marks,
-        stages={
-            manifest.stage: {
-                "started": manifest.started,
-                "seconds": manifest.seconds,
-                "bytes": manifest.bytes,
-                "counters": manifest.counters,
-            }
-            for _, manifest in finished
-        },
+        tables=published.tables,
+        marks=published.marks,
+        stages=summaries(finished),
         languages=found.language_values(),
         warnings=found.lines,
-        rejected=_rejected(run.workspace.folder, published["rejects"]),
-        masking=_masking(run, _counters(finished, IngestCounters)),
+        rejected=_rejected(run.workspace.folder, published.tables["rejects"]),
+        masking=_masking(run, counters_of(finished, IngestCounters)),
         given=run.prepared.settings.given,
         started=min(manifest.started for _, manifest in finished),
         finished=utc_now(),
     )
     storage.write_text(storage.join(run.workspace.folder, MANIFEST), manifest.to_json())
     return manifest
+
+
+def summaries(finished: Finished) -> dict[str, StageSummary]:
+    """Return what the manifest of a run says of each stage."""
+    return {
+        manifest.stage: {
+            "started": manifest.started,
+            "seconds": manifest.seconds,
+            "bytes": manifest.bytes,
+            "counters": manifest.counters,
+        }
+        for _, manifest in finished
+    }
 
 
 def read_run(folder: str) -> RunManifest | None:
@@ -151,21 +145,7 @@ def _check_schema(path: str, part: pa.Table, columns: list[str], schema: pa.Sche
             raise SettingsError(f"{path}: column {name} has null values")
 
 
-def _publish(run: Run, table: str, manifest: StageManifest, part: str) -> list[str]:
-    """Move a table's files to their published folder; may be called again after an interruption."""
-    source = run.workspace.stage(manifest.stage).part(part).folder
-    target = storage.join(run.workspace.folder, table)
-    names = manifest.files[part]
-    if not storage.exists(target):
-        FileSystems.mkdirs(target)
-    for name in names:
-        old, new = storage.join(source, name), storage.join(target, name)
-        if storage.exists(old):
-            FileSystems.rename([old], [new])
-    return [storage.join(table, name) for name in names]
-
-
-def _counters(finished: Finished, record: type[C]) -> C:
+def counters_of(finished: Finished, record: type[C]) -> C:
     """Return the counters of the first stage with this record; for ingest, that is the log's."""
     return next(record.read(m.counters) for entry, m in finished if entry.counters is record)
 
@@ -179,11 +159,12 @@ def _check_counts(ingest: IngestCounters, assemble: AssembleCounters) -> None:
         )
 
 
-def _funnel(finished: Finished) -> list[tuple[str, int]]:
-    ingest = _counters(finished, IngestCounters)
-    score = _counters(finished, ScoreCounters)
-    taxonomy = _counters(finished, TaxonomyCounters)
-    assemble = _counters(finished, AssembleCounters)
+def funnel(finished: Finished) -> list[tuple[str, int]]:
+    """Return counts from input to output, in order: (label, count)."""
+    ingest = counters_of(finished, IngestCounters)
+    score = counters_of(finished, ScoreCounters)
+    taxonomy = counters_of(finished, TaxonomyCounters)
+    assemble = counters_of(finished, AssembleCounters)
     return [
         ("rows read", ingest.rows_read),
         ("rows rejected", ingest.rows_rejected),
@@ -219,7 +200,7 @@ def _masking(run: Run, ingest: IngestCounters) -> MaskingSummary:
     }
 
 
-def _traffic(rows: dict[str, int]) -> list[tuple[str, str, int]]:
+def traffic(rows: dict[str, int]) -> list[tuple[str, str, int]]:
     """Return (kind, reason, rows of the log), by kind and then the largest first."""
     kinds = list(KINDS)
     order = sorted(rows, key=lambda reason: (kinds.index(kind_of(reason)), -rows[reason], reason))

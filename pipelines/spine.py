@@ -43,12 +43,13 @@ def run_stages(run: Run, last: str | None = None) -> None:
     """
     for entry in STAGES:
         if entry.when is None or entry.when(run.prepared):
-            _run_stage(run, entry)
+            run_stage(run, entry)
         if entry.name == last:
             return
 
 
-def _run_stage(run: Run, entry: StageEntry) -> None:
+def run_stage(run: Run, entry: StageEntry) -> None:
+    """Run one stage, with all its rounds, unless it has finished before."""
     for paths in entry.rounds(run):
         transform = entry.build(paths)
         if transform is None:

@@ -1,0 +1,135 @@
+"""Write the tables of a finished run again at another level of its novel intents.
+
+Only the stages taxonomy and assemble depend on the default level. They run again on the files of
+the other stages. The tables of the new level get names of their own; replacing the manifest of the
+run makes them valid, and the old ones are deleted after that. So a run that is interrupted keeps
+its old tables or has the new ones.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from advin.discovery.config import Config, ConfigError
+from advin.pipelines import storage
+from advin.pipelines.counters import AssembleCounters
+from advin.pipelines.embed import EncoderSettings
+from advin.pipelines.entry import Run
+from advin.pipelines.errors import SettingsError
+from advin.pipelines.models import ModelFolder, model_exists
+from advin.pipelines.publishing import Published, publish
+from advin.pipelines.report import (
+    check_tables,
+    counters_of,
+    funnel,
+    read_run,
+    summaries,
+    traffic,
+)
+from advin.pipelines.settings import Prepared, Settings
+from advin.pipelines.spine import STAGES, finished_stages, run_stage
+from advin.pipelines.stages import Workspace
+from advin.pipelines.version import versions
+from advin.schemas.manifest import CLAIM, MANIFEST, Claim, RunManifest, fingerprint, utc_now
+
+# The stages that depend on the default level.
+_AGAIN = ("taxonomy", "assemble")
+
+_log = logging.getLogger("advin")
+
+
+def regroup(folder: str, values: Mapping[str, Any], options: PipelineOptions) -> RunManifest:
+    """Write the tables of a finished run again at another level.
+
+    Args:
+        folder: folder of the run.
+        values: tunables of the section levels by dotted name; others keep their values.
+        options: of the engine.
+
+    Returns:
+        the new manifest of the run; the old one if nothing changes.
+
+    Raises:
+        SettingsError: if there is no finished run, a value is wrong, or a file is missing.
+    """
+    manifest = read_run(folder)
+    if manifest is None:
+        raise SettingsError(f"no finished run in {folder}: make one with `advin discover`")
+    check_tables(folder, manifest)
+    if "levels" not in manifest.tables:
+        raise SettingsError(
+            f"the run in {folder} is of an earlier version, which kept no levels: run "
+            "`advin discover` again"
+        )
+    before = Config().with_mapping(manifest.settings["config"])
+    try:
+        config = before.with_values(values)
+    except ConfigError as error:
+        raise SettingsError(str(error)) from error
+    _delete_others(folder, manifest)
+    if config == before:
+        _log.info("the tables are at this level already: %s", folder)
+        return manifest
+    run = _run(folder, manifest, config, options)
+    for entry in STAGES:
+        if entry.name in _AGAIN:
+            storage.delete(run.workspace.stage(entry.name).folder)
+            run_stage(run, entry)
+    return _finish(run, manifest, values)
+
+
+def _run(folder: str, manifest: RunManifest, config: Config, options: PipelineOptions) -> Run:
+    """Return the run with another configuration, if its stages are there."""
+    stage = Workspace(folder, options, "").stage("describe")
+    found = stage.manifest()
+    if found is None:
+        raise SettingsError(
+            f"{stage.folder} is missing: keep the folder stages of a run to regroup its intents"
+        )
+    inside = storage.join(folder, "model")
+    model = ModelFolder(inside if model_exists(inside) else manifest.model["folder"], config)
+    identity = model.load().encoder
+    encoder = EncoderSettings(identity.name, 0, identity.precision, config.text.piece_words)
+    # The inputs of the run are not read again.
+    settings = Settings(input="", model=model.folder, config=config)
+    prepared = Prepared(settings, config, {}, encoder, identity)
+    return Run(Workspace(folder, options, found.fingerprint), prepared, model)
+
+
+def _finish(run: Run, manifest: RunManifest, given: Mapping[str, Any]) -> RunManifest:
+    """Publish the new tables, replace the manifest, and delete the old tables."""
+    folder, finished = run.workspace.folder, list(finished_stages(run))
+    new = publish(run, [stage for stage in finished if stage[0].name in _AGAIN])
+    kept = Published(manifest.tables | new.tables, manifest.marks | new.marks)
+    files = {name for names in kept.tables.values() for name in names}
+    settings = manifest.settings | {"config": run.prepared.config.to_dict()}
+    regrouped = dataclasses.replace(
+        manifest,
+        versions=versions(),
+        settings=settings,
+        fingerprint=fingerprint(settings),
+        funnel=funnel(finished),
+        traffic=traffic(counters_of(finished, AssembleCounters).by_reason),
+        tables=kept.tables,
+        marks={name: mark for name, mark in kept.marks.items() if name in files},
+        stages=manifest.stages | summaries(finished),
+        given=manifest.given | dict(given),
+        finished=utc_now(),
+    )
+    claim = Claim(regrouped.fingerprint, settings)
+    storage.write_text(storage.join(folder, CLAIM), claim.to_json())
+    storage.write_text(storage.join(folder, MANIFEST), regrouped.to_json())
+    _delete_others(folder, regrouped)
+    return regrouped
+
+
+def _delete_others(folder: str, manifest: RunManifest) -> None:
+    """Delete the Parquet files of tables that the manifest does not list."""
+    listed = {name for names in manifest.tables.values() for name in names}
+    for table in manifest.tables:
+        for name in storage.list_files(storage.join(folder, table), ".parquet"):
+            if storage.join(table, name) not in listed:
+                storage.delete(storage.join(folder, table, name))
