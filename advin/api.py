@@ -2,25 +2,19 @@
 
 import contextlib
 import dataclasses
-import logging
 import os
-import re
-import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from advin.assignment import THREADS, forget_folders
-from advin.columns import ARGUMENTS, ColumnNames, to_input_columns
+from advin.assignment import THREADS
+from advin.columns import ColumnNames, to_input_columns
 from advin.discovery.config import Config
 from advin.frames import stage_input, to_path, unstage_inputs
 from advin.models import Model
-from advin.pipelines.errors import SettingsError, StageError
+from advin.pipelines.errors import SettingsError
 from advin.pipelines.reading.columns import Columns, with_speaker
-from advin.progress import progress
 from advin.results import Run
-from advin.runners.processes import share_processors
-from advin.runners.session import interruptible, is_of_interest
 from advin.runners.settings import (
     Override,
     config_of,
@@ -30,30 +24,14 @@ from advin.runners.settings import (
     preset,
     read_toml,
 )
+from advin.session import in_process, session
 
 if TYPE_CHECKING:
-    from apache_beam.options.pipeline_options import PipelineOptions
-
     from advin.frames import Labels, Path, Texts
     from advin.pipelines.discover import Settings
 
 Effort: TypeAlias = Literal["full", "fast"]
 Settable: TypeAlias = Config | Mapping[str, Any] | str | os.PathLike[str]
-
-# Flags that pipelines name in their messages, as arguments of the functions here.
-_ARGUMENTS = {
-    "--input": "log",
-    "--labeled": "labeled",
-    "--ood": "ood",
-    "--model": "model",
-    "--output": "output",
-    "--encoder": "encoder",
-    "--config": "config",
-    "--clustering": "clustering",
-    "--speaker-column": "speaker_column",
-    "--speaker": "speaker",
-    **ARGUMENTS,
-}
 
 
 def discover(  # noqa: PLR0913, all but the first are keywords
@@ -101,7 +79,7 @@ def discover(  # noqa: PLR0913, all but the first are keywords
         StageError: if a stage fails.
     """
     used = _used(model, labeled, ood)
-    with _session(quiet), _folder(output, "run") as (folder, keep):
+    with session(quiet), _folder(output, "run") as (folder, keep):
         from advin.pipelines import storage
         from advin.pipelines.discover import discover as run
 
@@ -113,7 +91,7 @@ def discover(  # noqa: PLR0913, all but the first are keywords
         given = _given(effort=effort, config=config, encoder=encoder, columns=columns)
         given |= _given(command="advin.discover", speaker_column=speaker_column, speaker=speaker)
         settings = dataclasses.replace(settings, given=given)
-        manifest = run(settings, folder, _in_process())
+        manifest = run(settings, folder, in_process())
         unstage_inputs(folder)
     return Run(folder, manifest, keep=(keep, model))
 
@@ -153,56 +131,16 @@ def fit(  # noqa: PLR0913, all but the first are keywords
         SettingsError: if an argument or a file cannot be used.
         StageError: if a stage fails.
     """
-    with _session(quiet), _folder(output, "model") as (folder, keep):
+    with session(quiet), _folder(output, "model") as (folder, keep):
         from advin.pipelines.discover import fit as run
 
         names, speakers = _with_speaker(to_input_columns(columns), speaker_column, speaker)
         inputs = _inputs(log, labeled, ood, folder, names)
         chosen = _config_for(None, config, effort)
         settings = _settings(inputs, chosen, encoder, names, None, speakers)
-        run(settings, folder, _in_process())
+        run(settings, folder, in_process())
         unstage_inputs(folder)
     return Model(folder, keep=keep)
-
-
-@contextlib.contextmanager
-def _session(quiet: bool) -> Iterator[None]:
-    """Prepare this process, show progress, and turn errors into those of this package."""
-    share_processors()
-    logging.getLogger().addFilter(is_of_interest)
-    with interruptible(signal.SIGINT) as received:
-        try:
-            with progress(quiet), _not_interactive():
-                forget_folders()
-                yield
-        except StageError as error:
-            # In process, Beam reports an interrupt as a failure of the stage.
-            if received:
-                raise KeyboardInterrupt from error
-            raise
-        except SettingsError as error:
-            raise SettingsError(_in_python(str(error))) from error
-        finally:
-            logging.getLogger().removeFilter(is_of_interest)
-            if received:
-                logging.disable(logging.NOTSET)
-
-
-@contextlib.contextmanager
-def _not_interactive() -> Iterator[None]:
-    """Keep Beam from treating our pipelines as cells of a notebook, which needs pandas 2."""
-    from apache_beam import pipeline
-    from apache_beam.utils import interactive_utils
-
-    before = interactive_utils.is_in_ipython
-    modules: tuple[Any, ...] = (pipeline, interactive_utils)
-    for module in modules:
-        module.is_in_ipython = lambda: False
-    try:
-        yield
-    finally:
-        for module in modules:
-            module.is_in_ipython = before
 
 
 @contextlib.contextmanager
@@ -220,12 +158,6 @@ def _folder(output: "Path | None", kind: str) -> Iterator[tuple[str, object]]:
     except BaseException:
         unstage_inputs(folder)
         raise
-
-
-def _in_process() -> "PipelineOptions":
-    from apache_beam.options.pipeline_options import PipelineOptions
-
-    return PipelineOptions(["--runner=FnApiRunner"])
 
 
 def _inputs(
@@ -333,8 +265,3 @@ def _given(**arguments: Any) -> dict[str, Any]:
     """Return the arguments that are not None, a configuration as a mapping."""
     given = {name: value for name, value in arguments.items() if value is not None}
     return {k: v.to_dict() if isinstance(v, Config) else v for k, v in given.items()}
-
-
-def _in_python(message: str) -> str:
-    """Return a message in which flags of the command line are arguments."""
-    return re.sub(r"--[a-z]+(?:-[a-z]+)*", lambda m: _ARGUMENTS.get(m[0], m[0]), message)

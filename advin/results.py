@@ -13,6 +13,7 @@ from advin.models import Model, as_table
 from advin.pipelines.errors import SettingsError
 from advin.schemas.manifest import RunManifest
 from advin.schemas.verdicts import NOVEL
+from advin.session import in_process, session
 
 if TYPE_CHECKING:
     import pandas
@@ -137,6 +138,41 @@ class Run:
         rows = self._intents.assign(items)
         types = dict.fromkeys(INTENT_COLUMNS, pa.string()) | {"distance": pa.float32()}
         return as_table(items, rows, types)
+
+    def regroup(
+        self,
+        granularity: str | None = None,
+        max_intents: int | None = None,
+        output: str | os.PathLike[str] | None = None,
+        quiet: bool = False,
+    ) -> "Run":
+        """Write the tables of the run again at another level of its novel intents.
+
+        Args:
+            granularity: "coarse", "auto" or "fine"; None keeps the level.
+            max_intents: most novel intents at that level, at least 1; None keeps the limit.
+            output: folder of a new run; None replaces the tables of this one.
+            quiet: True to show no progress.
+
+        Returns:
+            the new run, or this one with its new tables.
+
+        Raises:
+            SettingsError: if a value is wrong, or the folder stages of the run is not there.
+        """
+        from advin.pipelines import storage
+        from advin.pipelines.regroup import regroup
+
+        given = {"levels.granularity": granularity, "levels.max_intents": max_intents}
+        values = {name: value for name, value in given.items() if value is not None}
+        target = None if output is None else storage.absolute(to_path(output, "output"))
+        with session(quiet):
+            manifest = regroup(self.folder, values, in_process(), target)
+        if target is not None:
+            return Run(target, manifest, keep=self._keep)
+        self.manifest = manifest
+        self._tables.clear()
+        return self
 
     def __repr__(self) -> str:
         """Describe the run in a line, and list its largest novel intents."""

@@ -9,7 +9,7 @@ from advin.discovery.config import NamingConfig
 from advin.discovery.domains.linking import link_domains
 from advin.discovery.intents.assignment import Intents
 from advin.discovery.intents.confidence import confidence
-from advin.discovery.intents.levels import AUTO, LEVELS, Levels, levels_of
+from advin.discovery.intents.levels import FINE, LEVELS, Levels, levels_of
 from advin.discovery.intents.stability import stabilities
 from advin.discovery.intents.summary import IntentSize
 from advin.discovery.model import Model
@@ -179,17 +179,10 @@ def _stability(
     levels: Levels, samples: Mapping[int, IntentSample], model: Model
 ) -> dict[str, list[float | None]]:
     """Return the stability of the novel intents at each level, None for others."""
-    auto = levels.by_name[AUTO]
-    most = max(1, model.config.levels.stability_rows // max(1, len(auto.leaves)))
-    rows = []
-    for leaves in auto.leaves:
-        found = [
-            (utterance, leaf, i)
-            for leaf in leaves.tolist()
-            if leaf in samples
-            for i, utterance in enumerate(samples[leaf].ids)
-        ]
-        rows += [(leaf, i) for _, leaf, i in sorted(found)[:most]]
+    # As many utterances of each leaf, whatever the default level is.
+    leaves = [leaf for (leaf,) in levels.by_name[FINE].leaves if leaf in samples]
+    most = max(1, model.config.levels.stability_rows // max(1, len(leaves)))
+    rows = [(leaf, i) for leaf in leaves for i in range(len(samples[leaf].ids))[:most]]
     vectors = np.array([samples[leaf].vectors[i] for leaf, i in rows])
     own = np.array([leaf for leaf, _ in rows], np.int64)
     group_of = {

@@ -23,7 +23,7 @@ def check_files(run: Run, paths: Paths) -> None:
         # Tables move to the folder of the run at its end.
         tables = [table for table, source in paths.entry.publishes if source == part]
         for name in names:
-            public = published_name(name, run.prepared.config.levels)
+            public = published_name(paths.entry.name, name, run.prepared.config.levels)
             moved = [storage.join(run.workspace.folder, table, public) for table in tables]
             path = storage.join(folder, part, name)
             _check_file([path, *moved], manifest, f"{part}/{name}")

@@ -11,6 +11,9 @@ from advin.schemas.manifest import StageManifest
 
 Finished = list[tuple[StageEntry, StageManifest]]
 
+# The stages whose tables depend on the default level.
+LEVEL_STAGES = ("taxonomy", "assemble")
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -25,12 +28,14 @@ class Published:
     marks: dict[str, str]
 
 
-def published_name(name: str, levels: LevelsConfig) -> str:
+def published_name(stage: str, name: str, levels: LevelsConfig) -> str:
     """Return the name under which a file of a stage is published.
 
-    It tells the default level, unless that is the one without settings. So the files of two levels
+    A name that depends on the default level tells settings of the level. So the files of two levels
     can stand side by side until a manifest lists one of them.
     """
+    if stage not in LEVEL_STAGES:
+        return name
     default = LevelsConfig()
     parts: list[str] = []
     if levels.granularity != default.granularity:
@@ -53,7 +58,7 @@ def publish(run: Run, finished: Finished) -> Published:
                 FileSystems.mkdirs(target)
             found.tables[table] = []
             for name in manifest.files[part]:
-                public = published_name(name, levels)
+                public = published_name(entry.name, name, levels)
                 old, new = storage.join(source, name), storage.join(target, public)
                 if storage.exists(old):
                     FileSystems.rename([old], [new])

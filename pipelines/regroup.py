@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from advin.discovery.config import Config, ConfigError
@@ -20,7 +21,8 @@ from advin.pipelines.embed import EncoderSettings
 from advin.pipelines.entry import Run
 from advin.pipelines.errors import SettingsError
 from advin.pipelines.models import ModelFolder, model_exists
-from advin.pipelines.publishing import Published, publish
+from advin.pipelines.outputs import check_output
+from advin.pipelines.publishing import LEVEL_STAGES, Published, publish
 from advin.pipelines.report import (
     check_tables,
     counters_of,
@@ -31,29 +33,33 @@ from advin.pipelines.report import (
 )
 from advin.pipelines.settings import Prepared, Settings
 from advin.pipelines.spine import STAGES, finished_stages, run_stage
-from advin.pipelines.stages import Workspace
+from advin.pipelines.stages import Stage, Workspace
 from advin.pipelines.version import versions
 from advin.schemas.manifest import CLAIM, MANIFEST, Claim, RunManifest, fingerprint, utc_now
 
-# The stages that depend on the default level.
-_AGAIN = ("taxonomy", "assemble")
+# The stages that `LEVEL_STAGES` read.
+_NEEDED = ("ingest", "score", "cluster", "assign", "describe")
 
 _log = logging.getLogger("advin")
 
 
-def regroup(folder: str, values: Mapping[str, Any], options: PipelineOptions) -> RunManifest:
+def regroup(
+    folder: str, values: Mapping[str, Any], options: PipelineOptions, output: str | None = None
+) -> RunManifest:
     """Write the tables of a finished run again at another level.
 
     Args:
         folder: folder of the run.
         values: tunables of the section levels by dotted name; others keep their values.
         options: of the engine.
+        output: folder of a new run; None replaces the tables of the run.
 
     Returns:
-        the new manifest of the run; the old one if nothing changes.
+        the manifest of the run with the new tables; the old one if nothing changes.
 
     Raises:
-        SettingsError: if there is no finished run, a value is wrong, or a file is missing.
+        SettingsError: if there is no finished run, a value is wrong, a file is missing, or the
+            output folder cannot be used.
     """
     manifest = read_run(folder)
     if manifest is None:
@@ -69,43 +75,101 @@ def regroup(folder: str, values: Mapping[str, Any], options: PipelineOptions) ->
         config = before.with_values(values)
     except ConfigError as error:
         raise SettingsError(str(error)) from error
+    _stage_fingerprint(folder)
+    settings = manifest.settings | {"config": config.to_dict()}
+    if output is not None:
+        return _into(output, folder, manifest, settings, values, options)
     _delete_others(folder, manifest)
     if config == before:
         _log.info("the tables are at this level already: %s", folder)
         return manifest
-    run = _run(folder, manifest, config, options)
+    return _again(folder, manifest, settings, values, options)
+
+
+def _into(
+    output: str,
+    folder: str,
+    manifest: RunManifest,
+    settings: dict[str, Any],
+    given: Mapping[str, Any],
+    options: PipelineOptions,
+) -> RunManifest:
+    """Copy what the stages need into a new folder, and write the tables there."""
+    check_output("--output", output, {"RUN": folder})
+    Workspace.claim(output, settings, options)
+    finished = read_run(output)
+    if finished is not None:
+        return finished
+    for name in _NEEDED:
+        source, target = (storage.join(f, "stages", name) for f in (folder, output))
+        for part, files in storage.list_parts(source).items():
+            for file in files:
+                storage.copy(*(storage.join(s, part, file.name) for s in (source, target)))
+        storage.copy(*(storage.join(s, MANIFEST) for s in (source, target)))
+    model = manifest.model
+    if model_exists(storage.join(folder, "model")):
+        for path in ModelFolder(storage.join(folder, "model")).files:
+            storage.copy(path, storage.join(output, "model", FileSystems.split(path)[1]))
+        model = {**model, "folder": storage.join(output, "model")}
+    for path in manifest.tables["rejects"]:
+        storage.copy(storage.join(folder, path), storage.join(output, path))
+    manifest = dataclasses.replace(manifest, model=model)
+    return _again(output, manifest, settings, given, options)
+
+
+def _again(
+    folder: str,
+    manifest: RunManifest,
+    settings: dict[str, Any],
+    given: Mapping[str, Any],
+    options: PipelineOptions,
+) -> RunManifest:
+    """Run the stages again with other settings, and replace the tables."""
+    run = _run(folder, manifest, Config().with_mapping(settings["config"]), options)
     for entry in STAGES:
-        if entry.name in _AGAIN:
+        if entry.name in LEVEL_STAGES:
             storage.delete(run.workspace.stage(entry.name).folder)
             run_stage(run, entry)
-    return _finish(run, manifest, values)
+    return _finish(run, manifest, settings, given)
 
 
 def _run(folder: str, manifest: RunManifest, config: Config, options: PipelineOptions) -> Run:
-    """Return the run with another configuration, if its stages are there."""
-    stage = Workspace(folder, options, "").stage("describe")
-    found = stage.manifest()
-    if found is None:
-        raise SettingsError(
-            f"{stage.folder} is missing: keep the folder stages of a run to regroup its intents"
-        )
+    """Return a run that continues a finished one with another configuration."""
     inside = storage.join(folder, "model")
     model = ModelFolder(inside if model_exists(inside) else manifest.model["folder"], config)
     identity = model.load().encoder
     encoder = EncoderSettings(identity.name, 0, identity.precision, config.text.piece_words)
     # The inputs of the run are not read again.
-    settings = Settings(input="", model=model.folder, config=config)
-    prepared = Prepared(settings, config, {}, encoder, identity)
-    return Run(Workspace(folder, options, found.fingerprint), prepared, model)
+    prepared = Prepared(Settings(""), config, {}, encoder, identity)
+    return Run(Workspace(folder, options, _stage_fingerprint(folder)), prepared, model)
 
 
-def _finish(run: Run, manifest: RunManifest, given: Mapping[str, Any]) -> RunManifest:
+def _stage_fingerprint(folder: str) -> str:
+    """Return the fingerprint that the stages of a run share.
+
+    Raises:
+        SettingsError: if a stage that is needed is not there.
+    """
+    found = ""
+    for name in _NEEDED:
+        stage = Stage(storage.join(folder, "stages", name)).manifest()
+        if stage is None:
+            raise SettingsError(
+                f"stage {name} of the run in {folder} is missing: keep the folder stages of a run "
+                "to regroup its intents"
+            )
+        found = stage.fingerprint
+    return found
+
+
+def _finish(
+    run: Run, manifest: RunManifest, settings: dict[str, Any], given: Mapping[str, Any]
+) -> RunManifest:
     """Publish the new tables, replace the manifest, and delete the old tables."""
     folder, finished = run.workspace.folder, list(finished_stages(run))
-    new = publish(run, [stage for stage in finished if stage[0].name in _AGAIN])
+    new = publish(run, [stage for stage in finished if stage[0].name in LEVEL_STAGES])
     kept = Published(manifest.tables | new.tables, manifest.marks | new.marks)
     files = {name for names in kept.tables.values() for name in names}
-    settings = manifest.settings | {"config": run.prepared.config.to_dict()}
     regrouped = dataclasses.replace(
         manifest,
         versions=versions(),

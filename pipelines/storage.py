@@ -149,6 +149,11 @@ def read_bytes(path: str) -> bytes:
         return file.read()
 
 
+def copy(source: str, target: str) -> None:
+    """Copy a file; the copy appears only when it is complete."""
+    _write_whole(target, read_bytes(source))
+
+
 def delete(path: str) -> None:
     """Delete a file or folder if it exists."""
     if not is_local(path):

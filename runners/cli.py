@@ -1,4 +1,4 @@
-"""The command line: advin demo | discover | fit | evaluate | config | tables.
+"""The command line: advin demo | discover | fit | regroup | evaluate | config | tables.
 
 Exit codes: 0 success; 1 the job failed; 2 a setting or a file is wrong, and one line says which;
 128 plus the number of the signal that stopped it.

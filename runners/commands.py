@@ -86,6 +86,22 @@ def run_fit(flags: argparse.Namespace, beam_args: list[str]) -> None:
     print_model(flags.model)
 
 
+def run_regroup(flags: argparse.Namespace, beam_args: list[str]) -> None:
+    """Run `advin regroup`."""
+    _refuse_beam_args("regroup", beam_args)
+    names = ("granularity", "max_intents")
+    values = {SHORTHANDS[n]: getattr(flags, n) for n in names if getattr(flags, n) is not None}
+    if not values:
+        raise SettingsError("regroup: give --granularity, --max-intents, or both")
+    output = flags.output and _folder("--output", flags.output)
+    from advin.pipelines.regroup import regroup
+    from advin.runners.printing import print_run
+
+    options = PipelineOptions(["--runner=FnApiRunner"])
+    manifest = regroup(_folder("RUN", flags.run), values, options, output)
+    print_run(flags.output or flags.run, manifest)
+
+
 def run_evaluate(flags: argparse.Namespace, beam_args: list[str]) -> None:
     """Run `advin evaluate`."""
     _refuse_beam_args("evaluate", beam_args)
@@ -143,6 +159,7 @@ COMMANDS = {
     "demo": run_demo,
     "discover": run_discover,
     "fit": run_fit,
+    "regroup": run_regroup,
     "evaluate": run_evaluate,
     "config": run_config,
     "tables": run_tables,

@@ -14,8 +14,8 @@ ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
 _OTHER_FLAGS = "Other flags are passed to Apache Beam."
 _ORDER = (
     "Values apply in this order, and the last one wins: --effort, --config, --set, then --seed, "
-    "--clustering, --loss, --language, --label-spellings, --max-linked, --no-masking and "
-    "--keep-original."
+    "--clustering, --loss, --language, --label-spellings, --max-linked, --granularity, "
+    "--max-intents, --no-masking and --keep-original."
 )
 
 
@@ -71,6 +71,7 @@ def command_line() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_discover(commands)
     _add_fit(commands)
+    _add_regroup(commands)
     _add_evaluate(commands)
     _add_config(commands)
     _add_tables(commands)
@@ -138,6 +139,23 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
     fit.add_argument("--model", required=True, metavar="DIR", help="folder to write the model to")
     _add_config_flags(fit)
     _add_engines(fit)
+
+
+def _add_regroup(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    regroup = commands.add_parser(
+        "regroup",
+        help="show a finished run at a coarser or finer level of its novel intents",
+        description="Write the tables of a finished run again at another level of its novel "
+        "intents. Nothing is fitted or encoded.",
+        allow_abbrev=False,
+    )
+    regroup.add_argument("run", metavar="RUN", help="folder of a finished run")
+    _add_level(regroup, "the level of the run")
+    regroup.add_argument(
+        "--output",
+        metavar="DIR",
+        help="folder of a new run; without it, the tables in RUN are replaced",
+    )
 
 
 def _add_evaluate(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -284,7 +302,7 @@ def _add_config_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_level(group: "argparse._ActionsContainer", default: str) -> None:
-    """Add the flags that choose the default level."""
+    """Add the flags that choose the level of the tables, given its default."""
     group.add_argument(
         "--granularity",
         metavar="LEVEL",
@@ -295,7 +313,7 @@ def _add_level(group: "argparse._ActionsContainer", default: str) -> None:
         "--max-intents",
         metavar="N",
         help="sets levels.max_intents: the largest number of novel intents at that level; the most "
-        "similar ones are merged (default: 10000)",
+        "similar ones are merged",
     )
 
 
