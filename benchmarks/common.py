@@ -214,7 +214,7 @@ def load_utterances(path: Path, distinct: bool = False, masked: bool = False) ->
         found.splits[:] = [_hashed_split(t) for t in found.texts]
     if masked:
         found.texts[:] = [prepare(t, MaskingConfig()).text for t in found.texts]
-    return found.take(_distinct_rows(found)) if distinct else found
+    return found.take(distinct_rows(found)) if distinct else found
 
 
 def _split(name: str) -> str:
@@ -228,7 +228,8 @@ def _hashed_split(text: str) -> str:
     return TEST if number % 100 < _TEST_PER_CENT else TRAIN
 
 
-def _distinct_rows(utterances: Utterances) -> np.ndarray:
+def distinct_rows(utterances: Utterances) -> np.ndarray:
+    """Return the rows to keep: one of each normalized text, preferably a test row."""
     rank = {TEST: 0, DEV: 1, TRAIN: 2}
     order = np.argsort([rank[s] for s in utterances.splits], kind="stable")
     first: dict[str, int] = {}

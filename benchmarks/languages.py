@@ -20,6 +20,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         (0.0,),
         rest,
         METHODS,
+        ("full", "fast"),
     )
     results = Results(options)
     logs = [(path.stem, (path,)) for path in options.data]
@@ -99,7 +101,7 @@ def _found(
     utterances: Utterances, vectors: np.ndarray, seed: int, options: Options, encode_views
 ) -> dict[str, np.ndarray]:
     """Fit a model without labels, and return the found intent of each utterance by method."""
-    config = Config().with_values({"seed": seed})
+    config = replace(Config.preset(options.effort), seed=seed)
     texts = [str(text) for text in utterances.texts]
     none = EmbeddedTexts((), vectors[:0])
     data = TrainingData(EmbeddedTexts(texts, vectors), none, np.zeros(0, np.int64), (), (), none)

@@ -167,9 +167,10 @@ class Ingest(beam.PTransform):
             rejects | WriteRejects(self.rejects),
         ]
         if self.others:
-            only = (utterances, others) | _OnlyOthers()
+            both = (utterances, others) | "Both" >> beam.CoGroupByKey()
             written.append(
-                only
+                both
+                | "OnlyOthers" >> beam.FlatMap(_only_others)
                 | "OthersRow" >> beam.Map(_to_row, False)
                 | "WriteOthers" >> WriteShards(self.others, self.schema, _count_others)
             )
@@ -235,14 +236,8 @@ class _Distinct(beam.PTransform):
         )
 
 
-class _OnlyOthers(beam.PTransform):
-    """Return the utterances of the second collection that the first one lacks."""
-
-    def expand(self, both: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
-        return both | beam.CoGroupByKey() | "Only" >> beam.FlatMap(_only_others)
-
-
 def _only_others(joined: tuple[Key, tuple[Iterable[Any], Iterable[Any]]]) -> Iterator[Any]:
+    """Yield the utterances of the second collection that the first one lacks."""
     key, (own, others) = joined[0], [list(part) for part in joined[1]]
     if others and own:
         IngestCounters(rows_of_both=others[0][0]).add()
