@@ -164,6 +164,7 @@ class Space:
         distance: the learned distance.
         log_odds: (n,) log-odds that rows of the train split are known; 0 without known intents.
         label_density: (n,) `label_density` of their best known intents.
+        best_intents: (n,) int64, these intents; -1 without known intents.
         tree: linkage of the train split, a little beyond the learned distance.
         seconds: time to learn it.
     """
@@ -173,6 +174,7 @@ class Space:
     distance: IntentDistance
     log_odds: np.ndarray
     label_density: np.ndarray
+    best_intents: np.ndarray
     tree: Linkage
     seconds: float
 
@@ -195,6 +197,7 @@ class Space:
         rows = TrainingRows(task.train, task.labels, lexical, views)
         labeled = task.labels >= 0
         novelty, log_odds, density = None, np.zeros(len(task.train)), np.zeros(len(task.train))
+        best = np.full(len(task.train), -1)
         if labeled.any():
             names, given = np.unique(task.labels[labeled], return_inverse=True)
             novelty = fit_novelty(
@@ -203,11 +206,13 @@ class Space:
             scores = novelty.score(task.train)
             log_odds = scores.log_odds
             density = label_density(scores, given, len(names))[scores.best_class]
+            best = names[scores.best_class]
         head, distance = learn_intent_space(rows, config, novelty)
         train, test = head.transform(task.train), head.transform(task.test)
         floor = 1 - max(_SEED_CUTS) * distance.value
         tree = average_linkage(train, np.ones(len(train)), floor=floor)
-        return cls(train, test, distance, log_odds, density, tree, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return cls(train, test, distance, log_odds, density, best, tree, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +362,7 @@ def _discover(task: Task) -> tuple[np.ndarray, dict[str, float]]:
         labels=task.labels,
         log_odds=space.log_odds,
         label_density=space.label_density,
+        intents=space.best_intents,
     )
     intents = discover_intents(points, intent_rules(space.distance, Config()), Config().intents)
     # The protocol gives every utterance an intent, so the radius is ignored.

@@ -63,7 +63,7 @@ def write_log(folder: Path, vectors: np.ndarray, intents: np.ndarray) -> None:
     rng = np.random.default_rng(0)
     ids = np.sort(np.array([rng.bytes(16).hex() for _ in range(rows)], "S32"))
     ones = np.ones(rows, np.int64)
-    log = Clusters(ids, vectors.astype(np.float16), ones, ones, np.ones(rows), 0 * ones)
+    log = Clusters(ids, vectors.astype(np.float16), ones, ones, np.ones(rows), 0 * ones, -ones)
     for start in range(0, rows, SHARD_ROWS):
         part = log.take(np.arange(start, min(start + SHARD_ROWS, rows)))
         name = f"part-{start // SHARD_ROWS:05d}.parquet"

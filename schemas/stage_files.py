@@ -101,6 +101,7 @@ def link_clusters_schema(dimension: int) -> pa.Schema:
         field("size", pa.int64(), "Number of distinct utterances."),
         field("log_odds", pa.float64(), "Sum of the utterances' log-odds of being known."),
         field("label_density", pa.float64(), "Sum of the densities of labels in known intents."),
+        field("intent", pa.int64(), "Best known intent of the largest part; -1: no labels."),
     )
 
 

@@ -100,4 +100,5 @@ def draw_clusters(means: np.ndarray, max_weight: int, seed: Seed) -> Clusters:
         sizes=np.ones(n, np.int64),
         log_odds=rng.normal(size=n),
         label_density=rng.random(n),
+        intents=rng.integers(0, 3, n),
     )

@@ -160,6 +160,7 @@ def test_an_intent_is_in_one_cluster_if_some_cut_recovers_it():
         labels=np.array([-1] * 40 + [0] * 3),
         log_odds=np.zeros(43),
         label_density=np.zeros(43),
+        intents=np.full(43, -1),
     )
     intents = ["around", "tight", "wide"]
     assert in_one_cluster(points, truth, intents).tolist() == [True, True, True]

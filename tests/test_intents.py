@@ -36,7 +36,12 @@ def points(*groups: tuple[np.ndarray, int, float]) -> Points:
     known_share = np.mean(odds[given == UNLABELED] > 0)
     density = np.count_nonzero(given >= 0) / max(known_share, 0.1)
     return Points(
-        np.concatenate(vectors), np.ones(sum(sizes)), given, odds, np.full(sum(sizes), density)
+        np.concatenate(vectors),
+        np.ones(sum(sizes)),
+        given,
+        odds,
+        np.full(sum(sizes), density),
+        np.maximum(given, 0),
     )
 
 
@@ -44,7 +49,7 @@ def unlabeled(vectors: np.ndarray, weights: np.ndarray | None = None) -> Points:
     """Points of a log without any labels."""
     n = len(vectors)
     weights = np.ones(n) if weights is None else weights
-    return Points(vectors, weights, np.full(n, UNLABELED), np.zeros(n), np.zeros(n))
+    return Points(vectors, weights, np.full(n, UNLABELED), np.zeros(n), np.zeros(n), np.full(n, -1))
 
 
 def test_known_novel_and_junk_clusters_are_separated():
@@ -267,6 +272,29 @@ def test_too_many_points_for_one_worker_are_refused():
         discover_intents(points((bunch(0, 11), UNLABELED, -2.0)), RULES, few)
 
 
+def test_a_cluster_that_looks_like_several_known_intents_is_novel():
+    known, other = (bunch(0, 30), bunch(1, 30)), bunch(2, 30)
+    vectors = np.concatenate([bunch(0, 8, seed=1), bunch(1, 8, seed=1), *known, other])
+    log = np.arange(16, 106)
+    labels = np.repeat([0, 1, UNLABELED], [8, 8, 90])
+    own = Points(
+        vectors=vectors,
+        weights=np.ones(106),
+        labels=labels,
+        log_odds=np.full(106, 3.0),
+        label_density=np.full(106, 4.0),
+        intents=np.concatenate([labels[:16], np.repeat([0, 1, 0], 30)]),
+    )
+    # Without labels, and with one best intent, the third cluster is unclear.
+    assert list(intents_of(own).kinds) == [0, 1, UNCLEAR]
+    mixed = own.intents.copy()
+    mixed[log[60:]] = np.arange(30) % 3
+    assert list(intents_of(dataclasses.replace(own, intents=mixed)).kinds) == [0, 1, NOVEL]
+    # In a cluster with labels of two intents, these are no disagreement.
+    both = dataclasses.replace(own, labels=np.append(labels[:-2], [0, 1]), intents=mixed)
+    assert NOVEL not in intents_of(both).kinds
+
+
 def test_a_novel_intent_inside_a_known_cluster_is_split_off():
     known, novel = bunch(0, 60), bunch(0, 60, seed=1)
     novel[:, 1] += 0.75
@@ -277,6 +305,7 @@ def test_a_novel_intent_inside_a_known_cluster_is_split_off():
         labels=np.concatenate([np.zeros(30), np.full(90, UNLABELED)]).astype(np.int64),
         log_odds=np.repeat([2.0, -5.0], 60),
         label_density=np.full(120, 90.0),
+        intents=np.zeros(120, np.int64),
     )
     found = intents_of(both)
     assert list(found.kinds) == [0, NOVEL]

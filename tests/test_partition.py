@@ -71,15 +71,21 @@ def test_a_single_part_gives_exact_linkage():
         assert merged.ids[row] == min(clusters.ids[rows])
         mean = sums[rows].sum(axis=0) / weights[rows].sum()
         np.testing.assert_allclose(merged.means[row], mean, atol=1e-3)
-        for total, column in zip(merged.columns()[2:], clusters.columns()[2:], strict=True):
+        for name in ("weights", "sizes", "label_density"):
+            total, column = getattr(merged, name), getattr(clusters, name)
             assert total[row] == pytest.approx(column[rows].sum())
+        # Parts that stage I takes for another intent speak against the cluster's intent.
+        agrees = clusters.intents[rows] == merged.intents[row]
+        odds = clusters.log_odds[rows]
+        assert merged.log_odds[row] == pytest.approx(np.where(agrees, odds, -abs(odds)).sum())
+        assert merged.intents[row] == clusters.intents[rows][0]
     assert not waits.any()
 
 
 def test_a_cluster_waits_if_a_nearer_one_is_elsewhere():
     means = np.array([[1, 0], [0.8, 0.6]], np.float16)
     ones = np.ones(2, np.int64)
-    two = Clusters(np.array(["0" * 32, "1" * 32], "S32"), means, ones, ones, ones * 0.0, ones)
+    two = Clusters(np.array(["0" * 32, "1" * 32], "S32"), means, ones, ones, ones * 0.0, ones, ones)
     alone, _, _ = merge_certain(two, np.array([0.7, 0.7]), floor=0.5)
     assert len(alone.ids) == 1
     both, into, waits = merge_certain(two, np.array([0.7, 0.9]), floor=0.5)
@@ -90,7 +96,7 @@ def test_a_cluster_waits_while_a_partner_elsewhere_is_above_the_floor():
     means = np.eye(3, dtype=np.float16)
     ones = np.ones(3, np.int64)
     ids = np.array([f"{i:032x}" for i in range(3)], "S32")
-    three = Clusters(ids, means, ones, ones, ones * 0.0, ones)
+    three = Clusters(ids, means, ones, ones, ones * 0.0, ones, ones)
     _, into, waits = merge_certain(three, np.array([0.3, 0.6, -np.inf]), floor=0.5)
     assert into.tolist() == [0, 1, 2] and waits.tolist() == [False, True, False]
 

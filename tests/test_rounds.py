@@ -70,7 +70,9 @@ def test_a_round_takes_several_waves_only_if_shuffles_stay_in_memory(in_waves, w
 def test_only_a_final_round_finishes_or_drops_clusters_without_a_partner(is_final):
     ones = np.ones(4, np.int64)
     sizes = np.array([9, 9, 2, 2])
-    clusters = Clusters(np.array(list("abcd"), "S32"), np.eye(4), ones, sizes, ones * 0.0, ones)
+    clusters = Clusters(
+        np.array(list("abcd"), "S32"), np.eye(4), ones, sizes, ones * 0.0, ones, ones
+    )
     has_partner = np.array([True, False, True, False])
     remaining, finished, dropped = split_finished(clusters, has_partner, is_final, min_size=5)
     assert remaining.tolist() == ([True, False, True, False] if is_final else [True] * 4)

@@ -17,6 +17,7 @@ class Clusters:
         sizes: (n,) int64, number of distinct utterances.
         log_odds: (n,) float64, summed log-odds that an utterance belongs to its best known intent.
         label_density: (n,) float64, summed `Model.label_density` of these intents.
+        intents: (n,) int64, the best known intent of the largest part; -1 without labels.
     """
 
     ids: np.ndarray
@@ -25,10 +26,19 @@ class Clusters:
     sizes: np.ndarray
     log_odds: np.ndarray
     label_density: np.ndarray
+    intents: np.ndarray
 
     def columns(self) -> tuple[np.ndarray, ...]:
         """Return the attributes in their order."""
-        return self.ids, self.means, self.weights, self.sizes, self.log_odds, self.label_density
+        return (
+            self.ids,
+            self.means,
+            self.weights,
+            self.sizes,
+            self.log_odds,
+            self.label_density,
+            self.intents,
+        )
 
     def sums(self) -> np.ndarray:
         """Return the (n, d) float32 sums, means times weights."""

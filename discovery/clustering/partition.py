@@ -184,12 +184,19 @@ def merge_certain(
         return np.add.reduceat(column[order], start, axis=0)
 
     weight = total(weights)
+    # The last part of each group by size is its largest; ties go to the smaller id.
+    by_size = np.lexsort((-np.arange(len(into)), clusters.sizes, into))
+    largest = by_size[np.append(start[1:], len(into)) - 1]
+    intents = clusters.intents[largest]
+    agrees = clusters.intents == intents[into]
+    log_odds = np.where(agrees, clusters.log_odds, -np.abs(clusters.log_odds))
     merged = Clusters(
         ids=clusters.ids[first],
         means=(total(sums.astype(np.float64)) / weight[:, None]).astype(np.float16),
         weights=total(clusters.weights),
         sizes=total(clusters.sizes),
-        log_odds=total(clusters.log_odds),
+        log_odds=total(log_odds),
         label_density=total(clusters.label_density),
+        intents=intents,
     )
     return merged, into, np.isin(first, waiting)

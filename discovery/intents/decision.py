@@ -156,7 +156,8 @@ def cluster_log_odds(
 
     An utterance adds its own log-odds by stage I, times `own_weight` (see `assign`).
     """
-    return (1 - config.own_weight) * stats.log_odds + config.known_log_odds + evidence
+    shared = (1 - config.own_weight) * stats.log_odds
+    return shared + stats.disagreement + config.known_log_odds + evidence
 
 
 def _largest_dropped(stats: ClusterStats, kinds: np.ndarray, most: int) -> list[int]:

@@ -21,6 +21,7 @@ class Points:
         log_odds: (n,) mean log-odds that an utterance belongs to its best known intent; read for
             rows of the log only.
         label_density: (n,) mean `Model.label_density` of these intents.
+        intents: (n,) int64, the best known intent of most utterances; -1 without labels.
         sizes: (n,) number of distinct utterances; None: one each.
     """
 
@@ -29,9 +30,10 @@ class Points:
     labels: np.ndarray
     log_odds: np.ndarray
     label_density: np.ndarray
+    intents: np.ndarray
     sizes: np.ndarray | None = None
 
-    def log_counts(self, clusters: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def log_counts(self, clusters: np.ndarray, n: int) -> tuple[np.ndarray, ...]:
         """Summarize the log's share of each cluster 0 … n - 1.
 
         Args:
@@ -39,8 +41,8 @@ class Points:
             n: number of clusters.
 
         Returns:
-            (n,) distinct utterances; (n,) their mean log-odds; (n,) labels to expect if they are
-            known.
+            (n,) distinct utterances; (n,) their mean log-odds of being known; (n,) at most 0, what
+            their disagreement about the intent adds to it; (n,) labels to expect if they are known.
         """
         log = self.labels == UNLABELED
         sizes = np.ones(len(log)) if self.sizes is None else self.sizes
@@ -50,7 +52,25 @@ class Points:
 
         count = total(sizes)
         expected = total(self.label_density * sizes) / max(1.0, count.sum())
-        return count, total(self.log_odds * sizes) / np.maximum(count, 1), expected
+        log_odds = np.where(self._agrees(clusters, sizes), self.log_odds, -np.abs(self.log_odds))
+        one = np.maximum(count, 1)
+        own = total(self.log_odds * sizes) / one
+        return count, own, total(log_odds * sizes) / one - own, expected
+
+    def _agrees(self, clusters: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        """Return (rows,) bool, True if the best known intent of a point is one of its cluster's.
+
+        These are the intents of the labels in the cluster, and the best intent of most utterances.
+        """
+        most = max(self.labels.max(initial=0), self.intents.max(initial=0)) + 1
+        log = np.flatnonzero((self.labels == UNLABELED) & (self.intents >= 0))
+        own = clusters * most + np.where(self.labels >= 0, self.labels, self.intents)
+        pairs, inverse = np.unique(own[log], return_inverse=True)
+        count = np.bincount(inverse, sizes[log], minlength=len(pairs))
+        order = np.lexsort((-pairs, count, pairs // most))
+        last = np.flatnonzero(np.diff(pairs[order] // most, append=-1))
+        common = pairs[order[last]]
+        return np.isin(own, np.concatenate([own[self.labels >= 0], common]))
 
 
 def label_density(scores: NoveltyScores, labels: np.ndarray, n_intents: int) -> np.ndarray:
@@ -104,8 +124,10 @@ def utterance_clusters(
         label_density: (k,) `Model.label_density` of the known intents.
     """
     log_odds = density = np.zeros(len(ids))
+    best = np.full(len(ids), -1)
     if scores is not None:
-        log_odds, density = scores.log_odds, label_density[scores.best_class]
+        best = scores.best_class
+        log_odds, density = scores.log_odds, label_density[best]
     return Clusters(
         ids=ids,
         means=vectors.astype(np.float16),
@@ -113,6 +135,7 @@ def utterance_clusters(
         sizes=np.ones(len(ids), np.int64),
         log_odds=log_odds,
         label_density=density,
+        intents=best,
     )
 
 
@@ -129,6 +152,7 @@ def anchor_clusters(vectors: np.ndarray) -> Clusters:
         sizes=np.ones(n, np.int64),
         log_odds=np.zeros(n),
         label_density=np.zeros(n),
+        intents=np.full(n, -1),
     )
 
 
@@ -177,5 +201,6 @@ def points_of(log: Clusters, anchors: Clusters, anchor_labels: np.ndarray) -> Po
         labels=np.concatenate([np.full(len(log.ids), UNLABELED), anchor_labels]),
         log_odds=np.concatenate([log.log_odds / log.sizes, anchors.log_odds]),
         label_density=np.concatenate([log.label_density / log.sizes, anchors.label_density]),
+        intents=np.concatenate([log.intents, anchors.intents]),
         sizes=np.concatenate([log.sizes, anchors.sizes]),
     )

@@ -25,6 +25,8 @@ class ClusterStats:
     Attributes:
         log: (n,) distinct utterances of the log.
         log_odds: (n,) their mean log-odds of being known, by stage I.
+        disagreement: (n,) at most 0, what is added to these log-odds because stage I takes the
+            utterances for different known intents.
         expected: (n,) labeled utterances to expect if the cluster is known.
         out_of_domain: (n,) out-of-domain examples.
         labeled: (n,) labeled utterances.
@@ -33,6 +35,7 @@ class ClusterStats:
 
     log: np.ndarray
     log_odds: np.ndarray
+    disagreement: np.ndarray
     expected: np.ndarray
     out_of_domain: np.ndarray
     labeled: np.ndarray
@@ -42,7 +45,7 @@ class ClusterStats:
 def cluster_stats(points: Points, clusters: np.ndarray) -> ClusterStats:
     """Count what is in each cluster; clusters (rows,) are numbered from 0."""
     n = clusters.max() + 1
-    log, log_odds, expected = points.log_counts(clusters, n)
+    log, log_odds, disagreement, expected = points.log_counts(clusters, n)
     out_of_domain = np.bincount(clusters[points.labels == OUT_OF_DOMAIN], minlength=n)
     is_labeled = points.labels >= 0
     labels, where = points.labels[is_labeled], clusters[is_labeled]
@@ -52,7 +55,7 @@ def cluster_stats(points: Points, clusters: np.ndarray) -> ClusterStats:
     order = np.lexsort((-intent, count))
     most[cluster[order]] = intent[order]
     labeled = np.bincount(where, minlength=n)
-    return ClusterStats(log, log_odds, expected, out_of_domain, labeled, most)
+    return ClusterStats(log, log_odds, disagreement, expected, out_of_domain, labeled, most)
 
 
 def label_evidence(stats: ClusterStats, dispersion: float, config: IntentsConfig) -> np.ndarray:
@@ -88,7 +91,7 @@ def known_log_odds(
         evidence: (n,) by `label_evidence`; 0 for the log-odds without the labels.
         config: the prior.
     """
-    return stats.log_odds + config.known_log_odds + evidence
+    return stats.log_odds + stats.disagreement + config.known_log_odds + evidence
 
 
 def label_dispersion(stats: ClusterStats, config: IntentsConfig) -> float:
