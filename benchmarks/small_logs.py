@@ -6,13 +6,15 @@ split of some sets.
 
     python -m benchmarks.small_logs --data dstc11_insurance --seeds 20 --out RESULT.json
 
-Methods: `full` and `fast` are these presets. Measures: K, the number of intents found; the distance
-in per cent; and NMI, ARI and ACC in per cent over the utterances that have an intent. An utterance
-without a found intent forms a cluster of its own. The line of a log shows the quantiles .1, .5 and
-.9 of K, the spread (P90 - P10) / median, and the true K.
+Methods: `full` and `fast` are these presets. Measures: K, the number of intents found; `coarse` and
+`fine`, the same at these levels; `inside`, the share of runs in per cent whose coarse and fine K
+enclose the true one; the distance in per cent; and NMI, ARI and ACC in per cent over the utterances
+that have an intent. An utterance without a found intent forms a cluster of its own. The line of a log
+shows the quantiles .1, .5 and .9 of K, the spread (P90 - P10) / median, and the true K.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,7 @@ import pyarrow.parquet as pq
 from advin.discovery.config import Config
 from advin.discovery.discover import discover
 from advin.discovery.fit import EmbeddedTexts
+from advin.discovery.intents.levels import COARSE, FINE
 from benchmarks.common import (
     Options,
     Results,
@@ -78,7 +81,11 @@ def run(
     truth = task.log.intents
     ids = np.array([name or f"none {i}" for i, name in enumerate(found.assignments.intent_id)])
     scores = clustering_scores(truth[truth != ""].astype(str), ids[truth != ""])
-    return {"K": len(found.intents), "distance": 100 * model.rules.distance} | scores
+    levels = Counter(row.level for row in found.levels)
+    coarse, fine = levels[COARSE], levels[FINE]
+    measures = {"K": len(found.intents), "coarse": coarse, "fine": fine}
+    measures["inside"] = 100.0 * (coarse <= len(set(truth[truth != ""])) <= fine)
+    return measures | {"distance": 100 * model.rules.distance} | scores
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from advin.discovery.compute.tunables import Section, tunable
+from advin.discovery.compute.tunables import Section, fraction, tunable
 
 L = TypeVar("L", str, str | None)
 
@@ -35,6 +35,10 @@ class LabelsConfig(Section):
     )
     min_labels: int = tunable(5, "fewer labels of an intent are reported", "utterances", 1)
     min_intents: int = tunable(3, "fewer labeled intents are reported", "intents", 1)
+    good_match: float = fraction(
+        0.8, "least share of utterances that look known in clusters with labels, if labels match"
+    )
+    poor_match: float = fraction(0.5, "the same share below which labels match poorly")
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,8 @@ def _cluster(
         junk_clusters=int(np.count_nonzero(intents.kinds == JUNK)),
         unclear_clusters=int(np.count_nonzero(intents.kinds == UNCLEAR)),
         small_clusters=int(np.count_nonzero(intents.kinds == TOO_SMALL)),
+        looks_known=intents.looks_known,
+        looks_known_with_labels=intents.with_labels,
     ).add()
     written = {CENTROIDS: centroids_to_arrow(intents, model), PARTS: parts_to_arrow(intents.parts)}
     for name, table in written.items():

@@ -229,6 +229,8 @@ class ClusterCounters(Counters):
         unclear_clusters: centroids of clusters that look known but hold no labels.
         small_clusters: centroids of clusters of several utterances that are too small.
         utterances_left_out: utterances in clusters beyond the limit of one worker.
+        looks_known: utterances in clusters that look known, labels aside.
+        looks_known_with_labels: how many of them are in clusters that hold labels.
     """
 
     stage: ClassVar[str] = "cluster"
@@ -240,6 +242,8 @@ class ClusterCounters(Counters):
     unclear_clusters: int = 0
     small_clusters: int = 0
     utterances_left_out: int = 0
+    looks_known: int = 0
+    looks_known_with_labels: int = 0
 
 
 @dataclass(frozen=True, slots=True)

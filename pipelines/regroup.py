@@ -26,6 +26,7 @@ from advin.pipelines.publishing import LEVEL_STAGES, Published, publish
 from advin.pipelines.report import (
     check_tables,
     counters_of,
+    findings,
     funnel,
     read_run,
     summaries,
@@ -177,6 +178,7 @@ def _finish(
         fingerprint=fingerprint(settings),
         funnel=funnel(finished),
         traffic=traffic(counters_of(finished, AssembleCounters).by_reason),
+        findings=findings(run, kept.tables["levels"], finished),
         tables=kept.tables,
         marks={name: mark for name, mark in kept.marks.items() if name in files},
         stages=manifest.stages | summaries(finished),

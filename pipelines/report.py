@@ -4,13 +4,19 @@ import dataclasses
 from collections import Counter
 from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from advin.discovery.intents.findings import ResultFacts, result_findings
+from advin.discovery.intents.levels import LEVELS
+from advin.discovery.labels import OUT_OF_DOMAIN
 from advin.discovery.text.config import MASKING_VERSION
 from advin.discovery.text.preparation import RULES
 from advin.pipelines import notices, storage
 from advin.pipelines.counters import (
     AssembleCounters,
+    ClusterCounters,
     Counters,
     IngestCounters,
     ScoreCounters,
@@ -69,6 +75,7 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
         stages=summaries(finished),
         languages=found.language_values(),
         warnings=found.lines,
+        findings=findings(run, published.tables["levels"], finished),
         rejected=_rejected(run.workspace.folder, published.tables["rejects"]),
         masking=_masking(run, counters_of(finished, IngestCounters)),
         given=run.prepared.settings.given,
@@ -178,6 +185,32 @@ def funnel(finished: Finished) -> list[tuple[str, int]]:
         ("known domains", taxonomy.known_domains_named),
         ("novel domains", taxonomy.novel_domains_named),
     ]
+
+
+def findings(run: Run, levels: list[str], finished: Finished) -> list[str]:
+    """Return how sure the results are, and what would help most, one line each.
+
+    Args:
+        run: the run.
+        levels: the files of the table levels.
+        finished: the finished stages.
+    """
+    paths = (storage.join(run.workspace.folder, name) for name in levels)
+    table = pa.concat_tables(storage.read_parquet(path, ["level", "stability"]) for path in paths)
+    rows = Counter(table["level"].to_pylist())
+    model, cluster = run.model.load(), counters_of(finished, ClusterCounters)
+    level = run.prepared.config.levels.granularity
+    stability = table.filter(pc.equal(table["level"], level))["stability"].drop_null()
+    facts = ResultFacts(
+        novel={level: rows[level] for level in LEVELS},
+        chosen=counters_of(finished, TaxonomyCounters).novel_intents_named,
+        stability=float(np.median(stability.to_numpy())) if len(stability) else None,
+        looks_known=cluster.looks_known,
+        with_labels=cluster.looks_known_with_labels,
+        has_labels=bool(model.intents),
+        has_out_of_domain=bool((model.anchor_labels == OUT_OF_DOMAIN).any()),
+    )
+    return result_findings(facts, run.prepared.config)
 
 
 def _rejected(folder: str, files: list[str]) -> dict[str, int]:

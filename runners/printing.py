@@ -57,6 +57,8 @@ def print_run(folder: str, manifest: RunManifest) -> None:
     _print_novel(folder, manifest)
     _print_dropped(read_table(folder, manifest, "dropped").to_pylist())
 
+    for line in manifest.findings:
+        out.print(plain(line))
     for name, groups in manifest.model.get("shortages", {}).items():
         out.print(
             Text(

@@ -187,6 +187,7 @@ class RunManifest(_JsonFile):
         stages: start, seconds, bytes and counters of each stage.
         languages: languages of the log with their shares; empty if they are unclear.
         warnings: what makes the results unreliable, one line each.
+        findings: how sure the results are, and what would help most, one line each.
         masking: the masking of the log.
         rejected: rejected rows of the log, by reason.
         given: the settings that the user gave, by the name of the flag or argument.
@@ -204,6 +205,7 @@ class RunManifest(_JsonFile):
     masking: MaskingSummary
     languages: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
     rejected: dict[str, Count] = field(default_factory=dict)
     given: dict[str, Any] = field(default_factory=dict)
     started: str = ""

@@ -42,6 +42,7 @@ class LevelsConfig(Section):
     tolerance: float = fraction(
         0.15, "agreement that the coarse and the fine distance may lack, as a share of the best"
     )
+    min_stability: float = fraction(0.5, "a coarser level is advised below this median stability")
     stability_rows: int = tunable(
         3_000, "most utterances that are clustered again for the stability", "utterances", 1
     )

@@ -44,6 +44,8 @@ class Intents:
         log_odds: (m,) float32, log-odds of being known that a cluster gives to its utterances.
         norms: (m,) float32, norm of the mean vector that the centroid is the direction of.
         parts: parts of novel intents.
+        looks_known: utterances in clusters that look known, labels aside.
+        with_labels: how many of them are in clusters that hold labels.
     """
 
     centroids: np.ndarray
@@ -52,6 +54,8 @@ class Intents:
     log_odds: np.ndarray
     norms: np.ndarray
     parts: Parts
+    looks_known: int = 0
+    with_labels: int = 0
 
     @property
     def leaf_clusters(self) -> np.ndarray:

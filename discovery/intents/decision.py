@@ -24,6 +24,7 @@ from advin.discovery.intents.verdicts import (
     known_log_odds,
     label_dispersion,
     label_evidence,
+    label_match,
 )
 from advin.discovery.labels import JUNK, NOVEL, TOO_SMALL, UNCLEAR, UNLABELED
 from advin.discovery.selection.distance import IntentDistance
@@ -101,6 +102,7 @@ def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) 
         rows.append(np.flatnonzero((clusters == dropped) & (points.labels == UNLABELED)))
         kind.append(kinds[dropped])
     prior = cluster_log_odds(stats, evidence, config)[clusters]
+    looks_known, with_labels = label_match(stats, config)
     means = _means(points, rows)
     novel = {i: group for i, group in enumerate(rows) if kind[i] == NOVEL}
     return Intents(
@@ -110,6 +112,8 @@ def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) 
         log_odds=np.array([prior[group].mean() for group in rows], np.float32),
         norms=np.linalg.norm(means, axis=1).astype(np.float32),
         parts=_parts(points, novel, pieces, rules.min_size),
+        looks_known=looks_known,
+        with_labels=with_labels,
     )
 
 

@@ -94,6 +94,20 @@ def known_log_odds(
     return stats.log_odds + stats.disagreement + config.known_log_odds + evidence
 
 
+def label_match(stats: ClusterStats, config: IntentsConfig) -> tuple[int, int]:
+    """Return how many utterances look known, and how many of these are clustered with labels.
+
+    Where labels and log match, nearly all utterances that look known share a cluster with labels.
+
+    Args:
+        stats: of all clusters.
+        config: the prior.
+    """
+    looks_known = known_log_odds(stats, 0.0, config) > 0
+    counted = (stats.log[looks_known], stats.log[looks_known & (stats.labeled > 0)])
+    return int(counted[0].sum()), int(counted[1].sum())
+
+
 def label_dispersion(stats: ClusterStats, config: IntentsConfig) -> float:
     """Return the dispersion (size) of the negative binomial that explains the labels best.
 
