@@ -9,8 +9,8 @@ split of some sets.
 Methods: `full` and `fast` are these presets. Measures: K, the number of intents found; `coarse` and
 `fine`, the same at these levels; `inside`, the share of runs in per cent whose coarse and fine K
 enclose the true one; the distance in per cent; and NMI, ARI and ACC in per cent over the utterances
-that have an intent. An utterance without a found intent forms a cluster of its own. The line of a log
-shows the quantiles .1, .5 and .9 of K, the spread (P90 - P10) / median, and the true K.
+that have an intent. An utterance without a found intent forms a cluster of its own. The line of a
+log shows the quantiles .1, .5 and .9 of K, the spread (P90 - P10) / median, and the true K.
 """
 
 import time
