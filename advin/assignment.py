@@ -130,15 +130,19 @@ class KnownIntents:
 
         All are None for a text that is not usable, and for a model without known intents.
         """
-        rows, _, vectors = self.encoder.encode(texts, self.model.config)
-        return self.score(len(texts), rows, vectors)
+        rows, usable, vectors = self.encoder.encode(texts, self.model.config)
+        return self.score(len(texts), rows, usable, vectors)
 
-    def score(self, n: int, rows: "np.ndarray", vectors: "np.ndarray") -> list[dict[str, Any]]:
-        """Score n texts, of which some rows have vectors."""
+    def score(
+        self, n: int, rows: "np.ndarray", usable: Sequence[str], vectors: "np.ndarray"
+    ) -> list[dict[str, Any]]:
+        """Score n texts, of which some rows are usable and have vectors."""
+        from advin.discovery.encoding.texts import EmbeddedTexts
+
         results: list[dict[str, Any]] = [dict.fromkeys(KNOWN_COLUMNS) for _ in range(n)]
         novelty = self.model.novelty
         if novelty is not None and len(rows):
-            scores = novelty.score(self.model.neutral(vectors))
+            scores = novelty.score(EmbeddedTexts(usable, self.model.neutral(vectors)))
             for j, i in enumerate(rows):
                 results[i] = {
                     "known_intent": self.model.intents[int(scores.best_class[j])],
@@ -181,6 +185,7 @@ class RunIntents:
         """
         import numpy as np
 
+        from advin.discovery.encoding.texts import EmbeddedTexts
         from advin.discovery.intents.assignment import assign, assign_leaves
         from advin.discovery.intents.outcomes import verdicts_on
 
@@ -193,7 +198,9 @@ class RunIntents:
         categories = model.conversational(usable, vectors)
         is_conversational = np.array([category is not None for category in categories], bool)
         neutral = model.neutral(vectors)
-        scores = None if model.novelty is None else model.novelty.score(neutral)
+        scores = None
+        if model.novelty is not None:
+            scores = model.novelty.score(EmbeddedTexts(usable, neutral))
         learned = model.head.transform(neutral)
         assigned = assign(learned, intents, model.config.intents, scores, is_conversational)
         leaves = assign_leaves(learned, intents, assigned, model.config.intents)

@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 from advin.discovery.compute.precision import BF16, FP32, best_precision
 from advin.discovery.encoding.encoder import Encoder, batches_by_length, load_encoder
 from advin.discovery.encoding.identity import EncoderIdentity
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.evaluation.measures import ari, contingency, hungarian_accuracy, nmi
-from advin.discovery.fit import EmbeddedTexts
 from advin.discovery.text.cleaning import normalize
 from advin.discovery.text.config import MaskingConfig
 from advin.discovery.text.preparation import prepare

@@ -31,11 +31,11 @@ from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.config import Config, SampleConfig
 from advin.discovery.discover import Assignments, Log, discover
 from advin.discovery.encoding.identity import EncoderIdentity
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.evaluation.measures import evaluate_discovery
 from advin.discovery.evaluation.recovery import recovery
 from advin.discovery.evaluation.rows import Found, Truth
 from advin.discovery.fit import (
-    EmbeddedTexts,
     TrainingData,
     fit_conversation,
     fit_model,
@@ -189,7 +189,7 @@ def run(log: Log, rows: np.ndarray, task: Task, model: Model, flagged: float | N
         flagged: share of the log's known utterances to flag; None uses the learned threshold.
     """
     assert model.novelty is not None
-    scores = model.novelty.score(log.vectors)
+    scores = model.novelty.score(EmbeddedTexts(log.texts, log.vectors))
     is_known = np.isin(task.log.intents[rows], model.intents)
     if flagged is not None:
         of_known = np.repeat(scores.score[is_known], log.counts[is_known])

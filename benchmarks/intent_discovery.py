@@ -49,6 +49,7 @@ from advin.discovery.compute.classes import nearest_centroids
 from advin.discovery.config import Config
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.encoding.lexical import lexical_vectors
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.encoding.views import embedded_views
 from advin.discovery.evaluation.measures import contingency, known_novel_accuracy
 from advin.discovery.fit import needs_views
@@ -194,16 +195,17 @@ class Space:
         """Fit stage I, learn the space and the distance, and link the train split."""
         start = time.perf_counter()
         lexical = lexical_vectors(task.texts, _DEFAULTS.lexical) if by_words else None
-        rows = TrainingRows(task.train, task.labels, lexical, views)
+        rows = TrainingRows(task.train, task.labels, lexical, views, task.texts)
         labeled = task.labels >= 0
         novelty, log_odds, density = None, np.zeros(len(task.train)), np.zeros(len(task.train))
         best = np.full(len(task.train), -1)
         if labeled.any():
             names, given = np.unique(task.labels[labeled], return_inverse=True)
+            train = EmbeddedTexts(task.texts, task.train)
             novelty = fit_novelty(
-                task.train[labeled], given, len(names), config.novelty, seed=task.seed
+                train.take(labeled), given, len(names), config.novelty, seed=task.seed
             )
-            scores = novelty.score(task.train)
+            scores = novelty.score(train)
             log_odds = scores.log_odds
             density = label_density(scores, given, len(names))[scores.best_class]
             best = names[scores.best_class]

@@ -28,7 +28,8 @@ from sklearn.cluster import KMeans
 
 from advin.discovery.config import Config
 from advin.discovery.discover import Log, discover
-from advin.discovery.fit import EmbeddedTexts, TrainingData, fit_model, needs_views
+from advin.discovery.encoding.texts import EmbeddedTexts
+from advin.discovery.fit import TrainingData, fit_model, needs_views
 from advin.discovery.text.cleaning import normalize
 from advin.schemas.ids import utterance_id
 from benchmarks.common import (

@@ -13,6 +13,7 @@ Methods:
   ratio              distance to the nearest intent, relative to the second nearest
   learned_neighbors  distance to the nearest labeled utterances in the space of the known intents
   learned_center     distance to the center of the nearest intent in that space
+  characters         character distance to the nearest labeled utterances of the best known intent
   open_set           a (K+1)-way classifier, trained with the sample's out-of-domain text
 
 All measures are in per cent. `fpr95` is the share of known utterances flagged when 95 % of the open
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from advin.discovery.config import NoveltyConfig
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.evaluation.measures import auroc, fpr_at_recall, open_intent_scores
 from advin.discovery.novelty.calibration import calibrate
 from advin.discovery.novelty.held_out import HeldOut, hold_out
@@ -52,11 +54,11 @@ MAX_TRAIN = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One draw of known intents: labeled train vectors, and test vectors with their labels."""
+    """One draw of known intents: labeled train utterances, and test utterances with labels."""
 
-    train: np.ndarray
+    train: EmbeddedTexts
     labels: np.ndarray
-    test: np.ndarray
+    test: EmbeddedTexts
     truth: np.ndarray
 
 
@@ -73,7 +75,8 @@ def draw_task(utterances: Utterances, vectors: np.ndarray, share: float, seed: i
     more = rng.permutation(rest)[: max(0, MAX_TRAIN - len(first))]
     rows = np.sort(rows[np.concatenate([first, more])])
     test = np.flatnonzero(utterances.splits == TEST)
-    return Task(vectors[rows], labels[rows], vectors[test], labels[test])
+    embedded = EmbeddedTexts(utterances.texts, vectors)
+    return Task(embedded.take(rows), labels[rows], embedded.take(test), labels[test])
 
 
 def measure(task: Task, held: HeldOut, scores: tuple[str, ...]) -> dict[str, float]:
@@ -95,7 +98,7 @@ def measure(task: Task, held: HeldOut, scores: tuple[str, ...]) -> dict[str, flo
 def main() -> None:
     """Run the benchmark."""
     options = parse_options(__doc__, SETS, methods=(*_WITHOUT, *_WITH_OOD))
-    ood = encode_out_of_domain(options).vectors
+    ood = encode_out_of_domain(options)
     results = Results(options)
     for path in options.data:
         utterances = load_utterances(path, options.distinct)

@@ -39,8 +39,8 @@ from sklearn.metrics import matthews_corrcoef
 
 from advin.discovery.config import PRESETS, Config
 from advin.discovery.discover import discover
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.evaluation.measures import evaluate_discovery
-from advin.discovery.fit import EmbeddedTexts
 from advin.discovery.model import Model
 from advin.discovery.text.cleaning import normalize
 from advin.schemas.ids import known_id
@@ -172,7 +172,7 @@ def measure(task: Task, model: Model, seed: int) -> Measures:
     """Compare stage I and the final verdict with the truth; the seed is for the bootstrap."""
     assert model.novelty is not None
     log, rows = log_of(task)
-    scores = model.novelty.score(model.neutral(log.vectors))
+    scores = model.novelty.score(EmbeddedTexts(log.texts, model.neutral(log.vectors)))
     found = discover(log, model, scores).assignments
     measures = evaluate_discovery(*truth_and_answer(log, task.log.take(rows), model, found))
 
@@ -249,6 +249,9 @@ def draw_tasks(options: Options) -> Iterator[tuple[tuple[str, float, str], int, 
 def main() -> None:
     """Run the benchmark."""
     options = parse_options(__doc__, SETS, known=(0.75,), methods=METHODS, efforts=tuple(PRESETS))
+    if 0 in options.known:
+        sys.stderr.write("--known 0: stage I needs known intents, give a share above 0\n")
+        sys.exit(2)
     encoder, encode_views = encoder_identity(options), view_encoder(options)
     nothing = EmbeddedTexts([], np.zeros((0, encoder.dimension), np.float16))
     results = Results(options)

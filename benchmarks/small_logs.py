@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from advin.discovery.config import Config
 from advin.discovery.discover import discover
-from advin.discovery.fit import EmbeddedTexts
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.intents.levels import COARSE, FINE
 from benchmarks.common import (
     Options,

@@ -71,6 +71,9 @@ class ScoreWeights(Section):
     open_set: Numbers = tunable(
         (0.0, 0.3, 1.0), "log-odds of the open class; needs out-of-domain text", low=0
     )
+    characters: Numbers = tunable(
+        (1.0, 0.0), "character distance to the nearest labels of the best known intent", low=0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,13 @@ class NoveltyConfig(Section):
     shrinkage: float = fraction(0.01, "weight of the mean variance in a covariance")
     neighbors: int = tunable(5, "most labeled neighbors to average", low=1)
     neighbor_share: float = fraction(0.25, "neighbors to average / median labels per intent")
+    min_ngram: int = tunable(2, "shortest character n-gram", "characters", 1)
+    max_ngram: int = tunable(5, "longest character n-gram", "characters", 1)
+    character_buckets: int = tunable(4_096, "buckets that n-grams are hashed into", low=1)
+    character_labels: int = tunable(4_000, "most labels to compare n-grams with", low=1)
+    character_weight: float = tunable(
+        2.0, "weight of character cosines in the choice of the intent; learned ones: 1", low=0
+    )
     rivals: int = tunable(64, "neighbors to search for the second nearest intent", low=2)
     max_exemplars: int = tunable(10_000, "most labeled utterances to keep", "utterances", 1)
     intent_folds: int = tunable(

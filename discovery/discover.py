@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.intents.assignment import Assigned, Intents, assign, assign_leaves
 from advin.discovery.intents.decision import discover_intents
 from advin.discovery.intents.levels import LEVELS
@@ -136,7 +137,7 @@ def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Dis
 
     # Stage I: which known intent does each utterance belong to, and how likely?
     if scores is None and model.novelty is not None:
-        scores = model.novelty.score(log.vectors)
+        scores = model.novelty.score(EmbeddedTexts(log.texts, log.vectors))
 
     # Stage II: cluster the log's requests beside labeled and out-of-domain utterances. Each cluster
     # is a known intent, a novel intent, junk, unclear, or too small.

@@ -5,7 +5,7 @@ distance come from the stability of clusters, and the distance between domains i
 model records the origin of each distance.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,6 +19,7 @@ from advin.discovery.domains.linking import learn_domain_distance
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.encoding.lexical import lexical_vectors
 from advin.discovery.encoding.neutral import LanguageDirections
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.encoding.views import embedded_views
 from advin.discovery.intents.points import label_density
 from advin.discovery.intents.space import learn_intent_space
@@ -29,29 +30,6 @@ from advin.discovery.model import Model
 from advin.discovery.novelty.calibration import fit_novelty
 from advin.discovery.novelty.model import NoveltyModel
 from advin.discovery.selection.distance import DEFAULT, LEARNED
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedTexts:
-    """Texts with their vectors.
-
-    Attributes:
-        texts: (n,) texts.
-        vectors: (n, d) float16 or float32 vectors of the encoder, unit norm.
-
-    Raises:
-        ValueError: if the lengths differ.
-    """
-
-    texts: Sequence[str]
-    vectors: np.ndarray
-
-    def __post_init__(self) -> None:
-        """Check that each text has a vector."""
-        if len(self.texts) != len(self.vectors):
-            raise ValueError(
-                f"{len(self.texts)} texts, but {len(self.vectors)} vectors: give one for each"
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +57,7 @@ class TrainingData:
 
     def whole(self) -> EmbeddedTexts:
         """Return all texts: log, labeled, out of domain."""
-        parts = (self.log, self.labeled, self.out_of_domain)
-        return EmbeddedTexts(
-            texts=[text for part in parts for text in part.texts],
-            vectors=np.concatenate([part.vectors for part in parts]),
-        )
+        return EmbeddedTexts.joined([self.log, self.labeled, self.out_of_domain])
 
     def with_views(
         self, encode: Callable[[list[str]], np.ndarray], config: Config
@@ -102,9 +76,8 @@ class TrainingData:
         if rule is None:
             return self
         found = rule.categories(self.log.texts, self.log.vectors)
-        rows = [i for i, category in enumerate(found) if category is None]
-        texts = [self.log.texts[i] for i in rows]
-        return replace(self, log=EmbeddedTexts(texts, self.log.vectors[rows]), views=None)
+        is_request = np.array([category is None for category in found], bool)
+        return replace(self, log=self.log.take(is_request), views=None)
 
     def neutral(self, directions: LanguageDirections) -> "TrainingData":
         """Return the same data without the language bias."""
@@ -133,6 +106,7 @@ class TrainingData:
             labels=np.concatenate([unlabeled, self.labels, outside]),
             lexical=lexical_vectors(whole.texts, config.lexical),
             views=self.views,
+            texts=whole.texts,
         )
 
 
@@ -183,10 +157,10 @@ def fit_model(
     data = data.neutral(directions)
     known = len(data.intents)
     labeled, outside = data.labeled.vectors, data.out_of_domain.vectors
-    ood = outside if len(outside) else None
+    ood = data.out_of_domain if len(outside) else None
     novelty = None
     if known:
-        novelty = fit_novelty(labeled, data.labels, known, config.novelty, ood, config.seed)
+        novelty = fit_novelty(data.labeled, data.labels, known, config.novelty, ood, config.seed)
     head, distance = learn_intent_space(data.rows(config), config, novelty, ood)
     means = encoder.sentence_part(class_means(labeled, data.labels, known))
     domain_distance = learn_domain_distance(means, data.domains, config.domains, config.seed)
@@ -212,5 +186,5 @@ def _label_density(data: TrainingData, novelty: NoveltyModel | None) -> np.ndarr
     if novelty is None:
         return np.zeros(0)
     # As a parallel task it runs on one thread: the last bits of scores depend on that number.
-    [scores] = run_parallel([partial(novelty.score, data.log.vectors)])
+    [scores] = run_parallel([partial(novelty.score, data.log)])
     return label_density(scores, data.labels, len(data.intents))

@@ -10,7 +10,14 @@ import numpy as np
 from pydantic import Field
 from safetensors import numpy as tensors
 
-from advin.discovery.compute.arrays import ArrayError, ArraySpec, check_arrays, check_range
+from advin.discovery.compute.arrays import (
+    ArrayError,
+    ArraySpec,
+    below,
+    check_arrays,
+    check_length,
+    check_range,
+)
 from advin.discovery.compute.model_arrays import model_arrays
 from advin.discovery.config import Config, ConfigError
 from advin.discovery.conversation.learned import FEATURES
@@ -20,6 +27,7 @@ from advin.discovery.encoding.neutral import LanguageDirections
 from advin.discovery.intents.decision import IntentRules, intent_rules
 from advin.discovery.labels import OUT_OF_DOMAIN
 from advin.discovery.metric.head import MetricHead, stacked_heads, unstacked_heads
+from advin.discovery.novelty.checks import check_novelty
 from advin.discovery.novelty.model import NoveltyModel
 from advin.discovery.novelty.scores import SCORE_NAMES
 from advin.discovery.selection.distance import AGREED, DEFAULT, LEARNED, IntentDistance
@@ -28,7 +36,7 @@ from advin.schemas.typed_json import JsonError, checked, read_json
 
 CONFIG = "config.json"
 TENSORS = "model.safetensors"
-_VERSION = 11
+_VERSION = 12
 Origin = Annotated[str, Field(pattern=f"^({LEARNED}|{AGREED}|{DEFAULT})$")]
 
 # `_ModelValues.specs` says which of these arrays a model has.
@@ -286,11 +294,11 @@ class Model:
         arrays = _read_arrays(files[TENSORS], values, config)
         novelty = None
         if values.has_novelty:
-            novelty = NoveltyModel.from_arrays(_below("novelty.", arrays))
+            novelty = NoveltyModel.from_arrays(below("novelty.", arrays))
         conversation = None
         if values.conversation is not None:
             conversation = ConversationRule.restored(
-                config.conversation, asdict(values.conversation), _below("conversation.", arrays)
+                config.conversation, asdict(values.conversation), below("conversation.", arrays)
             )
         return cls(
             encoder=values.encoder,
@@ -298,12 +306,12 @@ class Model:
             intents=values.intents,
             domains=values.domains,
             novelty=novelty,
-            head=MetricHead.from_arrays(_below("head.", arrays)),
+            head=MetricHead.from_arrays(below("head.", arrays)),
             distance=IntentDistance(
                 **asdict(values.distance),
                 grid=arrays["distance.grid"],
                 agreement=arrays["distance.agreement"],
-                heads=unstacked_heads(_below("heads.", arrays)),
+                heads=unstacked_heads(below("heads.", arrays)),
             ),
             domain_distance=values.domain_distance,
             domain_origin=values.domain_origin,
@@ -311,7 +319,7 @@ class Model:
             anchor_labels=arrays["anchor_labels"],
             label_density=arrays["label_density"],
             conversation=conversation,
-            directions=LanguageDirections.from_arrays(_below("directions.", arrays)),
+            directions=LanguageDirections.from_arrays(below("directions.", arrays)),
         )
 
 
@@ -346,26 +354,11 @@ def _read_arrays(data: bytes, values: _ModelValues, config: Config) -> dict[str,
 
 def _check_values(arrays: dict[str, np.ndarray], values: _ModelValues, config: Config) -> None:
     """Check numbers that are used as positions, counts or divisors."""
-    last, dimension = len(values.intents) - 1, values.encoder.dimension
-    check_range("anchor_labels", arrays["anchor_labels"], OUT_OF_DOMAIN, last)
+    known, dimension = len(values.intents), values.encoder.dimension
+    check_range("anchor_labels", arrays["anchor_labels"], OUT_OF_DOMAIN, known - 1)
     check_range("label_density", arrays["label_density"], 0, np.inf)
-    sizes = {"head.bias_out": dimension}
+    check_length("head.bias_out", arrays["head.bias_out"], dimension)
     if values.has_novelty:
-        novelty = _below("novelty.scorers.", arrays)
-        check_range("novelty.scorers.exemplar_classes", novelty["exemplar_classes"], 0, last)
-        check_range("novelty.scorers.neighbors", novelty["neighbors"], 1, config.novelty.neighbors)
-        check_range("novelty.scorers.rivals", novelty["rivals"], 1, config.novelty.rivals)
-        sizes["novelty.scorers.space.bias_out"] = dimension
-        for name in SCORE_NAMES:
-            if arrays[f"novelty.scales.{name}"][1] <= 0:
-                raise ArrayError(f"novelty.scales.{name} holds a spread that is not above 0")
+        check_novelty(arrays, config.novelty, dimension, known)
     if "heads.bias_out" in arrays:
-        sizes["heads.bias_out"] = dimension
-    for name, most in sizes.items():
-        length = arrays[name].shape[-1]
-        if not 0 < length <= most:
-            raise ArrayError(f"{name} has {length} numbers, but must have 1 to {most}")
-
-
-def _below(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+        check_length("heads.bias_out", arrays["heads.bias_out"], dimension)

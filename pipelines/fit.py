@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from advin.discovery.config import Config
 from advin.discovery.encoding.identity import EncoderIdentity
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.fit import (
-    EmbeddedTexts,
     TrainingData,
     fit_conversation,
     fit_model,

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.model import Model
 from advin.discovery.novelty.model import NoveltyScores
 from advin.pipelines.counters import ScoreCounters
@@ -85,12 +86,13 @@ def score_batch(texts: pa.RecordBatch, batch: pa.RecordBatch, model: Model) -> p
         a batch as `schemas.stage_files.SCORE`.
     """
     ids, vectors = batch.column("utterance_id"), vectors_from_arrow(batch.column("vector"))
-    categories = model.conversational(texts.column("text").to_pylist(), vectors)
+    utterances = texts.column("text").to_pylist()
+    categories = model.conversational(utterances, vectors)
     conversational = pa.array(categories, pa.string())
     if model.novelty is None:
         nulls = [pa.nulls(batch.num_rows, f.type) for f in stage_files.SCORE][1:-1]
         return pa.RecordBatch.from_arrays([ids, *nulls, conversational], schema=stage_files.SCORE)
-    scores = model.novelty.score(model.neutral(vectors))
+    scores = model.novelty.score(EmbeddedTexts(utterances, model.neutral(vectors)))
     labels = pa.array(model.intents, pa.string())
     return pa.RecordBatch.from_arrays(
         [

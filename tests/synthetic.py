@@ -9,6 +9,8 @@ draw_domains        centroids of intents around the centers of their domains
 axis_intent         an intent around an axis, for tests that place intents by hand
 dense_groups        four dense groups among noise
 draw_clusters       clusters of one utterance, as the link stage reads them
+in_words            vectors with texts that share words within an intent
+wordless            vectors with empty texts
 
 Each generator takes a seed or a generator: a test that goes on drawing passes its own.
 """
@@ -16,6 +18,7 @@ Each generator takes a seed or a generator: a test that goes on drawing passes i
 import numpy as np
 
 from advin.discovery.clustering.partition import Clusters
+from advin.discovery.encoding.texts import EmbeddedTexts
 
 DIMENSION = 24
 Seed = int | np.random.Generator
@@ -102,3 +105,21 @@ def draw_clusters(means: np.ndarray, max_weight: int, seed: Seed) -> Clusters:
         label_density=rng.random(n),
         intents=rng.integers(0, 3, n),
     )
+
+
+def in_words(vectors: np.ndarray, labels: np.ndarray, seed: Seed = 0) -> EmbeddedTexts:
+    """Return vectors (n, d) with texts of four words, two of them from the six of its intent."""
+    rng = np.random.default_rng(seed)
+    words = [_words(6, np.random.default_rng(int(label))) for label in labels]
+    own = [rng.choice(w, 2, replace=False) for w in words]
+    return EmbeddedTexts([" ".join([*w, *_words(2, rng)]) for w in own], vectors)
+
+
+def _words(n: int, rng: np.random.Generator) -> list[str]:
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+    return ["".join(rng.choice(letters, 6)) for _ in range(n)]
+
+
+def wordless(vectors: np.ndarray) -> EmbeddedTexts:
+    """Return vectors (n, d) with empty texts, which resemble no other text."""
+    return EmbeddedTexts([""] * len(vectors), vectors)

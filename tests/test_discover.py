@@ -6,12 +6,13 @@ import functools
 import numpy as np
 import pytest
 from run_tables import as_columns
-from synthetic import axis_intent
+from synthetic import axis_intent, wordless
 
 from advin.discovery.compute.precision import FP32
 from advin.discovery.config import Config
 from advin.discovery.discover import Log, discover
 from advin.discovery.encoding.identity import EncoderIdentity
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.labels import OUT_OF_DOMAIN
 from advin.discovery.metric.head import MetricHead
 from advin.discovery.model import Model
@@ -47,7 +48,7 @@ def small_model(known: int = 2) -> Model:
     novelty = None
     if known:
         rows = np.concatenate(labeled)
-        novelty = fit_novelty(rows, labels, known, Config().novelty, outside)
+        novelty = fit_novelty(wordless(rows), labels, known, Config().novelty, wordless(outside))
     return Model(
         encoder=EncoderIdentity("test", "", DIMENSION, DIMENSION, FP32),
         config=Config(),
@@ -141,7 +142,7 @@ def test_without_labels_utterances_are_novel_or_in_no_intent():
 
 def test_given_novelty_scores_replace_those_of_the_model():
     log, model = small_log(), small_model()
-    scores = model.novelty.score(log.vectors)
+    scores = model.novelty.score(EmbeddedTexts(log.texts, log.vectors))
     lower = dataclasses.replace(
         scores,
         score=np.full_like(scores.score, -1.0),

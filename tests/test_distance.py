@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from small_heads import configured, train_head
-from synthetic import around
+from synthetic import around, wordless
 
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.compute.parallel import run_parallel
@@ -253,7 +253,7 @@ def test_novel_intents_beside_known_ones_are_not_merged_with_them():
     labeled = (truth % 5 == 0) & (np.arange(len(truth)) // 25 % 3 == 0)
     rows = TrainingRows(vectors, np.where(labeled, truth // 5, UNLABELED))
     config = configured(FAST, neighbors=20)
-    novelty = fit_novelty(vectors[labeled], truth[labeled] // 5, 5, config.novelty)
+    novelty = fit_novelty(wordless(vectors[labeled]), truth[labeled] // 5, 5, config.novelty)
     head, learned = learn_intent_space(rows, config, novelty)
     by_labels = learn_intent_distance(rows, config)
     tree = average_linkage(head.transform(vectors), np.ones(len(vectors)), 0.0)

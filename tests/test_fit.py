@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from advin.discovery.config import Config
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.encoding.views import partial_text
-from advin.discovery.fit import EmbeddedTexts, TrainingData, needs_views
+from advin.discovery.fit import TrainingData, needs_views
 from advin.discovery.labels import UNLABELED
 
 DIMENSION = 8

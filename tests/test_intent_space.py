@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from small_heads import configured, train_head
-from synthetic import around
+from synthetic import around, wordless
 
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import SUSPECTED_NOVEL, UNLABELED
@@ -50,7 +50,7 @@ def test_suspected_rows_are_not_pulled_towards_labeled_rows(beside):
 def test_novelty_scores_keep_novel_intents_apart_from_known_ones(beside):
     vectors, truth, labels = beside
     rows = labels >= 0
-    novelty = fit_novelty(vectors[rows], labels[rows], KNOWN, CONFIG.novelty)
+    novelty = fit_novelty(wordless(vectors[rows]), labels[rows], KNOWN, CONFIG.novelty)
     marked, distance = learn_intent_space(TrainingRows(vectors, labels), CONFIG, novelty)
     without = train_head(TrainingRows(vectors, labels), CONFIG)
     assert distance.origin == LEARNED

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from small_heads import configured, train_head
-from synthetic import draw_intents
+from synthetic import draw_intents, in_words
 
 from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.compute.precision import BF16
@@ -91,12 +91,13 @@ def test_an_interrupt_does_not_wait_for_running_tasks(processors):
 def test_results_do_not_depend_on_the_number_of_processors(processors):
     vectors, truth = draw_intents(8, 12)
     labels = np.where((truth < 6) & (np.arange(len(truth)) % 2 == 0), truth, UNLABELED)
-    given = labels >= 0
+    given, utterances = labels >= 0, in_words(vectors, truth)
     config = configured(hidden=64, steps=40)
 
     def learned() -> list[bytes]:
-        novelty = fit_novelty(vectors[given], labels[given], 6, config.novelty)
-        head, distance = learn_intent_space(TrainingRows(vectors, labels), config, novelty)
+        novelty = fit_novelty(utterances.take(given), labels[given], 6, config.novelty)
+        rows = TrainingRows(vectors, labels, texts=utterances.texts)
+        head, distance = learn_intent_space(rows, config, novelty)
         arrays = [*novelty.to_arrays().values(), *head.to_arrays().values(), distance.agreement]
         return [array.tobytes() for array in arrays]
 

@@ -2,7 +2,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from synthetic import draw_intents
+from synthetic import draw_intents, wordless
 
 from advin.discovery.config import NoveltyConfig, ScoreWeights
 from advin.discovery.novelty.mahalanobis import ClassMoments, RelativeMahalanobis
@@ -51,18 +51,18 @@ def distance_ratio(x, labels, row):
 def test_the_distance_ratio_matches_its_definition():
     x, labels = draw_intents(5, 12)
     held = draw_intents(5, 40)[0]
-    ratio = Scorers.fit(x, labels, CONFIG).score(held)[0]["ratio"]
+    ratio = Scorers.fit(wordless(x), labels, CONFIG).score(wordless(held))[0]["ratio"]
     assert ratio == pytest.approx([distance_ratio(x, labels, row) for row in held], rel=1e-3)
     between = (x[labels == 0][:1] + x[labels == 1][:1]).astype(np.float32)
     between /= np.linalg.norm(between, axis=1, keepdims=True)
-    among = Scorers.fit(x[labels < 2], labels[labels < 2], CONFIG)
-    assert among.score(between)[0]["ratio"][0] > 0.7
+    among = Scorers.fit(wordless(x[labels < 2]), labels[labels < 2], CONFIG)
+    assert among.score(wordless(between))[0]["ratio"][0] > 0.7
 
 
 def test_the_distance_ratio_is_an_upper_bound_if_no_rival_is_among_the_neighbors():
     # An intent has more utterances than neighbors are searched.
     x, labels = draw_intents(3, 150, spread=0.3)
-    found = Scorers.fit(x, labels, CONFIG).score(x)[0]["ratio"]
+    found = Scorers.fit(wordless(x), labels, CONFIG).score(wordless(x))[0]["ratio"]
     true = np.array([distance_ratio(x, labels, row) for row in x])
     assert (found >= true - 1e-3).all() and (found > 1.5 * true).any()
     assert (found <= 1).all()

@@ -79,3 +79,19 @@ def check_range(name: str, array: np.ndarray, low: float, high: float) -> None:
         raise ArrayError(
             f"{name} holds {array.min()} to {array.max()}, but must hold {low} to {high}"
         )
+
+
+def check_length(name: str, array: np.ndarray, most: int) -> None:
+    """Check that the last axis of an array has at least one number, and not more than allowed.
+
+    Raises:
+        ArrayError: if it has none, or too many.
+    """
+    length = array.shape[-1]
+    if not 0 < length <= most:
+        raise ArrayError(f"{name} has {length} numbers, but must have 1 to {most}")
+
+
+def below(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays whose names start with a prefix, under names without it."""
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

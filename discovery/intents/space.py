@@ -15,6 +15,7 @@ import numpy as np
 
 from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.config import Config
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.labels import SUSPECTED_NOVEL
 from advin.discovery.metric.head import MetricHead
 from advin.discovery.metric.rows import TrainingRows
@@ -29,7 +30,7 @@ def learn_intent_space(
     rows: TrainingRows,
     config: Config,
     novelty: NoveltyModel | None,
-    ood: np.ndarray | None = None,
+    ood: EmbeddedTexts | None = None,
 ) -> tuple[MetricHead, IntentDistance]:
     """Train the metric head, and learn the distance at which intents separate in its space.
 
@@ -40,7 +41,7 @@ def learn_intent_space(
         rows: labeled and unlabeled utterances, none of them marked as suspected.
         config: seed, training, neighbors, distance and stability.
         novelty: stage I, fitted to the labeled rows; None without known intents.
-        ood: (o, d) vectors of out-of-domain texts, if stage I was given any.
+        ood: out-of-domain text, if stage I was given any.
     """
     settings = resolve_head(rows, config)
 
@@ -48,10 +49,10 @@ def learn_intent_space(
         """Mark rows that stage I, fitted to the visible labels, suspects to be novel."""
         if novelty is None:
             return visible
-        given = visible.labels >= 0
+        given = np.flatnonzero(visible.labels >= 0)
         compact = np.unique(visible.labels[given], return_inverse=True)[1]
-        vectors = visible.vectors[given]
-        refitted = novelty.refitted(vectors, compact, config.novelty, ood, config.seed)
+        labeled = visible.embedded(given)
+        refitted = novelty.refitted(labeled, compact, config.novelty, ood, config.seed)
         return _suspected(visible, refitted, config.metric.suspect_score)
 
     # As a parallel task it runs on one thread: the last bits of scores depend on that number.
@@ -73,6 +74,6 @@ def _suspected(rows: TrainingRows, novelty: NoveltyModel | None, threshold: floa
         return rows
     marked = rows.labels.copy()
     rest = np.flatnonzero(rows.labels < 0)
-    scores = novelty.score(rows.vectors[rest]).score
+    scores = novelty.score(rows.embedded(rest)).score
     marked[rest[scores > threshold]] = SUSPECTED_NOVEL
     return replace(rows, labels=marked)

@@ -1,9 +1,11 @@
 """The rows that a metric head is trained on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.labels import UNLABELED
 
 
@@ -18,6 +20,7 @@ class TrainingRows:
         lexical: (n, e) float32 lexical vectors of the same utterances; None if neighbors are
             searched by `vectors` alone.
         views: (v, n, d) views of the same utterances; None to train on whole utterances only.
+        texts: (n,) the utterances; None: empty texts.
 
     Raises:
         ValueError: if the numbers of rows differ, or values are not finite.
@@ -27,6 +30,7 @@ class TrainingRows:
     labels: np.ndarray
     lexical: np.ndarray | None = None
     views: np.ndarray | None = None
+    texts: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         """Check and convert the arrays."""
@@ -56,7 +60,13 @@ class TrainingRows:
         """Return the rows with these numbers (m,), in this order."""
         lexical = None if self.lexical is None else self.lexical[rows]
         views = None if self.views is None else self.views[:, rows]
-        return TrainingRows(self.vectors[rows], self.labels[rows], lexical, views)
+        texts = None if self.texts is None else self.embedded(rows).texts
+        return TrainingRows(self.vectors[rows], self.labels[rows], lexical, views, texts)
+
+    def embedded(self, rows: np.ndarray) -> EmbeddedTexts:
+        """Return the texts and vectors of the rows with these numbers (m,)."""
+        texts = [""] * len(self) if self.texts is None else self.texts
+        return EmbeddedTexts(texts, self.vectors).take(rows)
 
 
 def visible_rows(rows: TrainingRows, held_out: np.ndarray) -> TrainingRows:

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from advin.discovery.config import NoveltyConfig
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.novelty.held_out import HeldOut, ScoredFold, hold_out
 from advin.discovery.novelty.model import NoveltyModel, Scale, scaled, weighted
 from advin.discovery.novelty.scores import SCORE_NAMES, Scores
@@ -23,27 +24,27 @@ _DECIMALS = 4
 
 
 def fit_novelty(
-    vectors: np.ndarray,
+    labeled: EmbeddedTexts,
     labels: np.ndarray,
     n_intents: int,
     config: NoveltyConfig,
-    ood_vectors: np.ndarray | None = None,
+    ood: EmbeddedTexts | None = None,
     seed: int = 0,
 ) -> NoveltyModel:
-    """Fit stage I to labeled vectors: `hold_out`, then `calibrate`.
+    """Fit stage I to labeled utterances: `hold_out`, then `calibrate`.
 
     Args:
-        vectors: (n, d) vectors of labeled utterances, unit norm.
+        labeled: n labeled utterances.
         labels: (n,) int64 known intents, 0 … n_intents - 1, each at least once.
         n_intents: number of known intents.
         config: settings of stage I.
-        ood_vectors: (o, d) vectors of out-of-domain text, or None.
+        ood: out-of-domain text, or None.
         seed: seed of folds and training.
 
     Raises:
         ValueError: if an intent has no rows.
     """
-    return calibrate(hold_out(vectors, labels, n_intents, config, ood_vectors, seed), config)
+    return calibrate(hold_out(labeled, labels, n_intents, config, ood, seed), config)
 
 
 def calibrate(

@@ -10,6 +10,7 @@ import numpy as np
 from advin.discovery.compute.classes import sample_evenly
 from advin.discovery.compute.parallel import run_parallel
 from advin.discovery.config import NoveltyConfig
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.novelty.scores import SCORE_NAMES, Scorers, Scores
 
 
@@ -46,21 +47,21 @@ class HeldOut:
 
 
 def hold_out(
-    vectors: np.ndarray,
+    labeled: EmbeddedTexts,
     labels: np.ndarray,
     n_intents: int,
     config: NoveltyConfig,
-    ood_vectors: np.ndarray | None = None,
+    ood: EmbeddedTexts | None = None,
     seed: int = 0,
 ) -> HeldOut:
     """Fit the scores to all rows and in every fold: the expensive part of stage I.
 
     Args:
-        vectors: (n, d) vectors of labeled utterances, unit norm.
+        labeled: n labeled utterances.
         labels: (n,) int64 known intents, 0 … n_intents - 1, each at least once.
         n_intents: number of known intents.
         config: settings of stage I.
-        ood_vectors: (o, d) vectors of out-of-domain text, or None.
+        ood: out-of-domain text, or None; ignored if it has fewer rows than parts.
         seed: seed of folds and training.
 
     Raises:
@@ -68,13 +69,14 @@ def hold_out(
     """
     labels = np.asarray(labels, np.int64)
     _check_labels(labels, n_intents)
-    ood = None if ood_vectors is None or len(ood_vectors) < config.row_parts else ood_vectors
+    if ood is not None and len(ood) < config.row_parts:
+        ood = None
     parts = np.random.default_rng(seed).permutation(len(labels)) % config.row_parts
     # The same rows are held out once with some intents unknown, and once with all known.
     unknown = list(_intent_folds(labels, n_intents, parts, config, seed))
     folds = [*unknown, *_row_folds(labels, parts, config)]
-    tasks: list[Callable[[], Any]] = [partial(Scorers.fit, vectors, labels, config, ood, seed)]
-    tasks += [partial(_score_fold, vectors, labels, config, ood, fold, seed) for fold in folds]
+    tasks: list[Callable[[], Any]] = [partial(Scorers.fit, labeled, labels, config, ood, seed)]
+    tasks += [partial(_score_fold, labeled, labels, config, ood, fold, seed) for fold in folds]
     scorers, *scored = run_parallel(tasks)
     all_known = [fold.known for fold in scored[len(unknown) :]]
     known = {name: np.concatenate([scores[name] for scores in all_known]) for name in SCORE_NAMES}
@@ -135,10 +137,10 @@ def _split(labels: np.ndarray, held: np.ndarray, unknown: np.ndarray, part: int)
 
 
 def _score_fold(
-    vectors: np.ndarray,
+    labeled: EmbeddedTexts,
     labels: np.ndarray,
     config: NoveltyConfig,
-    ood: np.ndarray | None,
+    ood: EmbeddedTexts | None,
     fold: _Fold,
     seed: int,
 ) -> ScoredFold:
@@ -148,13 +150,14 @@ def _score_fold(
         rows[sample_evenly(labels[rows], config.max_held_out, rng)]
         for rows in (fold.known, fold.unknown)
     )
-    unlike, fitted_ood = vectors[unknown], None
+    held_out, fitted_ood = [labeled.take(known), labeled.take(unknown)], None
     if ood is not None:
         held = np.arange(len(ood)) % config.row_parts == fold.part
-        unlike, fitted_ood = np.concatenate([unlike, ood[held]]), ood[~held]
+        held_out.append(ood.take(held))
+        fitted_ood = ood.take(~held)
     present, compact = np.unique(labels[fold.fit], return_inverse=True)
-    scorers = Scorers.fit(vectors[fold.fit], compact, config, fitted_ood, seed)
-    scores, best = scorers.score(np.concatenate([vectors[known], unlike]))
+    scorers = Scorers.fit(labeled.take(fold.fit), compact, config, fitted_ood, seed)
+    scores, best = scorers.score(EmbeddedTexts.joined(held_out))
     n = len(known)
     return ScoredFold(
         known={name: values[:n] for name, values in scores.items()},

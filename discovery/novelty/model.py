@@ -6,7 +6,9 @@ from typing import Self
 
 import numpy as np
 
+from advin.discovery.compute.arrays import below
 from advin.discovery.config import NoveltyConfig
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.novelty.scores import MAHALANOBIS, SCORE_NAMES, Scorers, Scores
 
 # Log-odds beyond this are cut: their exponential would overflow.
@@ -76,12 +78,12 @@ class NoveltyModel:
     threshold: float
     calibration: np.ndarray
 
-    def score(self, vectors: np.ndarray) -> NoveltyScores:
-        """Score vectors (n, d) of the encoder."""
-        if len(vectors) == 0:
+    def score(self, utterances: EmbeddedTexts) -> NoveltyScores:
+        """Score n utterances."""
+        if len(utterances) == 0:
             none = np.zeros(0, np.float32)
             return NoveltyScores(none, np.zeros(0, np.int64), none)
-        raw, best = self.scorers.score(vectors)
+        raw, best = self.scorers.score(utterances)
         score = weighted(scaled(raw, self.scales), self.weights) - self.threshold
         return NoveltyScores(score.astype(np.float32), best, self.probability(score))
 
@@ -110,18 +112,18 @@ class NoveltyModel:
 
     def refitted(
         self,
-        vectors: np.ndarray,
+        labeled: EmbeddedTexts,
         labels: np.ndarray,
         config: NoveltyConfig,
-        ood_vectors: np.ndarray | None = None,
+        ood: EmbeddedTexts | None = None,
         seed: int = 0,
     ) -> "NoveltyModel":
         """Fit the scores to other rows and keep weights, scales and threshold.
 
         The arguments are those of `fit_novelty`.
         """
-        ood = None if self.scorers.open_set is None else ood_vectors
-        return replace(self, scorers=Scorers.fit(vectors, labels, config, ood, seed))
+        used = None if self.scorers.open_set is None else ood
+        return replace(self, scorers=Scorers.fit(labeled, labels, config, used, seed))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state as named arrays."""
@@ -134,14 +136,12 @@ class NoveltyModel:
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self:
         """Restore a model from the arrays of `to_arrays`."""
-
-        def below(prefix: str) -> dict[str, np.ndarray]:
-            return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-
         return cls(
-            scorers=Scorers.from_arrays(below("scorers.")),
-            weights={k: float(v[0]) for k, v in below("weights.").items()},
-            scales={k: Scale(float(v[0]), float(v[1])) for k, v in below("scales.").items()},
+            scorers=Scorers.from_arrays(below("scorers.", arrays)),
+            weights={k: float(v[0]) for k, v in below("weights.", arrays).items()},
+            scales={
+                k: Scale(float(v[0]), float(v[1])) for k, v in below("scales.", arrays).items()
+            },
             threshold=float(arrays["threshold"][0]),
             calibration=arrays["calibration"],
         )

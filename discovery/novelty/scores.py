@@ -11,9 +11,12 @@ from typing import Self
 import faiss
 import numpy as np
 
+from advin.discovery.compute.arrays import below
 from advin.discovery.compute.classes import class_centroids, sample_evenly
 from advin.discovery.config import NoveltyConfig
+from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.metric.head import MetricHead
+from advin.discovery.novelty.characters import CharacterSimilarity
 from advin.discovery.novelty.known_space import train_known_space
 from advin.discovery.novelty.mahalanobis import ClassMoments, RelativeMahalanobis
 from advin.discovery.novelty.open_classifier import OpenClassifier
@@ -27,7 +30,7 @@ Scores = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Scorers:
-    """Everything that the scores need, fitted to labeled vectors.
+    """Everything that the scores need, fitted to labeled utterances.
 
     Attributes:
         mahalanobis: distances to the known intents.
@@ -38,6 +41,8 @@ class Scorers:
         centers: (k, e) float32 unit vectors, the centers of the intents in the learned space.
         neighbors: number of nearest exemplars that are averaged.
         rivals: number of nearest exemplars among which the second intent is searched.
+        characters: similarity to labeled utterances by characters.
+        character_weight: weight of this similarity in the choice of the best known intent.
         open_set: the open-set classifier; None without out-of-domain text.
     """
 
@@ -49,27 +54,29 @@ class Scorers:
     centers: np.ndarray
     neighbors: int
     rivals: int
+    characters: CharacterSimilarity
+    character_weight: float
     open_set: OpenClassifier | None
 
     @classmethod
     def fit(
         cls,
-        vectors: np.ndarray,
+        labeled: EmbeddedTexts,
         labels: np.ndarray,
         config: NoveltyConfig,
-        ood: np.ndarray | None = None,
+        ood: EmbeddedTexts | None = None,
         seed: int = 0,
     ) -> Self:
         """Fit all scores.
 
         Args:
-            vectors: (n, d) labeled vectors, unit norm.
+            labeled: n labeled utterances.
             labels: (n,) int64 known intents, 0 … k - 1, each at least once.
             config: settings of stage I.
-            ood: (o, d) vectors of out-of-domain text, or None.
+            ood: out-of-domain text, or None.
             seed: seed of the exemplars and of all training.
         """
-        vectors = vectors.astype(np.float32)
+        vectors = labeled.vectors.astype(np.float32)
         counts = np.bincount(labels)
         space = train_known_space(vectors, labels, config.space, seed)
         learned = space.transform(vectors)
@@ -79,7 +86,7 @@ class Scorers:
         neighbors = np.clip(np.median(counts) * config.neighbor_share // 1, 1, config.neighbors)
         open_set = None
         if ood is not None:
-            open_set = OpenClassifier.fit(vectors, labels, ood, config.open_set, seed)
+            open_set = OpenClassifier.fit(vectors, labels, ood.vectors, config.open_set, seed)
         return cls(
             mahalanobis=RelativeMahalanobis.fit(moments, config.shrinkage),
             space=space,
@@ -89,29 +96,24 @@ class Scorers:
             centers=class_centroids(learned, labels, len(counts)),
             neighbors=int(neighbors),
             rivals=config.rivals,
+            characters=CharacterSimilarity.fit(labeled.texts, labels, config, seed),
+            character_weight=config.character_weight,
             open_set=open_set,
         )
 
-    def score(self, vectors: np.ndarray) -> tuple[Scores, np.ndarray]:
-        """Score vectors (n, d).
+    def score(self, utterances: EmbeddedTexts) -> tuple[Scores, np.ndarray]:
+        """Score n utterances.
 
         Returns:
             all scores by name, and the best known intent of each row, (n,) int64.
         """
-        query = _Query.of(vectors.astype(np.float32), self)
+        query = _Query.of(utterances, self)
         scores = {name: score(self, query).astype(np.float64) for name, score in _SCORES.items()}
-        return scores, self._best_classes(query)
+        return scores, query.best_class
 
     def available(self) -> tuple[str, ...]:
         """Return the names of the scores that could be fitted."""
         return tuple(n for n in SCORE_NAMES if n != OPEN_SET or self.open_set is not None)
-
-    def _best_classes(self, query: "_Query") -> np.ndarray:
-        """Return the intents (n,) that are nearest by center and by exemplars together."""
-        fit, rows = query.center_similarity.copy(), np.arange(len(query.vectors))
-        for near, which in zip(query.learned_similarity.T, query.learned_nearest.T, strict=True):
-            fit[rows, self.exemplar_classes[which]] += near / self.neighbors
-        return fit.argmax(axis=1)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the state as named arrays."""
@@ -122,7 +124,9 @@ class Scorers:
             "centers": self.centers,
             "neighbors": np.array([self.neighbors]),
             "rivals": np.array([self.rivals]),
+            "character_weight": np.array([self.character_weight]),
         }
+        arrays |= {f"characters.{k}": v for k, v in self.characters.to_arrays().items()}
         arrays |= {f"mahalanobis.{k}": v for k, v in self.mahalanobis.to_arrays().items()}
         arrays |= {f"space.{k}": v for k, v in self.space.to_arrays().items()}
         if self.open_set is not None:
@@ -132,20 +136,18 @@ class Scorers:
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self:
         """Restore scorers from the arrays of `to_arrays`."""
-
-        def below(prefix: str) -> dict[str, np.ndarray]:
-            return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-
-        open_set = below("open_set.")
+        open_set = below("open_set.", arrays)
         return cls(
-            mahalanobis=RelativeMahalanobis.from_arrays(below("mahalanobis.")),
-            space=MetricHead.from_arrays(below("space.")),
+            mahalanobis=RelativeMahalanobis.from_arrays(below("mahalanobis.", arrays)),
+            space=MetricHead.from_arrays(below("space.", arrays)),
             exemplars=arrays["exemplars"],
             learned_exemplars=arrays["learned_exemplars"],
             exemplar_classes=arrays["exemplar_classes"],
             centers=arrays["centers"],
             neighbors=int(arrays["neighbors"][0]),
             rivals=int(arrays["rivals"][0]),
+            characters=CharacterSimilarity.from_arrays(below("characters.", arrays)),
+            character_weight=float(arrays["character_weight"][0]),
             open_set=OpenClassifier.from_arrays(open_set) if open_set else None,
         )
 
@@ -161,6 +163,8 @@ class _Query:
         learned_nearest: (n, neighbors) numbers of these exemplars.
         similarity: (n, rivals) cosines with the nearest exemplars in the encoder's space.
         nearest: (n, rivals) numbers of these exemplars.
+        best_class: (n,) int64 best known intent.
+        character_similarity: (n,) similarity to its labels by characters.
     """
 
     vectors: np.ndarray
@@ -169,15 +173,28 @@ class _Query:
     learned_nearest: np.ndarray
     similarity: np.ndarray
     nearest: np.ndarray
+    best_class: np.ndarray
+    character_similarity: np.ndarray
 
     @classmethod
-    def of(cls, vectors: np.ndarray, fitted: Scorers) -> Self:
+    def of(cls, utterances: EmbeddedTexts, fitted: Scorers) -> Self:
+        vectors = utterances.vectors.astype(np.float32)
         learned = fitted.space.transform(vectors)
+        centers = learned @ fitted.centers.T
+        near = _nearest(learned, fitted.learned_exemplars, fitted.neighbors)
+        characters = fitted.characters.similarities(utterances.texts, len(fitted.centers))
+        rows = np.arange(len(vectors))
+        fit = centers + fitted.character_weight * characters
+        for similarity, which in zip(near[0].T, near[1].T, strict=True):
+            fit[rows, fitted.exemplar_classes[which]] += similarity / fitted.neighbors
+        best = fit.argmax(axis=1)
         return cls(
             vectors,
-            learned @ fitted.centers.T,
-            *_nearest(learned, fitted.learned_exemplars, fitted.neighbors),
+            centers,
+            *near,
             *_nearest(vectors, fitted.exemplars, fitted.rivals),
+            best,
+            characters[rows, best],
         )
 
 
@@ -226,6 +243,12 @@ def _open_set(fitted: Scorers, query: _Query) -> np.ndarray:
     if fitted.open_set is None:
         return np.zeros(len(query.vectors))
     return fitted.open_set.log_odds(query.vectors)
+
+
+@_score
+def _characters(fitted: Scorers, query: _Query) -> np.ndarray:
+    """Distance by characters to the nearest labeled utterance of the best known intent."""
+    return 1 - query.character_similarity
 
 
 SCORE_NAMES = tuple(_SCORES)

@@ -26,7 +26,7 @@ from advin.pipelines.errors import SettingsError, one_line
 from advin.pipelines.models import file_digest, load_model, save_model
 from advin.runners.cli import main
 from advin.schemas.manifest import MANIFEST, ModelManifest
-from tests.synthetic import DIMENSION, draw_intents
+from tests.synthetic import DIMENSION, draw_intents, in_words, wordless
 
 CASES = int(os.environ.get("ADVIN_FUZZ_MODELS", "80"))
 INTENTS = 4
@@ -52,7 +52,9 @@ def original(tmp_path_factory):
         config=Config().with_values({"novelty.space.steps": 5}),
         intents=tuple("abcd"),
         domains=("x", None, "y", "x"),
-        novelty=fit_novelty(vectors, labels, INTENTS, Config().novelty, outside),
+        novelty=fit_novelty(
+            in_words(vectors, labels), labels, INTENTS, Config().novelty, wordless(outside)
+        ),
         head=MetricHead(*(rng.normal(size=size).astype(np.float32) for size in sizes)),
         distance=IntentDistance(0.4, 0.45, 15, LEARNED, np.arange(5) / 5, rng.random((3, 5))),
         domain_distance=0.9,
@@ -78,10 +80,10 @@ def seal(folder: Path) -> None:
 
 def use(model: Model) -> None:
     """Do what a run does with a model."""
-    vectors = draw_intents(INTENTS, 3, seed=2)[0]
+    vectors, labels = draw_intents(INTENTS, 3, seed=2)
     assert np.isfinite(model.head.transform(vectors)).all()
     if model.novelty is not None:
-        found = model.novelty.score(vectors)
+        found = model.novelty.score(in_words(vectors, labels))
         assert np.isfinite(found.probability).all()
         assert set(found.best_class.tolist()) <= set(range(INTENTS))
 
