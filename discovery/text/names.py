@@ -128,7 +128,10 @@ class _Sentence:
         spelled = self._text[start:end].split()
         phrases = (spelled, before + spelled, spelled + after)
         names = ["_".join(words).casefold().replace(".", "") for words in phrases]
-        behind = self._text[end : end + 2].casefold()
+        behind = self._text[end : end + 2].casefold().replace("’", "'")
+        # Such as "a table at tony's".
+        if behind == "'s" and len(spelled) == 1 and [w.casefold() for w in before] == ["at"]:
+            return True
         is_listed = any(name in _THINGS or name + behind in _THINGS for name in names)
         return is_listed or _BUSINESS.match(self._text, end) is not None
 
