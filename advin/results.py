@@ -149,8 +149,8 @@ class Run:
         """Write the tables of the run again at another level of its novel intents.
 
         Args:
-            granularity: "coarse", "auto" or "fine"; None keeps the level.
-            max_intents: most novel intents at that level, at least 1; None keeps the limit.
+            granularity: the level, "coarse", "auto" or "fine"; None keeps the present one.
+            max_intents: largest number of novel intents, at least 1; None keeps the present one.
             output: folder of a new run; None replaces the tables of this one.
             quiet: True to show no progress.
 
@@ -158,7 +158,7 @@ class Run:
             the new run, or this one with its new tables.
 
         Raises:
-            SettingsError: if a value is wrong, or the folder stages of the run is not there.
+            SettingsError: if a value is wrong, or the folder stages of the run is missing.
         """
         from advin.pipelines import storage
         from advin.pipelines.regroup import regroup

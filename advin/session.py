@@ -1,4 +1,4 @@
-"""What surrounds a call that runs pipelines: progress, interrupts, and errors in Python's terms."""
+"""Run pipelines from Python: show progress, handle interrupts, and translate errors."""
 
 import contextlib
 import logging

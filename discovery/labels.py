@@ -36,9 +36,9 @@ class LabelsConfig(Section):
     min_labels: int = tunable(5, "fewer labels of an intent are reported", "utterances", 1)
     min_intents: int = tunable(3, "fewer labeled intents are reported", "intents", 1)
     good_match: float = fraction(
-        0.8, "least share of utterances that look known in clusters with labels, if labels match"
+        0.8, "labels match well if this share of what looks known is in clusters with labels"
     )
-    poor_match: float = fraction(0.5, "the same share below which labels match poorly")
+    poor_match: float = fraction(0.5, "below this share, labels match poorly")
 
 
 @dataclass(frozen=True, slots=True)

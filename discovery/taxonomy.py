@@ -179,7 +179,7 @@ def _stability(
     levels: Levels, samples: Mapping[int, IntentSample], model: Model
 ) -> dict[str, list[float | None]]:
     """Return the stability of the novel intents at each level, None for others."""
-    # As many utterances of each leaf, whatever the default level is.
+    # Each leaf gives equally many utterances, so the default level does not matter.
     leaves = [leaf for (leaf,) in levels.by_name[FINE].leaves if leaf in samples]
     most = max(1, model.config.levels.stability_rows // max(1, len(leaves)))
     rows = [(leaf, i) for leaf in leaves for i in range(len(samples[leaf].ids))[:most]]

@@ -53,8 +53,8 @@ class Assemble(beam.PTransform):
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Join shards with the same number: they hold the same utterances."""
-        tables = (self.intents, self.dropped, self.levels)
-        load = functools.partial(_read_outcomes, self.centroids, tables)
+        published = (self.intents, self.dropped, self.levels)
+        load = functools.partial(_read_outcomes, self.centroids, published)
         parts = (self.utterances, self.scores, self.assigned)
         function = functools.partial(
             _assemble_shard,

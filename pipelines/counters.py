@@ -229,8 +229,8 @@ class ClusterCounters(Counters):
         unclear_clusters: centroids of clusters that look known but hold no labels.
         small_clusters: centroids of clusters of several utterances that are too small.
         utterances_left_out: utterances in clusters beyond the limit of one worker.
-        looks_known: utterances in clusters that look known, labels aside.
-        looks_known_with_labels: how many of them are in clusters that hold labels.
+        looks_known: utterances in clusters that look known to stage I.
+        looks_known_with_labels: those of them whose cluster contains labels.
     """
 
     stage: ClassVar[str] = "cluster"

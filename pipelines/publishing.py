@@ -31,8 +31,8 @@ class Published:
 def published_name(stage: str, name: str, levels: LevelsConfig) -> str:
     """Return the name under which a file of a stage is published.
 
-    A name that depends on the default level tells settings of the level. So the files of two levels
-    can stand side by side until a manifest lists one of them.
+    Names of files that depend on the default level contain the settings of that level, unless these
+    are the defaults. So files of two levels can coexist until a manifest lists one of them.
     """
     if stage not in LEVEL_STAGES:
         return name
@@ -47,7 +47,7 @@ def published_name(stage: str, name: str, levels: LevelsConfig) -> str:
 
 
 def publish(run: Run, finished: Finished) -> Published:
-    """Move the tables of stages to their published folders; may be repeated if interrupted."""
+    """Move the tables of stages to their published folders; safe to repeat when interrupted."""
     found = Published({}, {})
     levels = run.prepared.config.levels
     for entry, manifest in finished:

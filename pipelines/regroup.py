@@ -1,9 +1,9 @@
 """Write the tables of a finished run again at another level of its novel intents.
 
 Only the stages taxonomy and assemble depend on the default level. They run again on the files of
-the other stages. The tables of the new level get names of their own; replacing the manifest of the
-run makes them valid, and the old ones are deleted after that. So a run that is interrupted keeps
-its old tables or has the new ones.
+the other stages. The new tables get file names of their own. They are valid once a new manifest
+lists them; then the old tables are deleted. So an interrupted run has either its old tables or its
+new tables.
 """
 
 import dataclasses
@@ -51,12 +51,12 @@ def regroup(
 
     Args:
         folder: folder of the run.
-        values: tunables of the section levels by dotted name; others keep their values.
-        options: of the engine.
+        values: new values of tunables of the section levels, by dotted name.
+        options: options of the engine.
         output: folder of a new run; None replaces the tables of the run.
 
     Returns:
-        the manifest of the run with the new tables; the old one if nothing changes.
+        the manifest of the run with the new tables, or the old manifest if nothing changes.
 
     Raises:
         SettingsError: if there is no finished run, a value is wrong, a file is missing, or the
@@ -68,7 +68,7 @@ def regroup(
     check_tables(folder, manifest)
     if "levels" not in manifest.tables:
         raise SettingsError(
-            f"the run in {folder} is of an earlier version, which kept no levels: run "
+            f"the run in {folder} is of an earlier version and has no table levels: run "
             "`advin discover` again"
         )
     before = Config().with_mapping(manifest.settings["config"])

@@ -188,7 +188,7 @@ def funnel(finished: Finished) -> list[tuple[str, int]]:
 
 
 def findings(run: Run, levels: list[str], finished: Finished) -> list[str]:
-    """Return how sure the results are, and what would help most, one line each.
+    """Return how sure the result is, and which step would help most, one line each.
 
     Args:
         run: the run.

@@ -144,7 +144,7 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
 def _add_regroup(commands: "argparse._SubParsersAction[_Parser]") -> None:
     regroup = commands.add_parser(
         "regroup",
-        help="show a finished run at a coarser or finer level of its novel intents",
+        help="rewrite the tables of a finished run with coarser or finer intents",
         description="Write the tables of a finished run again at another level of its novel "
         "intents. Nothing is fitted or encoded.",
         allow_abbrev=False,

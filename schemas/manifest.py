@@ -187,7 +187,7 @@ class RunManifest(_JsonFile):
         stages: start, seconds, bytes and counters of each stage.
         languages: languages of the log with their shares; empty if they are unclear.
         warnings: what makes the results unreliable, one line each.
-        findings: how sure the results are, and what would help most, one line each.
+        findings: how sure the result is, and which step would help most, one line each.
         masking: the masking of the log.
         rejected: rejected rows of the log, by reason.
         given: the settings that the user gave, by the name of the flag or argument.

@@ -73,7 +73,11 @@ ASSIGN = schema(
     field("nearest", pa.list_(pa.field("element", pa.int32())), "Positions of nearest intents."),
     field("distances", FLOATS, "Their distances, 1 - cosine."),
     field("leaf", pa.int32(), "Position of its leaf; -1 for none."),
-    field("leaf_distance", pa.float32(), "As distance, for the leaf."),
+    field(
+        "leaf_distance",
+        pa.float32(),
+        "1 - cosine to the leaf's centroid; without a leaf, to the nearest leaf of an intent.",
+    ),
     field(
         "nearest_leaves",
         pa.list_(pa.field("element", pa.int32())),
@@ -101,7 +105,7 @@ def link_clusters_schema(dimension: int) -> pa.Schema:
         field("size", pa.int64(), "Number of distinct utterances."),
         field("log_odds", pa.float64(), "Sum of the utterances' log-odds of being known."),
         field("label_density", pa.float64(), "Sum of the densities of labels in known intents."),
-        field("intent", pa.int64(), "Best known intent of the largest part; -1: no labels."),
+        field("intent", pa.int64(), "Best known intent of its largest cluster; -1 without labels."),
     )
 
 
@@ -169,7 +173,7 @@ def cluster_schema(dimension: int) -> pa.Schema:
         ),
         INTENTS.field("radius"),
         field("log_odds", pa.float32(), "Log-odds of being known, for its utterances."),
-        field("norm", pa.float32(), "Norm of the mean vector, whose direction is the centroid."),
+        field("norm", pa.float32(), "Norm of the mean vector; the centroid is its direction."),
         field(
             "centroid",
             pa.list_(ELEMENT, dimension),
@@ -202,7 +206,7 @@ DESCRIBE_SIZES = schema(
 )
 
 DESCRIBE_DOCUMENTS = schema(
-    "Stage describe: sampled utterances, from which an intent is named.",
+    "Stage describe: sampled utterances of each leaf, from which intents are named.",
     field("intent", pa.int32(), "Position of the leaf: a cluster or a part."),
     UTTERANCE_ID,
     TEXT,

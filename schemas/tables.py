@@ -51,7 +51,7 @@ ASSIGNMENTS = schema(
     field(
         "fine_intent_id",
         pa.string(),
-        "The utterance's intent at the level fine of the table levels; null without a novel "
+        "The utterance's intent in the table levels, at the level fine; null if it has no novel "
         "intent.",
         nullable=True,
     ),
@@ -59,8 +59,8 @@ ASSIGNMENTS = schema(
         "intent_distance",
         pa.float32(),
         "1 - cosine to the centroid of its intent in the learned space, 0 to 2; without an "
-        "intent, to the nearest one. If the intent is merged from several, to the centroid of the "
-        "nearest part. Null for other speakers, and if the run has no intents.",
+        "intent, to the nearest one. If several intents were merged into its intent, to the "
+        "centroid of the nearest of them. Null for other speakers, and if the run has no intents.",
         nullable=True,
     ),
     field(
@@ -120,15 +120,16 @@ INTENTS = schema(
     field(
         "stability",
         pa.float32(),
-        "0 to 1; how much of a novel intent returns, by Jaccard overlap, when half of its "
-        "utterances are clustered again with other heads. Null for a known intent, and if the "
-        "model holds no other heads.",
+        "0 to 1; how much of a novel intent returns when half of a sample of the utterances is "
+        "clustered again in other learned spaces: the mean of the best Jaccard overlaps. Null for "
+        "a known intent, and if the model has fewer than two such spaces.",
         nullable=True,
     ),
     field(
         "radius",
         pa.float32(),
         "Largest distance, 1 - cosine to the centroid, at which an utterance is near the intent. "
+        "If the intent was merged or split, the centroid is that of the intent at the level auto. "
         "A known intent may also hold farther utterances.",
     ),
     field(
@@ -146,8 +147,8 @@ INTENTS = schema(
     field(
         "parent_intent",
         pa.string(),
-        "The intent_id of the coarser intent in the table levels that holds a novel intent; null "
-        "for a known intent, and at the level coarse.",
+        "The intent in the table levels, at the next coarser level, that contains this novel "
+        "intent; null for a known intent, and if the intent is at the level coarse.",
         nullable=True,
     ),
     field("centroid", FLOATS, "Centroid in the learned space, a unit vector."),
@@ -188,12 +189,17 @@ DROPPED = schema(
     field("size", pa.int64(), "Number of rows of the log in the cluster."),
     field("distinct_size", pa.int64(), "Number of distinct utterances in the cluster."),
     field("exemplars", STRINGS, "Typical utterances: the most central one, then varied others."),
-    INTENTS.field("nearest_known_intent"),
+    field(
+        "nearest_known_intent",
+        pa.string(),
+        "Label of the nearest known intent; null if there is none.",
+        nullable=True,
+    ),
 )
 
 LEVELS = schema(
     "One row for each novel intent at each of three levels: coarse, auto and fine.",
-    field("level", pa.string(), "coarse, auto or fine; the table intents holds one of them."),
+    field("level", pa.string(), "coarse, auto or fine. The table intents holds one level."),
     field(
         "intent_id",
         pa.string(),
@@ -202,11 +208,12 @@ LEVELS = schema(
     field(
         "parent_id",
         pa.string(),
-        "The intent_id of the intent at the next coarser level that holds it; null at the level "
+        "The intent_id of the intent at the next coarser level that contains it; null at the level "
         "coarse.",
         nullable=True,
     ),
-    *(INTENTS.field(name) for name in ("name", "keywords", "exemplars", "size", "distinct_size")),
+    field("name", pa.string(), "A name made from the utterances of the intent."),
+    *(INTENTS.field(name) for name in ("keywords", "exemplars", "size", "distinct_size")),
     INTENTS.field("stability"),
 )
 

@@ -24,7 +24,7 @@ def lines(**changes: object) -> list[str]:
 
 def test_the_number_of_intents_comes_with_the_numbers_of_the_other_levels():
     number, match = lines()
-    assert "30 here, 20 at the coarse level and 45 at the fine one" in number
+    assert "30 at the default level, 20 at the level coarse, 45 at the level fine" in number
     assert "match well" in match and "of 1,000 utterances" in match and "95%" in match
     same = lines(novel={"coarse": 30, "auto": 30, "fine": 30})
     assert not any("number of novel intents" in line for line in same)
@@ -33,7 +33,7 @@ def test_the_number_of_intents_comes_with_the_numbers_of_the_other_levels():
 @pytest.mark.parametrize(
     ("with_labels", "words"), [(900, "well"), (600, "in part"), (300, "poorly")]
 )
-def test_labels_that_do_not_match_the_log_are_told(with_labels, words):
+def test_the_match_of_labels_and_log_is_reported(with_labels, words):
     found = lines(with_labels=with_labels)
     assert f"match {words}" in found[1]
     assert any("label utterances of this log" in line for line in found) == (words != "well")

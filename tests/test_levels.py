@@ -65,7 +65,7 @@ def at(found, level):
     return [row for row in found.levels if row.level == level]
 
 
-def test_the_levels_are_the_planted_ones(found):
+def test_the_levels_hold_the_planted_topics_intents_and_wordings(found):
     numbers = [len(at(found, level)) for level in LEVELS]
     assert numbers == [TOPICS, TOPICS * INTENTS, TOPICS * INTENTS * WORDINGS]
     assert {row.intent_id for row in found.intents} == {r.intent_id for r in at(found, "auto")}
@@ -82,7 +82,7 @@ def test_every_intent_lies_in_one_intent_of_the_next_coarser_level(found):
     assert {row.parent_id for row in at(found, "coarse")} == {None}
 
 
-def test_utterances_lead_from_the_fine_level_to_their_intent(found):
+def test_each_utterance_has_a_fine_intent_inside_its_intent(found):
     parent = {row.intent_id: row.parent_id for row in at(found, "fine")}
     rows = found.assignments
     assert [parent[fine] for fine in rows.fine_intent_id] == rows.intent_id
@@ -132,7 +132,7 @@ def test_known_intents_are_at_no_level():
     assert all(row.parent_intent is None for row in mixed.intents if row.kind == "known")
 
 
-def test_clear_intents_are_stable_and_one_head_says_nothing(found):
+def test_clear_intents_are_stable_and_fewer_than_two_heads_give_no_stability(found):
     assert min(row.stability for row in found.levels) == 1
     for n in (0, 1):
         alone = discover(nested_log(), model(n_heads=n))

@@ -116,6 +116,6 @@ def test_names_and_keywords_hold_no_personal_name():
     assert {"sam", "drew"}.isdisjoint(thanks.name.split())
 
 
-def test_words_that_are_names_too_name_intents():
+def test_words_that_are_also_names_may_name_intents():
     (name,) = name_intents([documents("pay my bill;bill is wrong;mark bill as paid")], CONFIG)
     assert "bill" in f"{name.name} {' '.join(name.keywords)}".split()

@@ -55,7 +55,7 @@ def novel(run) -> int:
     return pc.sum(pc.equal(run.intents["kind"], "novel")).as_py()
 
 
-def test_there_and_back_again_gives_the_same_bytes(run):
+def test_a_return_to_the_first_level_restores_the_same_bytes(run):
     before, sizes = contents(run.folder), {}
     for level in LEVELS:
         run.regroup(granularity=level, quiet=True)
@@ -68,7 +68,7 @@ def test_there_and_back_again_gives_the_same_bytes(run):
     assert contents(run.folder) == before
 
 
-def test_a_run_of_that_granularity_has_the_same_tables(run, log, tmp_path):
+def test_a_run_at_the_same_level_has_the_same_tables(run, log, tmp_path):
     values = {"levels.granularity": "coarse", "levels.max_intents": 7}
     model = Path(run.folder) / "model"
     other = advin.discover(log, model=model, config=values, output=tmp_path / "new", quiet=True)
@@ -78,7 +78,7 @@ def test_a_run_of_that_granularity_has_the_same_tables(run, log, tmp_path):
     assert run.manifest.tables == other.manifest.tables
 
 
-def test_a_new_folder_leaves_the_run_as_it_is(run, tmp_path):
+def test_an_output_folder_leaves_the_run_unchanged(run, tmp_path):
     before = contents(run.folder)
     other = run.regroup(max_intents=3, output=tmp_path / "new", quiet=True)
     assert novel(other) == 3 and other.folder == str(tmp_path / "new")
@@ -115,7 +115,7 @@ def steps(monkeypatch, stop: int) -> None:
         monkeypatch.setattr(storage, name, counted(name))
 
 
-def test_a_run_that_is_stopped_keeps_whole_tables(run, monkeypatch):
+def test_a_run_that_is_stopped_has_its_old_or_its_new_tables(run, monkeypatch):
     old = {name: run.table(name) for name in SAME}
     new = None
     for stop in range(40):

@@ -34,15 +34,15 @@ class LevelsConfig(Section):
     """Levels of novel intents: coarse, auto (the distance of the run) and fine."""
 
     granularity: Literal["coarse", "auto", "fine"] = tunable(
-        "auto", "the default level: the novel intents in intents and assignments"
+        "auto", "the default level, which the tables intents and assignments hold"
     )
     max_intents: int = tunable(
-        10_000, "most novel intents at the default level; the most similar ones merge", low=1
+        10_000, "most novel intents at the default level; if more, similar ones are merged", low=1
     )
     tolerance: float = fraction(
-        0.15, "agreement that the coarse and the fine distance may lack, as a share of the best"
+        0.15, "share of the best agreement that the coarse and the fine distance may lack"
     )
-    min_stability: float = fraction(0.5, "a coarser level is advised below this median stability")
+    min_stability: float = fraction(0.5, "below this median stability, a coarser level is advised")
     stability_rows: int = tunable(
-        3_000, "most utterances that are clustered again for the stability", "utterances", 1
+        3_000, "most utterances clustered again to measure the stability", "utterances", 1
     )

@@ -42,7 +42,8 @@ class Linkage:
             most: number of clusters to reach.
 
         Returns:
-            labels as `cut` returns them, and the least similarity of a merge; at most `similarity`.
+            labels as `cut` returns them, and the smallest similarity of a merge, or `similarity` if
+            that is smaller.
         """
         further = min(max(0, self.n_leaves - most), len(self.similarities))
         merges = max(self._merges(similarity), further)

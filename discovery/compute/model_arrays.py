@@ -1,10 +1,10 @@
-"""The arrays in the file of a model."""
+"""The types and sizes of the arrays in the file of a model."""
 
 from collections.abc import Sequence
 
 
 def model_arrays(scores: Sequence[str]) -> dict[str, str]:
-    """Return the type of each array and the names of its sizes, as `ArraySpec.of` reads them.
+    """Return the type of each array and the names of its sizes, in the form of `ArraySpec.of`.
 
     Args:
         scores: names of the novelty scores.

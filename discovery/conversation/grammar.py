@@ -49,7 +49,7 @@ class Grammar:
         return category
 
     def is_question(self, words: Sequence[str]) -> bool:
-        """True if an utterance begins with a verb, as questions do in some languages."""
+        """True if an utterance begins with a verb that begins questions in this language."""
         return bool(words) and words[0] in self._language.question_starts
 
     def _phrase_category(self, words: Sequence[str]) -> str | None:

@@ -110,7 +110,7 @@ class ConversationRule:
         ]
 
     def _is_question(self, text: str) -> bool:
-        """True if a text asks, so that it is no bare answer."""
+        """True if a text is a question; a question is no bare answer."""
         words = tokens(text)
         return text.endswith("?") or any(g.is_question(words) for g in self.grammars)
 

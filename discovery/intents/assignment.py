@@ -14,10 +14,10 @@ from advin.schemas.ids import dropped_id, known_id, novel_id
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts that novel intents split into at the level fine; no part is a whole intent.
+    """The parts of novel intents at the level fine; an intent has none, or at least two.
 
     Attributes:
-        cluster: (p,) int64 row of the intent in `Intents`, rising.
+        cluster: (p,) int64 row of each part's intent in `Intents`, rising.
         centroids: (p, d) float32, unit norm.
     """
 
@@ -34,18 +34,18 @@ class Parts:
 class Intents:
     """Centroids that utterances are assigned to: intents, then dropped clusters.
 
-    The leaves are the m clusters, followed by the p parts. An utterance of an intent that has parts
-    belongs to one of these; otherwise the intent itself is its leaf.
+    The leaves are the m clusters, followed by the p parts. If the cluster of an utterance has
+    parts, its leaf is one of them; otherwise its leaf is the cluster.
 
     Attributes:
         centroids: (m, d) float32, unit norm.
         kinds: (m,) int64: index of the known intent, NOVEL, JUNK, UNCLEAR or TOO_SMALL.
         radii: (m,) float32, largest 1 - cosine at which a cluster takes an utterance.
         log_odds: (m,) float32, log-odds of being known that a cluster gives to its utterances.
-        norms: (m,) float32, norm of the mean vector that the centroid is the direction of.
+        norms: (m,) float32, norm of the mean vector; the centroid is its direction.
         parts: parts of novel intents.
-        looks_known: utterances in clusters that look known, labels aside.
-        with_labels: how many of them are in clusters that hold labels.
+        looks_known: utterances in clusters that look known to stage I; see `label_match`.
+        with_labels: those of them whose cluster contains labels.
     """
 
     centroids: np.ndarray
@@ -173,9 +173,9 @@ def assign(
 def assign_leaves(
     vectors: np.ndarray, intents: Intents, assigned: Assigned, config: IntentsConfig
 ) -> Assigned:
-    """Return the leaves of utterances, with the same attributes as for clusters.
+    """Return the leaves of utterances, in the form in which `assign` returns clusters.
 
-    An utterance of an intent that has parts belongs to the nearest one of them.
+    The leaf of an utterance whose intent has parts is the nearest of these parts.
 
     Args:
         vectors: (n, d) float32, unit vectors in the learned space.

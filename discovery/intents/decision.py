@@ -39,7 +39,7 @@ class IntentRules:
         radius: largest 1 - cosine to its centroid at which an intent takes an utterance.
         min_size: fewest distinct utterances of a novel intent.
         fine: distance at which novel intents are split for the level fine.
-        coarse: distance up to which they are merged for the level coarse.
+        coarse: distance up to which novel intents are merged for the level coarse.
     """
 
     distance: float
@@ -54,8 +54,8 @@ def intent_rules(distance: IntentDistance, config: Config) -> IntentRules:
 
     Args:
         distance: distance, radius and size of a leftover cluster, as learned.
-        config: `intents.min_size`, or the share of a leftover cluster that replaces "auto"; and how
-            much agreement the distances of other levels may lack.
+        config: `intents.min_size`, or the share of a leftover cluster that replaces "auto"; and the
+            tolerance that gives the distances of the other levels.
     """
     share = math.floor(config.intents.min_size_share * distance.small)
     automatic = max(config.distance.smallest_intent, share)
@@ -180,10 +180,10 @@ def _largest_dropped(stats: ClusterStats, kinds: np.ndarray, most: int) -> list[
 def _clusters(
     points: Points, rules: IntentRules, config: IntentsConfig
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return (n,) cluster numbers 0, 1, … in the order of their first points, and the dispersion.
+    """Return clusters (n,), their pieces (n,) at the fine distance, and the dispersion of labels.
 
-    A known cluster is cut again at smaller distances. Parts that are novel are split off. The
-    (n,) pieces of the clusters at the fine distance are returned too; HDBSCAN finds none.
+    Clusters are numbered 0, 1, … in the order of their first points. A known cluster is cut again
+    at smaller distances. Parts that are novel are split off. HDBSCAN finds no smaller pieces.
     """
     if config.clustering == "density":
         labels = _numbered(

@@ -1,4 +1,4 @@
-"""What a user should know of a result: how sure it is, and what would improve it most."""
+"""The findings of a run: how sure its result is, and which step would help most."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from advin.discovery.intents.levels import COARSE, FINE
 
 @dataclass(frozen=True, slots=True)
 class ResultFacts:
-    """What a run has found.
+    """The figures of a run that its findings follow from.
 
     Attributes:
         novel: novel intents at each level.
         chosen: novel intents at the default level.
         stability: median stability of the novel intents at the default level; None if unknown.
-        looks_known: utterances in clusters that look known, labels aside.
-        with_labels: how many of them are in clusters that hold labels.
-        has_labels: True if intents are known.
+        looks_known: utterances in clusters that look known to stage I; see `label_match`.
+        with_labels: those of them whose cluster contains labels.
+        has_labels: True if there are known intents.
         has_out_of_domain: True if out-of-domain examples were given.
     """
 
@@ -34,22 +34,22 @@ def result_findings(facts: ResultFacts, config: Config) -> list[str]:
     """Return one line for each finding, the most helpful step last.
 
     Args:
-        facts: what the run has found.
-        config: shares from which labels match a log, and the least stability.
+        facts: the figures of the run.
+        config: the shares at which labels match well or poorly, and the least stability.
     """
     lines = []
     coarse, fine = facts.novel[COARSE], facts.novel[FINE]
     if coarse < fine:
         lines.append(
-            f"The number of novel intents is uncertain: {facts.chosen} here, {coarse} at the "
-            f"coarse level and {fine} at the fine one."
+            f"The number of novel intents is uncertain: {facts.chosen} at the default level, "
+            f"{coarse} at the level coarse, {fine} at the level fine."
         )
     match = facts.with_labels / max(1, facts.looks_known)
     if facts.has_labels and facts.looks_known:
         how = _in_words(match, config)
         lines.append(
-            f"Labels and log match {how}: of {facts.looks_known:,} utterances that look known, "
-            f"{match:.0%} are in clusters with labels."
+            f"Labels and log match {how}: {match:.0%} of {facts.looks_known:,} utterances that "
+            "look known are in clusters with labels."
         )
     step = _best_step(facts, match, config)
     return lines if step is None else [*lines, f"What would help most: {step}."]
@@ -63,11 +63,14 @@ def _in_words(match: float, config: Config) -> str:
 
 def _best_step(facts: ResultFacts, match: float, config: Config) -> str | None:
     if not facts.has_labels:
-        return "give about 20 labeled utterances of each intent that you know (--labeled)"
+        return "give about 20 labeled utterances of each known intent (--labeled)"
     if facts.looks_known and match < config.labels.good_match:
-        return "label utterances of this log for the known intents (see the table dropped)"
+        return (
+            "label utterances of this log for the known intents, such as those of unclear "
+            "clusters in the table dropped"
+        )
     if not facts.has_out_of_domain:
-        return "give texts that no intent should cover with --ood"
+        return "give out-of-domain texts, which belong to no intent (--ood)"
     is_unstable = facts.stability is not None and facts.stability < config.levels.min_stability
     if is_unstable and facts.novel[COARSE] < facts.chosen:
         return "look at a coarser level with `advin regroup RUN --granularity coarse`"

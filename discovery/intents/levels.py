@@ -1,9 +1,9 @@
 """Three nested levels of novel intents: coarse, auto and fine.
 
-The level auto holds the intents that stage II found. The level coarse merges them by the same
-average linkage, up to the coarse distance; known intents take no part in it. The level fine splits
-them into the parts that the tree of clusters has at the fine distance. Both distances are the ends
-of the plateau on which the distance of the run lies (benchmarks/history.md, *Levels*).
+The level auto holds the novel intents that stage II found. The level coarse merges them by average
+linkage, up to the coarse distance. The level fine splits them into the parts that the tree of
+clusters has at the fine distance. Both distances are ends of the range of distances that are about
+as good as the learned one (docs/explanation/method.md, *Levels*).
 """
 
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ LEVELS = (COARSE, AUTO, FINE)
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Intents at one level; they have no parts.
+    """The intents at one level, none of which has parts.
 
     Attributes:
         intents: known intents, then novel ones.
-        leaves: (k,) rows of the leaves of each intent; see `Intents`.
-        distance: distance, 1 - cosine, at which the novel intents are clusters.
+        leaves: for each of the k intents, the int64 rows of its leaves; see `Intents`.
+        distance: distance, 1 - cosine, at which the tree has the novel intents as clusters.
     """
 
     intents: Intents
@@ -47,7 +47,7 @@ class Levels:
     """All levels of a run.
 
     Attributes:
-        by_name: `LEVELS`, each by its name.
+        by_name: each of `LEVELS` by its name.
         default: name of the level that the tables intents and assignments hold.
     """
 
@@ -55,9 +55,9 @@ class Levels:
     default: str
 
     def parents(self, name: str) -> list[int | None]:
-        """Return the row of each intent's parent, at the next coarser level.
+        """Return the row of each intent's parent at the next coarser level.
 
-        None for known intents, and for all intents of the coarsest level.
+        It is None for known intents, and for all intents of the coarsest level.
         """
         level, place = self.by_name[name], LEVELS.index(name)
         if place == 0:
@@ -70,17 +70,18 @@ class Levels:
 def levels_of(
     intents: Intents, kept: np.ndarray, sizes: np.ndarray, rules: IntentRules, config: LevelsConfig
 ) -> Levels:
-    """Return the levels of the intents that are kept, and choose the default one.
+    """Return all levels of the intents, and choose the default level.
 
-    The default level is the configured one. If the level fine has too many novel intents, it is
-    auto instead. If the default level then still has too many, its most similar ones are merged.
+    The default level is the configured one. If that is fine, and fine has more than
+    `config.max_intents` novel intents, the default level is auto. If auto or coarse has more, the
+    most similar ones are merged.
 
     Args:
         intents: all clusters, with parts.
-        kept: (k,) rows of the intents, known ones first.
-        sizes: (k,) their distinct utterances, at least 1 for a novel intent.
+        kept: (k,) rows of the clusters that are intents, known ones first.
+        sizes: (k,) distinct utterances of these intents, at least 1 for a novel intent.
         rules: the distance of each level.
-        config: default level, and most novel intents that it may have.
+        config: the configured level, and the largest number of novel intents.
     """
     rows_of = intents.leaf_clusters
     leaves = [_leaves(intents, rows_of, row) for row in kept.tolist()]
@@ -120,7 +121,7 @@ def _chosen(intents: Intents, rows: np.ndarray) -> Intents:
 
 
 def _split(found: Level, intents: Intents, distance: float) -> Level:
-    """Split each intent that has parts into them. Norms are those of the whole intents."""
+    """Split each intent into its parts, if it has any. A part keeps the norm of the intent."""
     rows = np.repeat(np.arange(len(found.leaves)), [len(leaves) for leaves in found.leaves])
     leaves = np.concatenate([np.zeros(0, np.int64), *found.leaves])
     split = _chosen(found.intents, rows)
@@ -135,8 +136,8 @@ def _merged(found: Level, sizes: np.ndarray, distance: float | None, most: int) 
     Args:
         found: the level to start from.
         sizes: (k,) distinct utterances of its intents.
-        distance: up to which intents merge; None for no more merges than needed.
-        most: novel intents after the merges.
+        distance: up to which intents merge; None merges only while there are more than `most`.
+        most: largest number of novel intents after the merges.
     """
     novel = found.novel
     weights = sizes[novel].astype(np.float64)

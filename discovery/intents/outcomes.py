@@ -45,11 +45,11 @@ class Outcomes:
             ids: (m,) ids of the clusters.
             domain_of: domain of each intent of the table intents.
             reason_of: reason of each cluster of the table dropped.
-            parents: for each level, the parent of each novel intent.
+            parents: for each level, the parent of each novel intent of that level.
         """
         own = [*ids, *intents.part_ids()]
         clusters, dropped = intents.leaf_clusters.tolist(), intents.dropped_ids()
-        # A cluster with parts is at no level: one of its parts leads to its intent.
+        # A cluster with parts is not at the level fine, so its first part stands for it.
         lowest = list(own)
         for leaf in range(len(clusters) - 1, len(intents.kinds) - 1, -1):
             lowest[clusters[leaf]] = own[leaf]

@@ -41,8 +41,9 @@ class Points:
             n: number of clusters.
 
         Returns:
-            (n,) distinct utterances; (n,) their mean log-odds of being known; (n,) at most 0, what
-            their disagreement about the intent adds to it; (n,) labels to expect if they are known.
+            (n,) distinct utterances; (n,) their mean log-odds of being known; (n,) what their
+            disagreement about the known intent adds to that mean, at most 0; (n,) labels to expect
+            if the cluster is known.
         """
         log = self.labels == UNLABELED
         sizes = np.ones(len(log)) if self.sizes is None else self.sizes
@@ -58,9 +59,9 @@ class Points:
         return count, own, total(log_odds * sizes) / one - own, expected
 
     def _agrees(self, clusters: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-        """Return (rows,) bool, True if the best known intent of a point is one of its cluster's.
+        """Return (rows,) bool, True if the best known intent of a point is one of its cluster.
 
-        These are the intents of the labels in the cluster, and the best intent of most utterances.
+        The intents of a cluster are those of its labels, and the most frequent best known intent.
         """
         most = max(self.labels.max(initial=0), self.intents.max(initial=0)) + 1
         log = np.flatnonzero((self.labels == UNLABELED) & (self.intents >= 0))

@@ -1,8 +1,8 @@
-"""How often novel intents return when rows and heads are resampled.
+"""The stability of novel intents: how much of them returns in other clusterings.
 
-Half of the utterances are clustered again in the space of each head that helped to choose the
-distance. An intent returns if one cluster holds the same utterances. The stability is the mean of
-its best Jaccard overlap over the heads (Hennig, Computational Statistics & Data Analysis 52, 2007).
+Each metric head that helped to choose the distance clusters another random half of the utterances.
+An intent returns if one cluster holds the same utterances. The stability is the mean, over the
+heads, of its best Jaccard overlap (Hennig, Computational Statistics & Data Analysis 52, 2007).
 """
 
 from collections.abc import Sequence
@@ -27,13 +27,13 @@ def stabilities(
     Args:
         vectors: (n, d) utterances in the encoder's space, unit norm.
         groups: for each level, the (n,) intent of each utterance, from 0.
-        distances: for each level, the distance at which its intents are clusters.
+        distances: for each level, the distance, 1 - cosine, at which its intents are clusters.
         heads: heads that were trained on other rows or with other seeds.
-        seed: of the resampling.
+        seed: seed of the first random half; each head adds one.
 
     Returns:
-        for each level, (k,) float64 of each intent up to the last one: 0 to 1; NaN without
-        utterances, and with fewer than two heads.
+        for each level, (k,) float64, 0 to 1, for intents 0 to the largest in `groups`. It is NaN
+        for an intent without utterances, and for all intents if there are fewer than two heads.
     """
     sizes = [group.max(initial=-1) + 1 for group in groups]
     if len(heads) < 2 or not len(vectors):
@@ -61,7 +61,7 @@ def _overlaps(
     head: MetricHead,
     seed: int,
 ) -> list[np.ndarray]:
-    """Cluster a random half again; return each intent's best overlap, by level."""
+    """Cluster a random half again. Return the best overlap of each intent, for each level."""
     rows = np.random.default_rng(seed).permutation(len(vectors))
     rows = np.sort(rows[: max(1, len(rows) // 2)])
     space = head.transform(vectors[rows])

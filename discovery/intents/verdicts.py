@@ -25,8 +25,8 @@ class ClusterStats:
     Attributes:
         log: (n,) distinct utterances of the log.
         log_odds: (n,) their mean log-odds of being known, by stage I.
-        disagreement: (n,) at most 0, what is added to these log-odds because stage I takes the
-            utterances for different known intents.
+        disagreement: (n,) at most 0; it lowers these log-odds if stage I takes the utterances for
+            different known intents (see `Points.log_counts`).
         expected: (n,) labeled utterances to expect if the cluster is known.
         out_of_domain: (n,) out-of-domain examples.
         labeled: (n,) labeled utterances.
@@ -84,7 +84,7 @@ def label_evidence(stats: ClusterStats, dispersion: float, config: IntentsConfig
 def known_log_odds(
     stats: ClusterStats, evidence: np.ndarray | float, config: IntentsConfig
 ) -> np.ndarray:
-    """Return the log-odds (n,) that clusters are known: stage I, the prior and the labels.
+    """Return the log-odds (n,) that clusters are known, from stage I, the prior and the labels.
 
     Args:
         stats: of n clusters.
@@ -95,9 +95,10 @@ def known_log_odds(
 
 
 def label_match(stats: ClusterStats, config: IntentsConfig) -> tuple[int, int]:
-    """Return how many utterances look known, and how many of these are clustered with labels.
+    """Return how many utterances look known, and how many of these share a cluster with labels.
 
-    Where labels and log match, nearly all utterances that look known share a cluster with labels.
+    A cluster looks known if its log-odds are above 0 before its labels count as evidence. If labels
+    and log match, nearly all utterances of such clusters share them with labels.
 
     Args:
         stats: of all clusters.

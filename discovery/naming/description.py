@@ -40,7 +40,7 @@ class IntentSample:
 
     @classmethod
     def joined(cls, samples: Sequence["IntentSample"], most: int) -> "IntentSample":
-        """Return a sample of several leaves together: at most so many of the lowest ids."""
+        """Join the samples of several leaves; keep at most `most` utterances, the lowest ids."""
         if len(samples) == 1:
             return samples[0]
         found = [
@@ -109,13 +109,13 @@ def joined_leaves(
     """Add up the sizes and join the samples of groups of leaves.
 
     Args:
-        groups: (k,) rows of the leaves of each group.
-        sizes: by leaf, where there are utterances.
-        samples: by leaf, where there are utterances.
-        most: utterances of a sample.
+        groups: for each of k groups, the rows of its leaves.
+        sizes: size of each leaf that has utterances.
+        samples: sample of each leaf that has utterances.
+        most: largest number of utterances in a sample.
 
     Returns:
-        sizes and samples by group, where there are utterances.
+        size and sample of each group that has utterances.
     """
     filled = {
         i: found

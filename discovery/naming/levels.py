@@ -29,14 +29,14 @@ class LevelRow:
 
 @dataclass(frozen=True, slots=True)
 class NamedLevel:
-    """The intents of a level with all that describes them.
+    """The intents of a level with their names and relations.
 
     Attributes:
-        described: the intents.
-        names: (k,) their names and keywords; known intents keep their labels.
-        languages: (k,) languages of each sample with their shares.
-        stability: (k,) how often each returns; None for known intents, and if it is not known.
-        parents: (k,) id of the intent at the next coarser level, or None.
+        described: k intents.
+        names: (k,) names and keywords; a known intent keeps its label.
+        languages: (k,) languages of the intent's sample with their shares.
+        stability: (k,) 0 to 1; None for known intents, and if it could not be measured.
+        parents: (k,) id of the parent at the next coarser level, or None.
     """
 
     described: DescribedClusters

@@ -68,7 +68,7 @@ def name_intents(
         taken: names that must not be used, such as those of known intents.
         encode: from texts to unit vectors in the space of the documents' vectors; if given, the
             best phrases are also compared with the intent's centroid.
-        only: positions of the intents to name, beside all others; None for all.
+        only: positions of the intents to name; the others serve for comparison. None names all.
 
     Returns:
         one name for each intent of `only`, all different and none of them taken.

@@ -161,7 +161,7 @@ class Terms:
 def read_documents(documents: Sequence[Documents], config: NamingConfig) -> list[IntentWords]:
     """Split texts into words and lemmas; the order of an intent's utterances has no effect.
 
-    Names of people are left out. Masking keeps those that may be a word or a company.
+    Names of people that masking left are dropped, unless they are often a word or a company.
 
     Raises:
         ValueError: if an intent's texts, weights and vectors differ in number.

@@ -55,13 +55,13 @@ class IntentDistance:
     heads: tuple[MetricHead, ...] = ()
 
     def ends(self, share: float) -> tuple[float, float]:
-        """Return the smallest and the largest distance that are about as good as the chosen one.
+        """Return the ends of the range of distances that are about as good as the chosen one.
 
         Args:
             share: share of the best agreement that a distance may lack.
 
         Returns:
-            both equal `value` if no distances were compared.
+            the smallest and the largest distance; `value` twice if no distances were compared.
         """
         if not len(self.agreement):
             return self.value, self.value

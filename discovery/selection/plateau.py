@@ -28,8 +28,8 @@ def plateau_ends(
         value: a value on the plateau.
 
     Returns:
-        the least and the largest value of the grid such that all between it and `value` are on the
-        plateau; `value` itself without such ones.
+        the smallest and the largest value of the grid that can be reached from `value` without
+        leaving the plateau; `value` if there is none.
     """
     near = near_best(curve, curve.max() * share)
     below, above = grid[~near & (grid < value)], grid[~near & (grid > value)]

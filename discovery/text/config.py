@@ -81,7 +81,7 @@ class MaskingConfig(Section):
 
     off: tuple[Rule | Literal["all"], ...] = tunable((), "rules that are switched off")
     kept_digits: int = tunable(3, "longest number that mostly has a meaning", "digits", 1)
-    max_model_digits: int = tunable(5, "longest model of a device that stays", "digits", 0)
+    max_model_digits: int = tunable(5, "longest device model that is not masked", "digits", 0)
     min_code: int = tunable(7, "shortest code that may have few digits or none", "characters", 3)
     min_phone_digits: int = tunable(7, "shortest telephone number", "digits", 4)
     max_name_words: int = tunable(4, "longest name of a person", "words", 1)

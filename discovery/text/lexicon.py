@@ -83,7 +83,7 @@ def lexicon(config: MaskingConfig) -> Callable[[str], Traits]:
 
 
 def is_personal(word: str) -> bool:
-    """Return True if a case-folded word is a name of people that seldom means anything else.
+    """True if a case-folded word is a name of people that seldom means anything else.
 
     The defaults of `MaskingConfig` decide, so that names of intents do not depend on masking.
     """

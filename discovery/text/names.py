@@ -189,7 +189,7 @@ class _Sentence:
         return i > 0 and self._words[i - 1][0].casefold() in _ARTICLES
 
     def _is_common_noun(self, i: int) -> bool:
-        """True if word i alone, in lower case, stands behind "the"."""
+        """True if word i follows "the" in lower case, and no word follows it in a name."""
         is_behind = i > 0 and self._words[i - 1][0].casefold() == "the"
         return is_behind and not self._capital[i] and self._next(i) is None
 

@@ -44,9 +44,9 @@ _LAST_WORD = re.compile(r"([^\W\d_]+)[^\w\[\]]*$")
 _NAMED = word_list("numbers", "named")
 # Words before groups of at most four digits that belong to the name of a thing.
 _KINDS = word_list("numbers", "kinds") | word_list("numbers", "makers")
-# A code behind these words names one thing among its like: a model.
+# A short code after one of these words is a model.
 _KINDS_OR_ARTICLES = _KINDS | frozenset("a an my your this these".split())
-# Near these words, a code is a model of hardware.
+# A short code near one of these words is a model of hardware.
 _DEVICES = word_list("numbers", "devices") | word_list("numbers", "makers")
 _WORDS = re.compile(r"[^\W\d_]+")
 
@@ -133,7 +133,7 @@ def _is_number(match: re.Match[str], config: MaskingConfig) -> bool:
 
 
 def _is_model(match: re.Match[str], digits: int, config: MaskingConfig) -> bool:
-    """True if a number or a code is as short as a model's, and words near it name a device."""
+    """True if a number or a code is short enough for a model, and a device is named near it."""
     if digits > config.max_model_digits:
         return False
     near = _before(match) + match.string[match.end() : match.end() + _CONTEXT]
