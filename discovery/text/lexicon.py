@@ -82,6 +82,7 @@ def lexicon(config: MaskingConfig) -> Callable[[str], Traits]:
     return lru_cache(maxsize=CACHED_WORDS)(partial(_of_compound, config=config))
 
 
+@lru_cache(maxsize=CACHED_WORDS)
 def is_personal(word: str) -> bool:
     """True if a case-folded word is a name of people that seldom means anything else.
 
