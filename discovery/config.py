@@ -72,7 +72,7 @@ class ScoreWeights(Section):
         (0.0, 0.3, 1.0), "log-odds of the open class; needs out-of-domain text", low=0
     )
     characters: Numbers = tunable(
-        (1.0, 0.0), "character distance to the nearest labels of the best known intent", low=0
+        (1.0, 0.0), "character distance to the most similar label of the best known intent", low=0
     )
 
 
@@ -111,10 +111,10 @@ class NoveltyConfig(Section):
     neighbor_share: float = fraction(0.25, "neighbors to average / median labels per intent")
     min_ngram: int = tunable(2, "shortest character n-gram", "characters", 1)
     max_ngram: int = tunable(5, "longest character n-gram", "characters", 1)
-    character_buckets: int = tunable(4_096, "buckets that n-grams are hashed into", low=1)
-    character_labels: int = tunable(4_000, "most labels to compare n-grams with", low=1)
+    character_buckets: int = tunable(4_096, "buckets into which n-grams are hashed", low=1)
+    character_labels: int = tunable(4_000, "most labels whose n-grams are compared", low=1)
     character_weight: float = tunable(
-        2.0, "weight of character cosines in the choice of the intent; learned ones: 1", low=0
+        2.0, "weight of characters in the choice of the best known intent", low=0
     )
     rivals: int = tunable(64, "neighbors to search for the second nearest intent", low=2)
     max_exemplars: int = tunable(10_000, "most labeled utterances to keep", "utterances", 1)
@@ -390,7 +390,7 @@ class Config(Section):
         return cls().with_values(PRESETS[effort])
 
 
-DISCOVER_SECTIONS = (*("text", "language", "intents", "coherence", "linkage", "levels", "naming"),)
+DISCOVER_SECTIONS = tuple("text language intents coherence linkage levels naming".split())
 
 # Fast takes two thirds of the time and loses a little quality (benchmarks/history.md).
 PRESETS: dict[str, dict[str, Any]] = {

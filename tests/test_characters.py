@@ -24,7 +24,7 @@ QUERIES = ["wheres the parcel", "pasword forgotten", "refunding", "", "zzz qqq"]
 
 
 def test_the_similarity_is_the_cosine_of_tf_idf_vectors():
-    # So many buckets that no two n-grams share one.
+    # With so many buckets, no two n-grams share one.
     config = NoveltyConfig(character_buckets=1 << 20)
     found = CharacterSimilarity.fit(LABELED, INTENTS, config).similarities(QUERIES, 3)
     counter = CountVectorizer(analyzer="char_wb", ngram_range=(2, 5)).fit(LABELED)
@@ -32,7 +32,7 @@ def test_the_similarity_is_the_cosine_of_tf_idf_vectors():
     labeled, queries = (weights.transform(counter.transform(t)) for t in (LABELED, QUERIES))
     cosines = (queries @ labeled.T).toarray()
     expected = np.stack([cosines[:, INTENTS == i].max(axis=1) for i in range(3)], axis=1)
-    # N-grams that no labeled utterance has lengthen a query; the vocabulary lacks them.
+    # N-grams that no label has lengthen a query here; the vocabulary of scikit-learn lacks them.
     assert (found.argmax(axis=1) == expected.argmax(axis=1))[:3].all()
     assert (found <= expected + 1e-6).all()
     same = CharacterSimilarity.fit(LABELED, INTENTS, config).similarities(LABELED, 3)

@@ -20,7 +20,7 @@ class TrainingRows:
         lexical: (n, e) float32 lexical vectors of the same utterances; None if neighbors are
             searched by `vectors` alone.
         views: (v, n, d) views of the same utterances; None to train on whole utterances only.
-        texts: (n,) the utterances; None: empty texts.
+        texts: (n,) the utterances; None stands for empty texts.
 
     Raises:
         ValueError: if the numbers of rows differ, or values are not finite.

@@ -1,7 +1,7 @@
-"""Similarity of utterances to labeled ones by character n-grams.
+"""Similarity of utterances to labeled utterances by character n-grams.
 
 Bot builders and customers word a request differently, and an encoder may not know the vocabulary of
-a trade. Shared parts of words then tell intents apart where the encoder is unsure
+a trade. If the encoder is unsure, shared parts of words help to tell intents apart
 (benchmarks/history.md, *Characters in stage I*).
 """
 
@@ -24,7 +24,7 @@ class CharacterSimilarity:
 
     Attributes:
         rarity: (b,) float32 inverse document frequency of each bucket of n-grams.
-        values: (z,) float32 weights above 0; those of an utterance have the norm 1.
+        values: (z,) float32 weights above 0; the weights of one utterance have the norm 1.
         buckets: (z,) int32 bucket of each weight, 0 … b - 1.
         ends: (m,) int32 number of weights up to the end of each utterance.
         classes: (m,) int64 known intent of each utterance, sorted.
@@ -42,7 +42,7 @@ class CharacterSimilarity:
     def fit(
         cls, texts: Sequence[str], labels: np.ndarray, config: NoveltyConfig, seed: int = 0
     ) -> Self:
-        """Count the n-grams of labeled utterances, sampled evenly; each intent keeps one.
+        """Count the n-grams of labeled utterances. An even sample holds at least one per intent.
 
         Args:
             texts: (n,) utterances.
@@ -81,7 +81,7 @@ class CharacterSimilarity:
         labeled = csr_array((self.values, self.buckets, ends), shape=shape).T.tocsr()
         weights = _weighted(_counts(texts, len(self.rarity), self.lengths), self.rarity)
         present, starts = np.unique(self.classes, return_index=True)
-        # As many rows at a time as there are buckets, which bounds the memory.
+        # Blocks of as many rows as there are buckets bound the memory.
         for start in range(0, len(texts), len(self.rarity)):
             rows = slice(start, start + len(self.rarity))
             cosines = (weights[rows] @ labeled).toarray()

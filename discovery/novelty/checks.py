@@ -41,7 +41,7 @@ def check_novelty(
 def _check_characters(
     prefix: str, arrays: dict[str, np.ndarray], config: NoveltyConfig, last: int
 ) -> None:
-    """Check that the sparse matrix of n-grams is one, and that it fits the configuration."""
+    """Check that the arrays of n-grams form a sparse matrix that fits the configuration."""
     found = below(prefix, arrays)
     ends, weights = found["ends"], len(found["values"])
     if len(found["rarity"]) != config.character_buckets:
