@@ -178,7 +178,7 @@ def _finish(
         fingerprint=fingerprint(settings),
         funnel=funnel(finished),
         traffic=traffic(counters_of(finished, AssembleCounters).by_reason),
-        findings=findings(run, kept.tables["levels"], finished),
+        findings=findings(run, kept.tables, finished),
         tables=kept.tables,
         marks={name: mark for name, mark in kept.marks.items() if name in files},
         stages=manifest.stages | summaries(finished),

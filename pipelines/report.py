@@ -2,11 +2,11 @@
 
 import dataclasses
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from advin.discovery.intents.findings import ResultFacts, result_findings
 from advin.discovery.intents.levels import LEVELS
@@ -75,7 +75,7 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
         stages=summaries(finished),
         languages=found.language_values(),
         warnings=found.lines,
-        findings=findings(run, published.tables["levels"], finished),
+        findings=findings(run, published.tables, finished),
         rejected=_rejected(run.workspace.folder, published.tables["rejects"]),
         masking=_masking(run, counters_of(finished, IngestCounters)),
         given=run.prepared.settings.given,
@@ -187,20 +187,22 @@ def funnel(finished: Finished) -> list[tuple[str, int]]:
     ]
 
 
-def findings(run: Run, levels: list[str], finished: Finished) -> list[str]:
+def findings(run: Run, tables: Mapping[str, list[str]], finished: Finished) -> list[str]:
     """Return how sure the result is, and which step would help most, one line each.
 
     Args:
         run: the run.
-        levels: the files of the table levels.
+        tables: the files of each table, relative to the run's folder.
         finished: the finished stages.
     """
-    paths = (storage.join(run.workspace.folder, name) for name in levels)
-    table = pa.concat_tables(storage.read_parquet(path, ["level", "stability"]) for path in paths)
-    rows = Counter(table["level"].to_pylist())
+
+    def column(table: str, name: str) -> pa.ChunkedArray:
+        paths = (storage.join(run.workspace.folder, file) for file in tables[table])
+        return pa.concat_tables(storage.read_parquet(path, [name]) for path in paths)[name]
+
+    rows = Counter(column("levels", "level").to_pylist())
     model, cluster = run.model.load(), counters_of(finished, ClusterCounters)
-    level = run.prepared.config.levels.granularity
-    stability = table.filter(pc.equal(table["level"], level))["stability"].drop_null()
+    stability = column("intents", "stability").drop_null()
     facts = ResultFacts(
         novel={level: rows[level] for level in LEVELS},
         chosen=counters_of(finished, TaxonomyCounters).novel_intents_named,
