@@ -149,7 +149,7 @@ def _stage_fingerprint(folder: str) -> str:
     """Return the fingerprint that the stages of a run share.
 
     Raises:
-        SettingsError: if a stage that is needed is not there.
+        SettingsError: if a stage that is needed is not there, or one of its files has changed.
     """
     found = ""
     for name in _NEEDED:
@@ -159,6 +159,11 @@ def _stage_fingerprint(folder: str) -> str:
                 f"stage {name} of the run in {folder} is missing: keep the folder stages of a run "
                 "to regroup its intents"
             )
+        # Publishing has moved these parts.
+        moved = {part for entry in STAGES if entry.name == name for _, part in entry.publishes}
+        for file, mark in stage.marks.items():
+            if file.partition("/")[0] not in moved:
+                storage.check_mark(storage.join(folder, "stages", name, file), mark)
         found = stage.fingerprint
     return found
 

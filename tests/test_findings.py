@@ -24,10 +24,10 @@ def lines(**changes: object) -> list[str]:
 
 def test_the_number_of_intents_comes_with_the_numbers_of_the_other_levels():
     number, match = lines()
-    assert "30 at the default level, 20 at the level coarse, 45 at the level fine" in number
+    assert "20 coarse, 30 auto and 45 fine. The tables hold 30." in number
     assert "match well" in match and "of 1,000 utterances" in match and "95%" in match
     same = lines(novel={"coarse": 30, "auto": 30, "fine": 30})
-    assert not any("number of novel intents" in line for line in same)
+    assert not any("Novel intents by level" in line for line in same)
 
 
 @pytest.mark.parametrize(

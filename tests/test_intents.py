@@ -316,6 +316,12 @@ def test_a_novel_intent_inside_a_known_cluster_is_split_off():
     assert list(intents_of(calm).kinds) == [0]
 
 
+def test_a_log_without_requests_has_no_intents():
+    found = intents_of(unlabeled(np.zeros((0, 8), np.float32)))
+    assert len(found.kinds) == 0 and found.centroids.shape == (0, 8)
+    assert (found.looks_known, found.with_labels) == (0, 0)
+
+
 def test_a_log_without_large_clusters_has_no_intents():
     few = unlabeled(np.eye(4, dtype=np.float32))
     found = intents_of(few)

@@ -167,6 +167,12 @@ def test_wrong_flags_are_refused(flags, message, finished, capsys):
 def test_runs_without_their_stages_are_refused(run, tmp_path, capsys):
     assert main(["regroup", str(tmp_path / "none"), "--granularity", "fine"]) == 2
     assert "no finished run" in capsys.readouterr().err
+    damaged = next((Path(run.folder) / "stages" / "cluster").glob("*/*.parquet"))
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:100])
+    assert main(["regroup", run.folder, "--granularity", "fine"]) == 2
+    assert f"{damaged.name} has changed" in capsys.readouterr().err
+    damaged.write_bytes(whole)
     shutil.rmtree(Path(run.folder) / "stages" / "assign")
     assert main(["regroup", run.folder, "--granularity", "fine"]) == 2
     assert "stage assign" in capsys.readouterr().err

@@ -200,7 +200,7 @@ def _clusters(
     evidence = label_evidence(stats, dispersion, config)
     is_known = cluster_kinds(stats, evidence, rules.min_size, config) >= 0
     parts = clusters
-    for cut in config.refinement_cuts:
+    for cut in config.refinement_cuts if is_known.any() else ():
         fine = _numbered(tree.cut(1 - cut * rules.distance))
         of_part = cluster_stats(points, fine)
         log_odds = known_log_odds(of_part, label_evidence(of_part, dispersion, config), config)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from advin.discovery.config import Config
-from advin.discovery.intents.levels import COARSE, FINE
+from advin.discovery.intents.levels import COARSE, LEVELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,11 @@ def result_findings(facts: ResultFacts, config: Config) -> list[str]:
         config: the shares at which labels match well or poorly, and the least stability.
     """
     lines = []
-    coarse, fine = facts.novel[COARSE], facts.novel[FINE]
+    coarse, auto, fine = (facts.novel[level] for level in LEVELS)
     if coarse < fine:
         lines.append(
-            f"The number of novel intents is uncertain: {facts.chosen} at the default level, "
-            f"{coarse} at the level coarse, {fine} at the level fine."
+            f"Novel intents by level: {coarse} coarse, {auto} auto and {fine} fine. The tables "
+            f"hold {facts.chosen}."
         )
     match = facts.with_labels / max(1, facts.looks_known)
     if facts.has_labels and facts.looks_known:

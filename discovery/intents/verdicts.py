@@ -44,7 +44,7 @@ class ClusterStats:
 
 def cluster_stats(points: Points, clusters: np.ndarray) -> ClusterStats:
     """Count what is in each cluster; clusters (rows,) are numbered from 0."""
-    n = clusters.max() + 1
+    n = clusters.max(initial=-1) + 1
     log, log_odds, disagreement, expected = points.log_counts(clusters, n)
     out_of_domain = np.bincount(clusters[points.labels == OUT_OF_DOMAIN], minlength=n)
     is_labeled = points.labels >= 0
@@ -104,6 +104,8 @@ def label_match(stats: ClusterStats, config: IntentsConfig) -> tuple[int, int]:
         stats: of all clusters.
         config: the prior.
     """
+    if not stats.labeled.any():
+        return 0, 0
     looks_known = known_log_odds(stats, 0.0, config) > 0
     counted = (stats.log[looks_known], stats.log[looks_known & (stats.labeled > 0)])
     return int(counted[0].sum()), int(counted[1].sum())

@@ -51,6 +51,9 @@ class LanguageConfig(Section):
     min_share: float = fraction(0.05, "least share of a language")
     min_utterances: int = tunable(50, "fewest to learn the bias of a language", "utterances", 1)
     min_name_share: float = fraction(0.2, "least share of a language whose stop words count")
+    min_reported: int = tunable(
+        30, "fewest distinct utterances of a log whose foreign languages are reported", low=1
+    )
     max_foreign: float = fraction(0.2, "a larger share that the encoder does not read is reported")
     max_unknown: float = fraction(0.05, "a larger share in unknown letters is reported")
 

@@ -41,7 +41,8 @@ def log_notices(facts: LogFacts, min_log: int, config: LanguageConfig) -> list[s
             f"merged or missed: give at least {min_log}"
         )
     foreign = [one for one in facts.languages if one.code in facts.unread]
-    if sum(one.share for one in foreign) > config.max_foreign:
+    is_enough = facts.utterances >= config.min_reported
+    if is_enough and sum(one.share for one in foreign) > config.max_foreign:
         named = ", ".join(f"{one.code} ({one.share:.0%})" for one in foreign)
         lines.append(
             f"--input: the encoder does not read {named}: {MULTILINGUAL_ADVICE}, or name the "
