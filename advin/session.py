@@ -76,10 +76,10 @@ def _not_interactive() -> Iterator[None]:
 
 
 def in_process() -> "PipelineOptions":
-    """Return the options of Beam's in-process engine."""
-    from apache_beam.options.pipeline_options import PipelineOptions
+    """Return the options of the in-process engine. Beam is imported only when it is needed."""
+    from advin.runners import direct
 
-    return PipelineOptions(["--runner=FnApiRunner"])
+    return direct.in_process()
 
 
 def _in_python(message: str) -> str:

@@ -15,7 +15,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -213,8 +213,14 @@ def load_utterances(path: Path, distinct: bool = False, masked: bool = False) ->
     if not {TRAIN, TEST} <= set(found.splits):
         found.splits[:] = [_hashed_split(t) for t in found.texts]
     if masked:
-        found.texts[:] = [prepare(t, MaskingConfig()).text for t in found.texts]
+        found = as_embedded(found)
     return found.take(distinct_rows(found)) if distinct else found
+
+
+def as_embedded(utterances: Utterances) -> Utterances:
+    """Return the same rows with the texts that a run embeds: clean and masked."""
+    texts = [prepare(text, MaskingConfig()).text for text in utterances.texts]
+    return replace(utterances, texts=np.array(texts, object))
 
 
 def _split(name: str) -> str:

@@ -290,17 +290,17 @@ def _per_cent(flags: np.ndarray | list[bool]) -> float:
     return 100 * float(np.mean(flags)) if len(flags) else np.nan
 
 
-def load_noise(options: Options) -> tuple[Utterances, np.ndarray]:
-    """Return one in fifty lines of IRC chat, which belong to no intent, and their vectors."""
+def load_noise() -> Utterances:
+    """Return one in fifty lines of IRC chat, which belong to no intent."""
     texts = np.unique(pq.read_table(NOISE, columns=["text"])["text"].to_pylist())[::50]
     empty = np.full(len(texts), "", object)
-    chat = Utterances("irc_chat", texts.astype(object), empty, empty, empty)
-    return chat, encode(chat, options)
+    return Utterances("irc_chat", texts.astype(object), empty, empty, empty)
 
 
 def draw_tasks(options: Options) -> Iterator[tuple[str, float, int, Task]]:
     """Yield the name of the set, the known share, the seed and the task of each draw."""
-    noise = load_noise(options)
+    chat = load_noise()
+    noise = chat, encode(chat, options)
     for path in options.data:
         utterances = load_utterances(path, distinct=True, masked=True)
         vectors = encode(utterances, options)

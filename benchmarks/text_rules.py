@@ -17,12 +17,11 @@ import numpy as np
 
 from advin.discovery.config import Config
 from advin.discovery.conversation.config import ConversationConfig
-from advin.discovery.text.config import MaskingConfig
-from advin.discovery.text.preparation import prepare
 from benchmarks.common import (
     Options,
     Results,
     Utterances,
+    as_embedded,
     distinct_rows,
     encode,
     encode_out_of_domain,
@@ -31,32 +30,19 @@ from benchmarks.common import (
     parse_options,
     view_encoder,
 )
-from benchmarks.end_to_end import Task, draw_task, learn, load_noise, log_of, run
+from benchmarks.end_to_end import draw_task, learn, load_noise, log_of, run
 
 SETS = ("clinc150", "banking77", "massive_en")
 PLAIN, MASKED, AS_RUN = METHODS = ("plain", "masked", "as_run")
 
 
-def masked(utterances: Utterances) -> Utterances:
-    """Return the same rows with the texts that a run embeds."""
-    texts = [prepare(text, MaskingConfig()).text for text in utterances.texts]
-    return replace(utterances, texts=np.array(texts, object))
+Rows = tuple[Utterances, np.ndarray]
 
 
-def tasks_of(plain: Utterances, options: Options, draw: tuple[float, int]) -> dict[str, Task]:
-    """Return one draw with plain texts and with masked texts.
-
-    Args:
-        plain: distinct after masking.
-        options: the encoder and the cache.
-        draw: the known share and the seed.
-    """
-    noise, _ = load_noise(options)
-    found = {}
-    for method, rows, lines in ((PLAIN, plain, noise), (MASKED, masked(plain), masked(noise))):
-        vectors, line_vectors = encode(rows, options), encode(lines, options)
-        found[method] = draw_task(rows, vectors, (lines, line_vectors), draw)
-    return found | {AS_RUN: found[MASKED]}
+def embedded(utterances: Utterances, options: Options) -> dict[str, Rows]:
+    """Return utterances and their vectors, with plain texts and with masked texts."""
+    versions = {PLAIN: utterances, MASKED: as_embedded(utterances)}
+    return {name: (rows, encode(rows, options)) for name, rows in versions.items()}
 
 
 def main() -> None:
@@ -65,19 +51,20 @@ def main() -> None:
     ood = encode_out_of_domain(options)
     encoder, encode_views = encoder_identity(options), view_encoder(options)
     results = Results(options)
+    noise = embedded(load_noise(), options)
     for path in options.data:
         plain = load_utterances(path)
-        plain = plain.take(distinct_rows(masked(plain)))
+        log = embedded(plain.take(distinct_rows(as_embedded(plain))), options)
         for share, seed in ((k, s) for k in options.known for s in range(options.seeds)):
-            tasks = tasks_of(plain, options, (share, seed))
             for method in options.asked(METHODS):
                 started = time.perf_counter()
+                texts = PLAIN if method == PLAIN else MASKED
+                task = draw_task(*log[texts], noise[texts], (share, seed))
                 config = replace(Config.preset(options.effort), seed=seed)
                 if method != AS_RUN:
                     config = replace(config, conversation=ConversationConfig(rules="none"))
-                model = learn(tasks[method], ood, config, encoder, encode_views)
-                log, rows = log_of(tasks[method])
-                measured = run(log, rows, tasks[method], model, None)
+                model = learn(task, ood, config, encoder, encode_views)
+                measured = run(*log_of(task), task, model, None)
                 seconds = time.perf_counter() - started
                 results.add((plain.name, share, method), measured, seconds)
     results.finish()

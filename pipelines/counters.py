@@ -230,7 +230,7 @@ class ClusterCounters(Counters):
         small_clusters: centroids of clusters of several utterances that are too small.
         utterances_left_out: utterances in clusters beyond the limit of one worker.
         looks_known: utterances in clusters that look known to stage I.
-        looks_known_with_labels: those of them whose cluster contains labels.
+        looks_known_with_labels: how many of these utterances are in a cluster with labels.
     """
 
     stage: ClassVar[str] = "cluster"

@@ -39,7 +39,10 @@ from advin.pipelines.version import versions
 from advin.schemas.manifest import CLAIM, MANIFEST, Claim, RunManifest, fingerprint, utc_now
 
 # The stages that `LEVEL_STAGES` read.
-_NEEDED = ("ingest", "score", "cluster", "assign", "describe")
+_READ = {
+    part.partition("/")[0] for entry in STAGES if entry.name in LEVEL_STAGES for part in entry.reads
+}
+_NEEDED = tuple(e.name for e in STAGES if e.name in _READ and e.name not in LEVEL_STAGES)
 
 _log = logging.getLogger("advin")
 
@@ -76,31 +79,30 @@ def regroup(
         config = before.with_values(values)
     except ConfigError as error:
         raise SettingsError(str(error)) from error
-    _stage_fingerprint(folder)
+    stages_fingerprint = _check_stages(folder)
     settings = manifest.settings | {"config": config.to_dict()}
     if output is not None:
-        return _into(output, folder, manifest, settings, values, options)
-    _delete_others(folder, manifest)
-    if config == before:
-        _log.info("the tables are at this level already: %s", folder)
-        return manifest
-    return _again(folder, manifest, settings, values, options)
+        check_output("--output", output, {"RUN": folder})
+        Workspace.claim(output, settings, options)
+        finished = read_run(output)
+        if finished is not None:
+            return finished
+        folder, manifest = output, _copied(folder, output, manifest)
+    else:
+        _delete_others(folder, manifest)
+        if config == before:
+            _log.info("the tables are at this level already: %s", folder)
+            return manifest
+    run = _run(Workspace(folder, options, stages_fingerprint), manifest, config)
+    for entry in STAGES:
+        if entry.name in LEVEL_STAGES:
+            storage.delete(run.workspace.stage(entry.name).folder)
+            run_stage(run, entry)
+    return _finish(run, manifest, settings, values)
 
 
-def _into(
-    output: str,
-    folder: str,
-    manifest: RunManifest,
-    settings: dict[str, Any],
-    given: Mapping[str, Any],
-    options: PipelineOptions,
-) -> RunManifest:
-    """Copy what the stages need into a new folder, and write the tables there."""
-    check_output("--output", output, {"RUN": folder})
-    Workspace.claim(output, settings, options)
-    finished = read_run(output)
-    if finished is not None:
-        return finished
+def _copied(folder: str, output: str, manifest: RunManifest) -> RunManifest:
+    """Copy what the stages need into a new folder; return the manifest with its new model."""
     for name in _NEEDED:
         source, target = (storage.join(f, "stages", name) for f in (folder, output))
         for part, files in storage.list_parts(source).items():
@@ -114,39 +116,22 @@ def _into(
         model = {**model, "folder": storage.join(output, "model")}
     for path in manifest.tables["rejects"]:
         storage.copy(storage.join(folder, path), storage.join(output, path))
-    manifest = dataclasses.replace(manifest, model=model)
-    return _again(output, manifest, settings, given, options)
+    return dataclasses.replace(manifest, model=model)
 
 
-def _again(
-    folder: str,
-    manifest: RunManifest,
-    settings: dict[str, Any],
-    given: Mapping[str, Any],
-    options: PipelineOptions,
-) -> RunManifest:
-    """Run the stages again with other settings, and replace the tables."""
-    run = _run(folder, manifest, Config().with_mapping(settings["config"]), options)
-    for entry in STAGES:
-        if entry.name in LEVEL_STAGES:
-            storage.delete(run.workspace.stage(entry.name).folder)
-            run_stage(run, entry)
-    return _finish(run, manifest, settings, given)
-
-
-def _run(folder: str, manifest: RunManifest, config: Config, options: PipelineOptions) -> Run:
+def _run(workspace: Workspace, manifest: RunManifest, config: Config) -> Run:
     """Return a run that continues a finished one with another configuration."""
-    inside = storage.join(folder, "model")
+    inside = storage.join(workspace.folder, "model")
     model = ModelFolder(inside if model_exists(inside) else manifest.model["folder"], config)
     identity = model.load().encoder
     encoder = EncoderSettings(identity.name, 0, identity.precision, config.text.piece_words)
     # The inputs of the run are not read again.
     prepared = Prepared(Settings(""), config, {}, encoder, identity)
-    return Run(Workspace(folder, options, _stage_fingerprint(folder)), prepared, model)
+    return Run(workspace, prepared, model)
 
 
-def _stage_fingerprint(folder: str) -> str:
-    """Return the fingerprint that the stages of a run share.
+def _check_stages(folder: str) -> str:
+    """Check the files of the stages that are read again; return the stages' fingerprint.
 
     Raises:
         SettingsError: if a stage that is needed is not there, or one of its files has changed.

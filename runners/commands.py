@@ -22,7 +22,7 @@ from advin.pipelines.errors import SettingsError
 from advin.pipelines.outputs import check_output
 from advin.pipelines.reading.columns import FLAGS, ROLES, Columns, input_columns, with_speaker
 from advin.runners.dataflow import dataflow
-from advin.runners.direct import direct
+from advin.runners.direct import direct, in_process
 from advin.runners.flags import given_flags, parse
 from advin.runners.flink import flink
 from advin.runners.job import Job
@@ -97,8 +97,7 @@ def run_regroup(flags: argparse.Namespace, beam_args: list[str]) -> None:
     from advin.pipelines.regroup import regroup
     from advin.runners.printing import print_run
 
-    options = PipelineOptions(["--runner=FnApiRunner"])
-    manifest = regroup(_folder("RUN", flags.run), values, options, output)
+    manifest = regroup(_folder("RUN", flags.run), values, in_process(), output)
     print_run(flags.output or flags.run, manifest)
 
 

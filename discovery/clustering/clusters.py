@@ -6,6 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 
+def for_intents(log_odds: np.ndarray, agrees: np.ndarray) -> np.ndarray:
+    """Return log-odds of belonging to the intents of a cluster.
+
+    Args:
+        log_odds: (n,) log-odds of belonging to one's own best known intent.
+        agrees: (n,) bool, True if that is an intent of the cluster.
+
+    Returns:
+        (n,) the same log-odds; at most 0 where the best known intent is another one.
+    """
+    return np.where(agrees, log_odds, -np.abs(log_odds))
+
+
 @dataclass(frozen=True, slots=True)
 class Clusters:
     """Clusters of the log's utterances; at first, each utterance is a cluster.

@@ -14,7 +14,7 @@ import faiss
 import numpy as np
 import torch
 
-from advin.discovery.clustering.clusters import Clusters
+from advin.discovery.clustering.clusters import Clusters, for_intents
 from advin.discovery.clustering.config import LinkageConfig
 from advin.discovery.clustering.linkage import certain_linkage
 
@@ -188,8 +188,7 @@ def merge_certain(
     by_size = np.lexsort((-np.arange(len(into)), clusters.sizes, into))
     largest = by_size[np.append(start[1:], len(into)) - 1]
     intents = clusters.intents[largest]
-    agrees = clusters.intents == intents[into]
-    log_odds = np.where(agrees, clusters.log_odds, -np.abs(clusters.log_odds))
+    log_odds = for_intents(clusters.log_odds, clusters.intents == intents[into])
     merged = Clusters(
         ids=clusters.ids[first],
         means=(total(sums.astype(np.float64)) / weight[:, None]).astype(np.float16),

@@ -45,7 +45,7 @@ class Intents:
         norms: (m,) float32, norm of the mean vector; the centroid is its direction.
         parts: parts of novel intents.
         looks_known: utterances in clusters that look known to stage I; see `label_match`.
-        with_labels: those of them whose cluster contains labels.
+        with_labels: how many of these utterances are in a cluster with labels.
     """
 
     centroids: np.ndarray

@@ -16,7 +16,7 @@ class ResultFacts:
         chosen: novel intents at the default level.
         stability: median stability of the novel intents at the default level; None if unknown.
         looks_known: utterances in clusters that look known to stage I; see `label_match`.
-        with_labels: those of them whose cluster contains labels.
+        with_labels: how many of these utterances are in a cluster with labels.
         has_labels: True if there are known intents.
         has_out_of_domain: True if out-of-domain examples were given.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advin.discovery.clustering.clusters import Clusters
+from advin.discovery.clustering.clusters import Clusters, for_intents
 from advin.discovery.labels import UNLABELED
 from advin.discovery.novelty.model import NoveltyScores
 
@@ -53,10 +53,10 @@ class Points:
 
         count = total(sizes)
         expected = total(self.label_density * sizes) / max(1.0, count.sum())
-        log_odds = np.where(self._agrees(clusters, sizes), self.log_odds, -np.abs(self.log_odds))
-        one = np.maximum(count, 1)
-        own = total(self.log_odds * sizes) / one
-        return count, own, total(log_odds * sizes) / one - own, expected
+        utterances = np.maximum(count, 1)
+        mean = total(self.log_odds * sizes) / utterances
+        agreed = total(for_intents(self.log_odds, self._agrees(clusters, sizes)) * sizes)
+        return count, mean, agreed / utterances - mean, expected
 
     def _agrees(self, clusters: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         """Return (rows,) bool, True if the best known intent of a point is one of its cluster.
