@@ -31,8 +31,8 @@ from advin.discovery.metric.neighbors import default_neighbors
 from advin.discovery.metric.rows import TrainingRows
 from advin.discovery.metric.settings import resolve_head
 from advin.discovery.metric.training import train_metric_head
-from advin.discovery.selection.distance import intent_distance
-from advin.discovery.selection.stability import Stable, stable_clusters
+from advin.discovery.selection.distance import separated_distance
+from advin.discovery.selection.stability import Stable, sample_rows, stable_clusters
 from benchmarks.common import (
     TRAIN,
     Results,
@@ -67,14 +67,15 @@ def measure(rows: TrainingRows, truth: np.ndarray, seed: int, method: str) -> di
     default = config.distance.default
     if method == "constant":
         neighbors = default_neighbors(rows.vectors, rows.labels, config.neighbors)
-        stable = Stable(neighbors, default)
+        stable = Stable(neighbors)
     else:
         rows = replace(rows, views=rows.views if method == "learned" else None)
         stable = stable_clusters(rows, config)
     head = train_metric_head(rows, resolve_head(rows, config, stable.neighbors))
     space = head.transform(rows.vectors)
     tree = average_linkage(space, np.ones(len(space)), floor=1 - float(_GRID[-1]))
-    distance = intent_distance(stable.neighbors, [], config, stable.distance)
+    sample = head.transform(sample_rows(rows, config).vectors)
+    distance = separated_distance(sample, stable, config)
     clusters = tree.cut(1 - distance.value)
     best = max(score(tree, truth, float(value)) for value in _GRID)
     return {

@@ -136,6 +136,7 @@ class NoveltyConfig(Section):
     prior_kept: float = fraction(0.85, "share of known rows kept by the prior threshold")
     prior_intents: float = tunable(40, "weight of the prior threshold", "intents", 0)
     inverse_regularization: float = tunable(1e3, "C of the logistic regression", low=1e-6)
+    max_known_share: float = fraction(0.95, "largest share of a log taken for known; 0.5: off")
     weights: ScoreWeights = field(default_factory=ScoreWeights)
     space: KnownSpaceConfig = field(default_factory=KnownSpaceConfig)
     open_set: OpenSetConfig = field(default_factory=OpenSetConfig)
@@ -213,14 +214,14 @@ class DistanceConfig(Section):
     max_labeled_share: float = fraction(0.5, "largest share of labeled rows in a fold")
     smallest_intent: int = tunable(5, "smallest possible novel intent", "utterances", 1)
     grid: Grid = tunable((0.05, 0.95, 0.01), "distances: first, last, step", "1 - cosine", 0, 2)
-    plateau: float = fraction(0.03, "distances with F1 this close to the best are equal")
+    plateau: float = fraction(0.03, "distances with F1 or separation this close are equal")
     small_share: float = tunable(0.6, "size of a leftover cluster / neighbor count", low=0)
     coverage: float = fraction(0.99, "share of held-out utterances within the radius")
 
 
 @dataclass(frozen=True, slots=True)
 class StabilityConfig(Section):
-    """How heads with different seeds choose the neighbor count and the distance without labels."""
+    """How heads with different seeds choose the neighbor count without labels."""
 
     max_rows: int = tunable(10_000, "most rows sampled", "rows", 2)
     neighbor_counts: tuple[int, ...] = tunable((8, 16, 32, 64, 128), "neighbor counts tried", low=1)
@@ -230,8 +231,7 @@ class StabilityConfig(Section):
     cuts: Grid = tunable(
         (0.32, 0.92, 0.04), "distances compared: first, last, step", "1 - cosine", 0, 2
     )
-    plateau: float = fraction(0.02, "agreement that a distance may lack, as a share of the best")
-    tolerance: float = fraction(0.005, "the same for a neighbor count")
+    tolerance: float = fraction(0.005, "share of the best agreement that a count may lack")
     parallel_counts: int = tunable(2, "neighbor counts tried at the same time", low=1)
 
 

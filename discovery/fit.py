@@ -28,6 +28,7 @@ from advin.discovery.metric.neighbors import labels_suffice
 from advin.discovery.metric.rows import TrainingRows
 from advin.discovery.model import Model
 from advin.discovery.novelty.calibration import fit_novelty
+from advin.discovery.novelty.label_shift import adapted_to_log
 from advin.discovery.novelty.model import NoveltyModel
 from advin.discovery.selection.distance import DEFAULT, LEARNED
 
@@ -160,7 +161,9 @@ def fit_model(
     ood = data.out_of_domain if len(outside) else None
     novelty = None
     if known:
-        novelty = fit_novelty(data.labeled, data.labels, known, config.novelty, ood, config.seed)
+        fitted = fit_novelty(data.labeled, data.labels, known, config.novelty, ood, config.seed)
+        # As a parallel task it runs on one thread: the last bits of scores depend on that number.
+        [novelty] = run_parallel([partial(adapted_to_log, fitted, data.log, config.novelty)])
     head, distance = learn_intent_space(data.rows(config), config, novelty, ood)
     means = encoder.sentence_part(class_means(labeled, data.labels, known))
     domain_distance = learn_domain_distance(means, data.domains, config.domains, config.seed)

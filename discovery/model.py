@@ -30,14 +30,14 @@ from advin.discovery.metric.head import MetricHead, stacked_heads, unstacked_hea
 from advin.discovery.novelty.checks import check_novelty
 from advin.discovery.novelty.model import NoveltyModel
 from advin.discovery.novelty.scores import SCORE_NAMES
-from advin.discovery.selection.distance import AGREED, DEFAULT, LEARNED, IntentDistance
+from advin.discovery.selection.distance import DEFAULT, LEARNED, SEPARATED, IntentDistance
 from advin.discovery.text.config import MASKING_VERSION
 from advin.schemas.typed_json import JsonError, checked, read_json
 
 CONFIG = "config.json"
 TENSORS = "model.safetensors"
-_VERSION = 12
-Origin = Annotated[str, Field(pattern=f"^({LEARNED}|{AGREED}|{DEFAULT})$")]
+_VERSION = 13
+Origin = Annotated[str, Field(pattern=f"^({LEARNED}|{SEPARATED}|{DEFAULT})$")]
 
 # `_ModelValues.specs` says which of these arrays a model has.
 _ARRAYS = model_arrays(SCORE_NAMES)
@@ -217,7 +217,7 @@ class Model:
 
     @property
     def origins(self) -> dict[str, str]:
-        """Where each distance comes from: "learned", "agreed" (stable clusters) or "default"."""
+        """Where each distance comes from: "learned" (from labels), "separated" or "default"."""
         return {"intent_distance": self.distance.origin, "domain_distance": self.domain_origin}
 
     @property
@@ -267,7 +267,7 @@ class Model:
         arrays |= {f"directions.{k}": v for k, v in self.directions.to_arrays().items()}
         arrays |= {
             "distance.grid": distance.grid,
-            "distance.agreement": distance.agreement,
+            "distance.quality": distance.quality,
             "anchors": self.anchors,
             "anchor_labels": self.anchor_labels,
             "label_density": self.label_density,
@@ -310,7 +310,7 @@ class Model:
             distance=IntentDistance(
                 **asdict(values.distance),
                 grid=arrays["distance.grid"],
-                agreement=arrays["distance.agreement"],
+                quality=arrays["distance.quality"],
                 heads=unstacked_heads(below("heads.", arrays)),
             ),
             domain_distance=values.domain_distance,

@@ -10,7 +10,6 @@ from synthetic import around, wordless
 
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.compute.parallel import run_parallel
-from advin.discovery.config import grid
 from advin.discovery.evaluation.agreement import ari, contingency
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import SUSPECTED_NOVEL, UNLABELED
@@ -21,14 +20,12 @@ from advin.discovery.metric.training import train_metric_head
 from advin.discovery.novelty.calibration import fit_novelty
 from advin.discovery.selection import distance
 from advin.discovery.selection.distance import (
-    AGREED,
     DEFAULT,
     LEARNED,
     held_out_folds,
     intent_distance,
     intent_f1,
 )
-from advin.discovery.selection.stability import Stable
 
 FAST = configured(hidden=64, steps=40, refresh=20, batch=128)
 
@@ -210,7 +207,7 @@ def test_the_same_seed_gives_the_same_distance():
     vectors, _, labels = intents()
     first, again = (learn_intent_distance(TrainingRows(vectors, labels), FAST) for _ in range(2))
     assert (first.value, first.radius) == (again.value, again.radius)
-    assert first.agreement.tobytes() == again.agreement.tobytes()
+    assert first.quality.tobytes() == again.quality.tobytes()
 
 
 def test_a_sample_holds_every_intent(monkeypatch):
@@ -269,12 +266,3 @@ def test_too_few_known_intents_give_the_default_distance(known):
     learned = learn_intent_distance(TrainingRows(vectors, labels), FAST)
     assert learned.origin == DEFAULT
     assert learned.value == FAST.distance.default
-
-
-def test_without_folds_the_radius_is_proportional_to_the_stable_distance():
-    curve = np.ones(len(grid(FAST.stability.cuts)))
-    stable = (Stable(10, distance, curve) for distance in (0.44, 0.72))
-    near, far = (intent_distance(10, [], FAST, found) for found in stable)
-    assert (near.value, near.origin) == (0.44, AGREED)
-    assert near.radius / near.value == pytest.approx(far.radius / far.value)
-    assert near.radius < near.value

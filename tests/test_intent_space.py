@@ -9,7 +9,7 @@ from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import SUSPECTED_NOVEL, UNLABELED
 from advin.discovery.metric.rows import TrainingRows
 from advin.discovery.novelty.calibration import fit_novelty
-from advin.discovery.selection.distance import AGREED, LEARNED
+from advin.discovery.selection.distance import LEARNED, SEPARATED
 from advin.discovery.selection.stability import stable_clusters
 
 # More neighbors than a novel intent has utterances: the others are labeled ones.
@@ -64,7 +64,7 @@ def test_without_labels_the_head_is_the_plain_one(beside):
     head, distance = learn_intent_space(TrainingRows(vectors, unlabeled), CONFIG, None)
     plain = train_head(TrainingRows(vectors, unlabeled), CONFIG)
     assert head.transform(vectors).tobytes() == plain.transform(vectors).tobytes()
-    assert distance.origin == AGREED
+    assert distance.origin == SEPARATED
 
 
 def test_without_labels_the_neighbor_count_comes_from_stability(beside):

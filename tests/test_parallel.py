@@ -98,7 +98,7 @@ def test_results_do_not_depend_on_the_number_of_processors(processors):
         novelty = fit_novelty(utterances.take(given), labels[given], 6, config.novelty)
         rows = TrainingRows(vectors, labels, texts=utterances.texts)
         head, distance = learn_intent_space(rows, config, novelty)
-        arrays = [*novelty.to_arrays().values(), *head.to_arrays().values(), distance.agreement]
+        arrays = [*novelty.to_arrays().values(), *head.to_arrays().values(), distance.quality]
         return [array.tobytes() for array in arrays]
 
     processors(1)

@@ -40,7 +40,7 @@ class LevelsConfig(Section):
         10_000, "most novel intents at the default level; if more, similar ones are merged", low=1
     )
     tolerance: float = fraction(
-        0.15, "share of the best agreement that the coarse and the fine distance may lack"
+        0.2, "share of the best F1 or separation that the coarse and the fine distance may lack"
     )
     min_stability: float = fraction(0.5, "below this median stability, a coarser level is advised")
     stability_rows: int = tunable(

@@ -14,7 +14,7 @@ def model_arrays(scores: Sequence[str]) -> dict[str, str]:
         "anchor_labels": "int64 anchors",
         "label_density": "float64 intents",
         "distance.grid": "float64 distances",
-        "distance.agreement": "float64 folds distances",
+        "distance.quality": "float64 folds distances",
         "head.weight_in": "float32 hidden dimension",
         "head.bias_in": "float32 hidden",
         "head.weight_out": "float32 learned hidden",

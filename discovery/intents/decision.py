@@ -5,7 +5,6 @@ known intent may contain a novel intent close to it: such parts are searched for
 distances and split off. Every cluster then gets its kind, and every intent its centroid.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,7 +26,7 @@ from advin.discovery.intents.verdicts import (
     label_match,
 )
 from advin.discovery.labels import JUNK, NOVEL, TOO_SMALL, UNCLEAR, UNLABELED
-from advin.discovery.selection.distance import IntentDistance
+from advin.discovery.selection.distance import LEARNED, IntentDistance, automatic_min_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,7 @@ class IntentRules:
         min_size: fewest distinct utterances of a novel intent.
         fine: distance at which novel intents are split for the level fine.
         coarse: distance up to which novel intents are merged for the level coarse.
+        from_labels: whether the distance was learned from labels, rather than from the log.
     """
 
     distance: float
@@ -47,6 +47,7 @@ class IntentRules:
     min_size: int
     fine: float
     coarse: float
+    from_labels: bool = False
 
 
 def intent_rules(distance: IntentDistance, config: Config) -> IntentRules:
@@ -57,12 +58,11 @@ def intent_rules(distance: IntentDistance, config: Config) -> IntentRules:
         config: `intents.min_size`, or the share of a leftover cluster that replaces "auto"; and the
             tolerance that gives the distances of the other levels.
     """
-    share = math.floor(config.intents.min_size_share * distance.small)
-    automatic = max(config.distance.smallest_intent, share)
     given = config.intents.min_size
+    least = given if isinstance(given, int) else automatic_min_size(distance.small, config)
     fine, coarse = distance.ends(config.levels.tolerance)
-    least = given if isinstance(given, int) else automatic
-    return IntentRules(distance.value, distance.radius, least, fine, coarse)
+    from_labels = distance.origin == LEARNED
+    return IntentRules(distance.value, distance.radius, least, fine, coarse, from_labels)
 
 
 def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) -> Intents:

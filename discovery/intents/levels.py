@@ -1,21 +1,25 @@
 """Three nested levels of novel intents: coarse, auto and fine.
 
-The level auto holds the novel intents that stage II found. The level coarse merges them by average
-linkage, up to the coarse distance. The level fine splits them into the parts that the tree of
-clusters has at the fine distance. Both distances are ends of the range of distances that are about
-as good as the learned one (docs/explanation/method.md, *Levels*).
+Stage II finds novel intents at the learned distance. The level auto merges them by average linkage
+if labels and log do not match: then the distance that the labels gave is too small for the log, and
+the intents are merged up to the distance at which they separate best. The level coarse merges them
+further. The level fine splits the intents of stage II into the parts that the tree of clusters has
+at the fine distance (docs/explanation/method.md, *Levels*).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from advin.discovery.clustering.config import LevelsConfig
 from advin.discovery.clustering.linkage import average_linkage
+from advin.discovery.clustering.tree import Linkage
 from advin.discovery.compute.classes import unit_rows
+from advin.discovery.config import Config, grid
 from advin.discovery.intents.assignment import Intents, Parts
 from advin.discovery.intents.decision import IntentRules
 from advin.discovery.labels import NOVEL
+from advin.discovery.selection.plateau import plateau_ends
+from advin.discovery.selection.separation import best_separated, separation_curve
 
 COARSE, AUTO, FINE = "coarse", "auto", "fine"
 # From the coarsest level to the finest one.
@@ -67,8 +71,16 @@ class Levels:
         return [parent.get(int(leaves[0])) for leaves in level.leaves]
 
 
+@dataclass(frozen=True, slots=True)
+class MergeDistances:
+    """Distances up to which the novel intents of stage II are merged for a level; 0: not at all."""
+
+    auto: float
+    coarse: float
+
+
 def levels_of(
-    intents: Intents, kept: np.ndarray, sizes: np.ndarray, rules: IntentRules, config: LevelsConfig
+    intents: Intents, kept: np.ndarray, sizes: np.ndarray, rules: IntentRules, config: Config
 ) -> Levels:
     """Return all levels of the intents, and choose the default level.
 
@@ -80,21 +92,24 @@ def levels_of(
         intents: all clusters, with parts.
         kept: (k,) rows of the clusters that are intents, known ones first.
         sizes: (k,) distinct utterances of these intents, at least 1 for a novel intent.
-        rules: the distance of each level.
-        config: the configured level, and the largest number of novel intents.
+        rules: what the fit learned.
+        config: the level, the largest number of novel intents, and how distances are compared.
     """
     rows_of = intents.leaf_clusters
     leaves = [_leaves(intents, rows_of, row) for row in kept.tolist()]
     found = Level(_chosen(intents, kept), leaves, rules.distance)
     fine = _split(found, intents, rules.fine)
-    default: str = config.granularity
-    if default == FINE and len(fine.novel) > config.max_intents:
+    default: str = config.levels.granularity
+    most = config.levels.max_intents
+    if default == FINE and len(fine.novel) > most:
         default = AUTO
-    most = config.max_intents
+    merges = _NovelTree.of(found, sizes)
+    distances = merges.distances(intents, rules, config)
+    most_auto = most if default == AUTO else len(found.leaves)
     return Levels(
         {
-            COARSE: _merged(found, sizes, rules.coarse, most),
-            AUTO: _merged(found, sizes, None, most) if default == AUTO else found,
+            COARSE: merges.merged(distances.coarse, most),
+            AUTO: merges.merged(distances.auto, most_auto),
             FINE: fine,
         },
         default,
@@ -130,32 +145,87 @@ def _split(found: Level, intents: Intents, distance: float) -> Level:
     return Level(split, [np.array([leaf]) for leaf in leaves], distance)
 
 
-def _merged(found: Level, sizes: np.ndarray, distance: float | None, most: int) -> Level:
-    """Merge novel intents by average linkage.
+@dataclass(frozen=True, slots=True)
+class _NovelTree:
+    """The novel intents of stage II, and the tree of their merges.
 
-    Args:
-        found: the level to start from.
-        sizes: (k,) distinct utterances of its intents.
-        distance: up to which intents merge; None merges only while there are more than `most`.
-        most: largest number of novel intents after the merges.
+    Attributes:
+        found: the intents of stage II.
+        sizes: (k,) distinct utterances of these intents.
+        means: (n, d) float64 means of the utterances of the n novel intents.
+        tree: average linkage of the novel intents.
     """
-    novel = found.novel
-    weights = sizes[novel].astype(np.float64)
-    means = found.intents.centroids[novel].astype(np.float64) * found.intents.norms[novel, None]
-    # No two clusters are less similar than the floor: the tree has one root.
-    tree = average_linkage(means * weights[:, None], weights, floor=-2)
-    similarity = np.inf if distance is None else 1 - distance
-    labels, least = tree.cut_to(similarity, most)
-    known = np.setdiff1d(np.arange(len(found.leaves)), novel)
-    groups = [known[[i]] for i in range(len(known))]
-    groups += [novel[labels == label] for label in np.unique(labels)]
-    first = np.array([group[0] for group in groups], np.int64)
-    merged = _chosen(found.intents, first)
-    for i, group in enumerate(groups):
-        if len(group) > 1:
-            _merge(merged, i, means[np.isin(novel, group)], sizes[group])
-    leaves = [np.concatenate([found.leaves[row] for row in group]) for group in groups]
-    return Level(merged, leaves, max(found.distance, 1 - least))
+
+    found: Level
+    sizes: np.ndarray
+    means: np.ndarray
+    tree: Linkage
+
+    @classmethod
+    def of(cls, found: Level, sizes: np.ndarray) -> "_NovelTree":
+        """Link the novel intents of a level."""
+        novel = found.novel
+        weights = sizes[novel].astype(np.float64)
+        means = found.intents.centroids[novel].astype(np.float64) * found.intents.norms[novel, None]
+        # No two clusters are less similar than the floor: the tree has one root.
+        return cls(
+            found, sizes, means, average_linkage(means * weights[:, None], weights, floor=-2)
+        )
+
+    def distances(self, intents: Intents, rules: IntentRules, config: Config) -> MergeDistances:
+        """Return up to which distances intents merge.
+
+        The worse labels and log match, the more counts the distance at which intents separate best.
+        """
+        learned = MergeDistances(0.0, rules.coarse)
+        trust = label_trust(intents, config)
+        distances = grid(config.distance.grid)
+        distances = distances[distances >= rules.distance]
+        if not rules.from_labels or trust == 1 or not len(distances) or not len(self.means):
+            return learned
+        weights = self.sizes[self.found.novel].astype(np.float64)
+        sums = self.means * weights[:, None]
+        curve = separation_curve(self.tree, sums, weights, distances, rules.min_size)
+        best = best_separated(distances, curve, config.distance.plateau)
+        if best is None:
+            return learned
+        end = plateau_ends(distances, curve, config.levels.tolerance, best)[1]
+        return MergeDistances(
+            trust * rules.distance + (1 - trust) * best,
+            max(learned.coarse, trust * rules.distance + (1 - trust) * end),
+        )
+
+    def merged(self, distance: float, most: int) -> Level:
+        """Merge novel intents.
+
+        Args:
+            distance: up to which intents merge.
+            most: largest number of novel intents after the merges.
+        """
+        found, novel = self.found, self.found.novel
+        labels, least = self.tree.cut_to(1 - distance, most)
+        known = np.setdiff1d(np.arange(len(found.leaves)), novel)
+        groups = [known[[i]] for i in range(len(known))]
+        groups += [novel[labels == label] for label in np.unique(labels)]
+        first = np.array([group[0] for group in groups], np.int64)
+        merged = _chosen(found.intents, first)
+        for i, group in enumerate(groups):
+            if len(group) > 1:
+                _merge(merged, i, self.means[np.isin(novel, group)], self.sizes[group])
+        leaves = [np.concatenate([found.leaves[row] for row in group]) for group in groups]
+        return Level(merged, leaves, max(found.distance, 1 - least))
+
+
+def label_trust(intents: Intents, config: Config) -> float:
+    """Return how far the distance that was learned from labels holds for the log, 0 to 1.
+
+    It is 1 if labels and log match perfectly, and 0 from `labels.good_match` down.
+    """
+    if not intents.looks_known:
+        return 0.0
+    match = intents.with_labels / intents.looks_known
+    good = config.labels.good_match
+    return max(0.0, match - good) / (1 - good) if good < 1 else float(match == 1)
 
 
 def _merge(merged: Intents, row: int, means: np.ndarray, sizes: np.ndarray) -> None:

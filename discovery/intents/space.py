@@ -22,8 +22,13 @@ from advin.discovery.metric.rows import TrainingRows
 from advin.discovery.metric.settings import resolve_head
 from advin.discovery.metric.training import train_metric_head
 from advin.discovery.novelty.model import NoveltyModel
-from advin.discovery.selection.distance import IntentDistance, held_out_folds, intent_distance
-from advin.discovery.selection.stability import stable_clusters
+from advin.discovery.selection.distance import (
+    IntentDistance,
+    held_out_folds,
+    intent_distance,
+    separated_distance,
+)
+from advin.discovery.selection.stability import sample_rows, stable_clusters
 
 
 def learn_intent_space(
@@ -34,8 +39,8 @@ def learn_intent_space(
 ) -> tuple[MetricHead, IntentDistance]:
     """Train the metric head, and learn the distance at which intents separate in its space.
 
-    The number of neighbors and the distance come from the labels, or without enough labels from the
-    stability of clusters.
+    The number of neighbors and the distance come from the labels. Without enough labels, they come
+    from the stability and from the separation of clusters.
 
     Args:
         rows: labeled and unlabeled utterances, none of them marked as suspected.
@@ -65,7 +70,12 @@ def learn_intent_space(
 
     tasks: list[Callable[[], Any]] = [partial(train_metric_head, marked, settings), *folds]
     head, *learned = run_parallel(tasks)
-    return head, intent_distance(settings.neighbors, learned, config, stable)
+    if stable is None:
+        return head, intent_distance(settings.neighbors, learned, config)
+    space = head.transform(sample_rows(rows, config).vectors)
+    # As a parallel task it runs on one thread, like the rest of the fit.
+    [distance] = run_parallel([partial(separated_distance, space, stable, config)])
+    return head, distance
 
 
 def _suspected(rows: TrainingRows, novelty: NoveltyModel | None, threshold: float) -> TrainingRows:

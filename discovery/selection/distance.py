@@ -7,6 +7,7 @@ intents and from rows that stage I suspects to be novel. Held-out intents are ma
 their neighbors, as a novel intent of the log.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,10 +24,11 @@ from advin.discovery.metric.rows import TrainingRows, visible_rows
 from advin.discovery.metric.settings import HeadSettings
 from advin.discovery.metric.training import train_metric_head
 from advin.discovery.selection.plateau import plateau_center, plateau_ends
+from advin.discovery.selection.separation import best_separated, separation_curve
 from advin.discovery.selection.stability import Stable
 
-# Origins of a distance: held-out intents, agreement of heads without labels, or the default.
-LEARNED, AGREED, DEFAULT = "learned", "agreed", "default"
+# Origins of a distance: held-out intents, separation of the log without labels, or the default.
+LEARNED, SEPARATED, DEFAULT = "learned", "separated", "default"
 
 Suspect = Callable[[TrainingRows], TrainingRows]
 
@@ -39,11 +41,11 @@ class IntentDistance:
         value: average distance, 1 - cosine, up to which clusters are merged.
         radius: largest distance to its centroid at which an intent takes an utterance.
         small: clusters with fewer rows are leftovers.
-        origin: LEARNED, AGREED or DEFAULT.
+        origin: LEARNED, SEPARATED or DEFAULT.
         grid: (g,) distances that were tried.
-        agreement: (f, g) how good each distance is: `intent_f1` of each fold, or one curve of
-            `stable_clusters`.
-        heads: heads that the agreement comes from, in float16 precision.
+        quality: (f, g) how good each distance is: `intent_f1` of each fold, or one
+            `separation_curve`.
+        heads: heads of the folds, or of `stable_clusters`, in float16 precision.
     """
 
     value: float
@@ -51,21 +53,21 @@ class IntentDistance:
     small: int
     origin: str
     grid: np.ndarray
-    agreement: np.ndarray
+    quality: np.ndarray
     heads: tuple[MetricHead, ...] = ()
 
     def ends(self, share: float) -> tuple[float, float]:
         """Return the ends of the range of distances that are about as good as the chosen one.
 
         Args:
-            share: share of the best agreement that a distance may lack.
+            share: share of the best quality that a distance may lack.
 
         Returns:
             the smallest and the largest distance; `value` twice if no distances were compared.
         """
-        if not len(self.agreement):
+        if not len(self.quality):
             return self.value, self.value
-        return plateau_ends(self.grid, self.agreement.mean(axis=0), share, self.value)
+        return plateau_ends(self.grid, self.quality.mean(axis=0), share, self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,32 +172,61 @@ def held_out_folds(
     return [fold(held_out) for held_out in parts]
 
 
-def intent_distance(
-    neighbors: int, folds: Sequence[Fold], config: Config, stable: Stable | None = None
-) -> IntentDistance:
-    """Return the distance at which held-out intents come out best.
+def intent_distance(neighbors: int, folds: Sequence[Fold], config: Config) -> IntentDistance:
+    """Return the distance at which held-out intents come out best; without folds, the default.
 
     Args:
         neighbors: neighbor count of the head that is trained on all rows.
         folds: results of the tasks of `held_out_folds`.
         config: the configuration.
-        stable: by `stable_clusters`, for use without folds; None for the default.
     """
-    heads = tuple(fold.head.rounded() for fold in folds)
     distances = grid(config.distance.grid)
-    agreement = np.array([fold.agreement for fold in folds]).reshape(-1, len(distances))
+    quality = np.array([fold.agreement for fold in folds]).reshape(-1, len(distances))
     if folds:
         origin = LEARNED
-        value = plateau_center(distances, agreement.mean(axis=0), config.distance.plateau)
+        value = plateau_center(distances, quality.mean(axis=0), config.distance.plateau)
         radius = float(np.median([fold.reach(value, config) for fold in folds]))
     else:
         origin, value = DEFAULT, config.distance.default
-        if stable is not None and stable.distance is not None:
-            origin, value, heads = AGREED, stable.distance, stable.heads
-            distances, agreement = grid(config.stability.cuts), stable.agreement[None]
         radius = config.distance.radius_share * value
     small = _smallest(neighbors, config.distance)
-    return IntentDistance(value, radius, small, origin, distances, agreement, heads)
+    heads = tuple(fold.head.rounded() for fold in folds)
+    return IntentDistance(value, radius, small, origin, distances, quality, heads)
+
+
+def separated_distance(space: np.ndarray, stable: Stable, config: Config) -> IntentDistance:
+    """Return the distance at which the clusters of a log separate best.
+
+    Args:
+        space: (n, d) float32, unit vectors of a sample of the log in the learned space.
+        stable: by `stable_clusters`, with the neighbor count of that space.
+        config: the configuration.
+
+    Returns:
+        the distance; the default if the rows were too few for `stable_clusters`, or if no distance
+        separates any clusters.
+    """
+    default = intent_distance(stable.neighbors, [], config)
+    if not stable.heads:
+        return default
+    distances, ones = grid(config.distance.grid), np.ones(len(space))
+    sums = space.astype(np.float64)
+    tree = average_linkage(space, ones, floor=1 - float(distances[-1]))
+    least = automatic_min_size(default.small, config)
+    curve = separation_curve(tree, sums, ones, distances, least)
+    value = best_separated(distances, curve, config.distance.plateau)
+    if value is None:
+        return default
+    radius = config.distance.radius_share * value
+    return IntentDistance(
+        value, radius, default.small, SEPARATED, distances, curve[None], stable.heads
+    )
+
+
+def automatic_min_size(small: int, config: Config) -> int:
+    """Return the fewest distinct utterances of a novel intent, from the size of a leftover."""
+    share = math.floor(config.intents.min_size_share * small)
+    return max(config.distance.smallest_intent, share)
 
 
 def intent_f1(

@@ -1,18 +1,17 @@
-"""Neighbor count and distance without labels: choose those at which several heads agree.
+"""The neighbor count without labels: choose one at which several heads agree.
 
 More neighbors than an intent has utterances merge intents; far fewer split them. Heads that differ
-only in their seed find the same clusters if the neighbor count and the distance fit the data
+only in their seed find the same clusters if the neighbor count fits the data
 (stability: Lange et al., Neural Computation 16, 2004; von Luxburg, Foundations and Trends in
 Machine Learning 2, 2010).
 
 Heads agree on a few coarse clusters without effort, and on near-duplicates too. So the clusters of
 a head at one distance are compared with those of the other heads at every distance: clusters that
-are too coarse or too fine agree with few of these (benchmarks/history.md, *The distance without
-labels*).
+are too coarse or too fine agree with few of these.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 
@@ -26,7 +25,7 @@ from advin.discovery.metric.head import MetricHead
 from advin.discovery.metric.rows import TrainingRows
 from advin.discovery.metric.settings import HeadSettings, candidate_neighbors, resolve_head
 from advin.discovery.metric.training import train_metric_head
-from advin.discovery.selection.plateau import near_best, plateau_center
+from advin.discovery.selection.plateau import near_best
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +34,15 @@ class Stable:
 
     Attributes:
         neighbors: neighbor count for the metric head.
-        distance: distance, 1 - cosine, up to which clusters are merged; None if there are too few
-            rows to choose one.
-        agreement: (cuts,) agreement of the heads at each distance in the range.
-        heads: the compared heads, in float16 precision.
+        heads: the compared heads, in float16 precision; none if there are too few rows.
     """
 
     neighbors: int
-    distance: float | None
-    agreement: np.ndarray = field(default_factory=lambda: np.zeros(0))
     heads: tuple[MetricHead, ...] = ()
 
 
 def stable_clusters(rows: TrainingRows, config: Config) -> Stable:
-    """Return the neighbor count and the distance at which heads agree.
+    """Return the neighbor count at which heads agree.
 
     Small heads of several seeds are trained on a sample. The neighbor counts of
     `candidate_neighbors` are tried from the smallest on, up to a share of the sample, until the
@@ -59,16 +53,15 @@ def stable_clusters(rows: TrainingRows, config: Config) -> Stable:
         config: the configuration of the head that this is for.
 
     Returns:
-        one of the counts, and a distance in the range of `stability.cuts`. With too few rows for
-        the smallest count, the configured count or the largest share, at least 1, and no distance.
+        one of the counts, and the heads. With too few rows for the smallest count, the configured
+        count or the largest share, at least 1, and no heads.
     """
     stability = config.stability
-    random = np.random.default_rng(config.seed)
-    sample = rows.take(np.sort(random.permutation(len(rows))[: stability.max_rows]))
+    sample = sample_rows(rows, config)
     most = int(len(sample) * config.neighbors.max_share)
     counts = candidate_neighbors(config)
     if most < stability.neighbor_counts[0]:
-        return Stable(counts[0] if len(counts) == 1 else max(1, most), None)
+        return Stable(counts[0] if len(counts) == 1 else max(1, most))
     if len(counts) > 1:
         counts = tuple(count for count in counts if count <= most)
     curves: list[np.ndarray] = []
@@ -85,8 +78,13 @@ def stable_clusters(rows: TrainingRows, config: Config) -> Stable:
             break
     # The smallest count: too few neighbors cost little, too many a lot.
     chosen = int(np.argmax(near_best(best, best.max() * stability.tolerance)))
-    distance = plateau_center(grid(stability.cuts), curves[chosen], stability.plateau)
-    return Stable(counts[chosen], distance, curves[chosen], heads[chosen])
+    return Stable(counts[chosen], heads[chosen])
+
+
+def sample_rows(rows: TrainingRows, config: Config) -> TrainingRows:
+    """Return at most `stability.max_rows` random rows, in their order."""
+    random = np.random.default_rng(config.seed)
+    return rows.take(np.sort(random.permutation(len(rows))[: config.stability.max_rows]))
 
 
 def _agreement(
