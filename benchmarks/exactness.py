@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
 from advin.discovery.config import Config
-from advin.discovery.intents.decision import IntentRules
+from advin.discovery.intents.rules import IntentRules
 from advin.discovery.labels import UNLABELED
 from advin.discovery.metric.rows import TrainingRows
 from advin.discovery.metric.settings import resolve_head

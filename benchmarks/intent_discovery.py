@@ -53,8 +53,9 @@ from advin.discovery.encoding.texts import EmbeddedTexts
 from advin.discovery.encoding.views import embedded_views
 from advin.discovery.evaluation.measures import contingency, known_novel_accuracy
 from advin.discovery.fit import needs_views
-from advin.discovery.intents.decision import discover_intents, intent_rules
+from advin.discovery.intents.decision import discover_intents
 from advin.discovery.intents.points import Points, label_density
+from advin.discovery.intents.rules import intent_rules
 from advin.discovery.intents.space import learn_intent_space
 from advin.discovery.labels import UNLABELED
 from advin.discovery.metric.rows import TrainingRows
@@ -366,7 +367,7 @@ def _discover(task: Task) -> tuple[np.ndarray, dict[str, float]]:
         label_density=space.label_density,
         intents=space.best_intents,
     )
-    intents = discover_intents(points, intent_rules(space.distance, Config()), Config().intents)
+    intents = discover_intents(points, intent_rules(space.distance, Config()), Config())
     # The protocol gives every utterance an intent, so the radius is ignored.
     found = (space.test @ intents.centroids.T).argmax(axis=1)
     return found, {"K": len(intents.centroids), "seconds": space.seconds}

@@ -25,8 +25,8 @@ from sklearn.metrics import adjusted_rand_score
 from advin.discovery.clustering.clusters import Clusters
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.config import Config
-from advin.discovery.intents.decision import IntentRules
 from advin.discovery.intents.points import largest_clusters
+from advin.discovery.intents.rules import IntentRules
 from advin.pipelines import storage
 from advin.pipelines.cluster_files import (
     ClusterSource,

@@ -146,7 +146,7 @@ def discover(log: Log, model: Model, scores: NoveltyScores | None = None) -> Dis
     utterances = utterances.take(np.flatnonzero(~is_conversational))
     anchors = anchor_clusters(model.head.transform(model.anchors))
     points = points_of(utterances, anchors, model.anchor_labels)
-    intents = discover_intents(points, model.rules, config.intents).rounded()
+    intents = discover_intents(points, model.rules, config).rounded()
 
     # The posterior of stage I and cluster decides on every request.
     assigned = assign(vectors, intents, config.intents, scores, is_conversational)

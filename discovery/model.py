@@ -24,7 +24,7 @@ from advin.discovery.conversation.learned import FEATURES
 from advin.discovery.conversation.rule import ConversationRule
 from advin.discovery.encoding.identity import EncoderIdentity
 from advin.discovery.encoding.neutral import LanguageDirections
-from advin.discovery.intents.decision import IntentRules, intent_rules
+from advin.discovery.intents.rules import IntentRules, intent_rules
 from advin.discovery.labels import OUT_OF_DOMAIN
 from advin.discovery.metric.head import MetricHead, stacked_heads, unstacked_heads
 from advin.discovery.novelty.checks import check_novelty

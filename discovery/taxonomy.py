@@ -130,7 +130,7 @@ def build_taxonomy(
     clusters = without_loose_intents(clusters, zscores, config.coherence)
     kept = np.flatnonzero(clusters.is_intent)
     distinct = np.array([clusters.sizes[row].distinct for row in kept], np.int64)
-    levels = levels_of(intents, kept, distinct, model.rules, config)
+    levels = levels_of(intents, kept, distinct, model.rules, config.levels)
     named = _named_levels(levels, sizes, samples, model)
     intent_rows, domain_rows = link_and_name(named[levels.default], model)
     return Taxonomy(

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from advin.discovery.intents.assignment import Intents, Parts
 from advin.discovery.intents.decision import discover_intents
+from advin.discovery.intents.merging import MergeDistances
 from advin.discovery.intents.points import Points, anchor_clusters, largest_clusters, points_of
 from advin.discovery.labels import JUNK, NOVEL, TOO_SMALL, UNCLEAR
 from advin.discovery.model import Model
@@ -54,7 +55,7 @@ def _cluster(
 ) -> list[str]:
     model = folder.load()
     points = read_points(sources, at_most, model)
-    intents = discover_intents(points, model.rules, model.config.intents).rounded()
+    intents = discover_intents(points, model.rules, model.config).rounded()
     ClusterCounters(
         known_intents=int(np.count_nonzero(intents.kinds >= 0)),
         novel_intents=int(np.count_nonzero(intents.kinds == NOVEL)),
@@ -93,6 +94,8 @@ def centroids_to_arrow(intents: Intents, model: Model) -> pa.Table:
             "radius": pa.array(intents.radii, pa.float32()),
             "log_odds": pa.array(intents.log_odds, pa.float32()),
             "norm": pa.array(intents.norms, pa.float32()),
+            "auto": np.full(len(intents.kinds), intents.merges.auto),
+            "coarse": np.full(len(intents.kinds), intents.merges.coarse),
             "centroid": vectors_to_arrow(intents.centroids),
         },
         schema=stage_files.cluster_schema(intents.centroids.shape[1]),
@@ -127,4 +130,10 @@ def intents_from_arrow(table: pa.Table, parts: pa.Table) -> Intents:
             cluster=parts["cluster"].to_numpy().astype(np.int64),
             centroids=vectors_from_arrow(parts["centroid"]).astype(np.float32),
         ),
+        merges=MergeDistances(*(_first(table[name]) for name in ("auto", "coarse"))),
     )
+
+
+def _first(column: pa.ChunkedArray) -> float:
+    """Return the value that all rows share; 0 without rows."""
+    return column[0].as_py() if len(column) else 0.0

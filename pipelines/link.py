@@ -34,7 +34,7 @@ from advin.discovery.clustering.rounds import (
     split_finished,
 )
 from advin.discovery.config import Config
-from advin.discovery.intents.decision import IntentRules
+from advin.discovery.intents.rules import IntentRules
 from advin.pipelines import (
     coders,  # noqa: F401, registers the coder of record batches
     storage,

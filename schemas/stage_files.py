@@ -174,6 +174,8 @@ def cluster_schema(dimension: int) -> pa.Schema:
         INTENTS.field("radius"),
         field("log_odds", pa.float32(), "Log-odds of being known, for its utterances."),
         field("norm", pa.float32(), "Norm of the mean vector; the centroid is its direction."),
+        field("auto", pa.float64(), "Distance up to which novel intents merge for the level auto."),
+        field("coarse", pa.float64(), "The same for the level coarse."),
         field(
             "centroid",
             pa.list_(ELEMENT, dimension),

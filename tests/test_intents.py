@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from synthetic import axis_intent
 
-from advin.discovery.config import IntentsConfig
+from advin.discovery.config import Config, IntentsConfig
 from advin.discovery.intents import decision
 from advin.discovery.intents.assignment import Intents, Parts, assign
-from advin.discovery.intents.decision import IntentRules, discover_intents
+from advin.discovery.intents.decision import discover_intents
+from advin.discovery.intents.merging import MergeDistances
 from advin.discovery.intents.points import Points, repetition_weights
+from advin.discovery.intents.rules import IntentRules
 from advin.discovery.labels import JUNK, NOVEL, OUT_OF_DOMAIN, TOO_SMALL, UNCLEAR, UNLABELED
 from advin.discovery.novelty.model import NoveltyScores
 
@@ -25,7 +27,7 @@ def bunch(direction: int, size: int, seed: int = 0) -> np.ndarray:
 
 
 def intents_of(points: Points) -> Intents:
-    return discover_intents(points, RULES, CONFIG)
+    return discover_intents(points, RULES, Config())
 
 
 def points(*groups: tuple[np.ndarray, int, float]) -> Points:
@@ -203,7 +205,15 @@ def test_a_text_that_a_bot_repeats_does_not_merge_two_intents():
 def whole(centroids, kinds, log_odds, radius=0.4):
     """Clusters without parts."""
     radii, norms = np.full(len(kinds), radius, np.float32), np.ones(len(kinds), np.float32)
-    return Intents(centroids, kinds, radii, log_odds, norms, Parts.none(centroids.shape[1]))
+    return Intents(
+        centroids,
+        kinds,
+        radii,
+        log_odds,
+        norms,
+        Parts.none(centroids.shape[1]),
+        MergeDistances(0, 0),
+    )
 
 
 def test_utterances_go_to_the_nearest_centroid_within_its_radius():
@@ -267,7 +277,7 @@ def test_an_utterance_keeps_its_known_intent_unless_its_cluster_outweighs_it():
 
 
 def test_too_many_points_for_one_worker_are_refused():
-    few = dataclasses.replace(CONFIG, max_points=10)
+    few = Config().with_values({"intents.max_points": 10})
     with pytest.raises(ValueError, match="11 points, but at most 10"):
         discover_intents(points((bunch(0, 11), UNLABELED, -2.0)), RULES, few)
 

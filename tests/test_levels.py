@@ -8,11 +8,17 @@ import pytest
 from synthetic import unit
 from test_discover import DIMENSION, small_model
 
+from advin.discovery.config import Config
 from advin.discovery.discover import Log, discover
+from advin.discovery.intents.decision import discover_intents
 from advin.discovery.intents.levels import LEVELS
+from advin.discovery.intents.merging import MergeDistances, label_trust
+from advin.discovery.intents.points import Points
+from advin.discovery.intents.rules import IntentRules
 from advin.discovery.intents.stability import best_overlaps, stabilities
+from advin.discovery.labels import NOVEL, UNLABELED
 from advin.discovery.metric.head import MetricHead
-from advin.discovery.selection.distance import LEARNED, IntentDistance
+from advin.discovery.selection.distance import SEPARATED, IntentDistance
 from advin.discovery.selection.plateau import plateau_ends
 
 # Three topics of two intents each; each intent has two wordings.
@@ -48,7 +54,7 @@ def model(n_heads: int = 3, **levels):
     """A model that compared distances: all on the grid are about as good as 0.3."""
     found = small_model(known=0)
     curve = np.array([[0.0, 0.9, 0.9, 0.0]])
-    distance = IntentDistance(0.4, 0.6, 9, LEARNED, np.array([0.1, 0.12, 0.65, 0.9]), curve)
+    distance = IntentDistance(0.4, 0.6, 9, SEPARATED, np.array([0.1, 0.12, 0.65, 0.9]), curve)
     config = found.config.with_values({f"levels.{name}": value for name, value in levels.items()})
     distance = replace(distance, heads=heads(n_heads))
     nothing = np.zeros((0, DIMENSION), np.float16)
@@ -152,3 +158,53 @@ def test_the_ends_of_the_plateau_are_those_around_the_value():
     grid = np.arange(7) / 10
     assert plateau_ends(grid, curve, 0.25, 0.3) == (0.2, 0.4)
     assert plateau_ends(grid, curve, 0.05, 0.3) == (0.3, 0.3)
+
+
+def labeled_topics(matching: bool):
+    """A log of 12 wordings of 6 intents, its labels, and a distance that splits wordings.
+
+    The labels of four more intents lie beside the log's utterances of these intents, or apart from
+    them although stage I takes these utterances for known.
+    """
+    log, random = nested_log(), np.random.default_rng(1)
+    centers = np.eye(DIMENSION)[-4:]
+    known = np.repeat(np.arange(4), 30)
+    spoken = unit(centers[known] + 0.02 * random.normal(size=(120, DIMENSION)))
+    shift = 0.0 if matching else 1.0
+    labels = unit(spoken[::3] + shift * np.eye(DIMENSION)[-5])
+    n = len(log.texts)
+    vectors = np.concatenate([log.vectors.astype(np.float32), spoken, labels]).astype(np.float32)
+    is_log = np.arange(len(vectors)) < n + len(spoken)
+    intents = np.concatenate([np.full(n, -1), known, known[::3]])
+    return Points(
+        vectors=vectors,
+        weights=np.ones(len(vectors)),
+        labels=np.where(is_log, UNLABELED, intents),
+        log_odds=np.where(is_log & (intents >= 0), 6.0, -6.0),
+        label_density=np.full(len(vectors), 30.0),
+        intents=np.maximum(intents, 0),
+    )
+
+
+@pytest.mark.parametrize(("matching", "merged"), [(True, False), (False, True)])
+def test_novel_intents_merge_only_where_labels_and_log_do_not_match(matching, merged):
+    rules = IntentRules(0.1, 0.1, 5, 0.1, 0.1, from_labels=True)
+    points = labeled_topics(matching)
+    found = discover_intents(points, rules, Config())
+    assert np.count_nonzero(found.kinds == NOVEL) == TOPICS * INTENTS * WORDINGS
+    assert (found.merges.auto > rules.distance) == merged
+    assert (found.merges.coarse > 0.4) == merged
+    assert found.radii[0] == pytest.approx(max(rules.radius, 0.7 * found.merges.auto))
+    learned = discover_intents(
+        labeled_topics(matching), replace(rules, from_labels=False), Config()
+    )
+    assert learned.merges == MergeDistances(0.0, rules.coarse)
+
+
+@pytest.mark.parametrize(
+    ("looks_known", "with_labels", "trust"),
+    [(0, 0, 0), (100, 100, 1), (100, 90, 0.5), (100, 80, 0), (100, 20, 0)],
+)
+def test_the_trust_in_labels_follows_their_match(looks_known, with_labels, trust):
+    assert label_trust(looks_known, with_labels, 0.8) == pytest.approx(trust)
+    assert label_trust(looks_known, with_labels, 1.0) == 0

@@ -13,8 +13,8 @@ from synthetic import draw_clusters
 from advin.discovery.clustering.clusters import Clusters
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.config import Config
-from advin.discovery.intents.decision import IntentRules
 from advin.discovery.intents.points import largest_clusters, utterance_clusters
+from advin.discovery.intents.rules import IntentRules
 from advin.discovery.novelty.model import NoveltyScores
 from advin.pipelines import storage
 from advin.pipelines.cluster_files import (

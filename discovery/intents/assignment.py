@@ -7,6 +7,7 @@ import numpy as np
 
 from advin.discovery.compute.classes import nearest_several
 from advin.discovery.config import IntentsConfig
+from advin.discovery.intents.merging import MergeDistances
 from advin.discovery.labels import JUNK, NOVEL
 from advin.discovery.novelty.model import NoveltyScores
 from advin.schemas.ids import dropped_id, known_id, novel_id
@@ -44,6 +45,7 @@ class Intents:
         log_odds: (m,) float32, log-odds of being known that a cluster gives to its utterances.
         norms: (m,) float32, norm of the mean vector; the centroid is its direction.
         parts: parts of novel intents.
+        merges: how far novel intents are merged at other levels.
         looks_known: utterances in clusters that look known to stage I; see `label_match`.
         with_labels: how many of these utterances are in a cluster with labels.
     """
@@ -54,6 +56,7 @@ class Intents:
     log_odds: np.ndarray
     norms: np.ndarray
     parts: Parts
+    merges: MergeDistances
     looks_known: int = 0
     with_labels: int = 0
 

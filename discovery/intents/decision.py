@@ -6,7 +6,6 @@ distances and split off. Every cluster then gets its kind, and every intent its 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +14,9 @@ from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.compute.classes import nearest_centroids, unit_rows
 from advin.discovery.config import Config, IntentsConfig
 from advin.discovery.intents.assignment import Intents, Parts
+from advin.discovery.intents.merging import label_trust, merge_distances
 from advin.discovery.intents.points import Points
+from advin.discovery.intents.rules import IntentRules
 from advin.discovery.intents.verdicts import (
     ClusterStats,
     cluster_kinds,
@@ -26,52 +27,16 @@ from advin.discovery.intents.verdicts import (
     label_match,
 )
 from advin.discovery.labels import JUNK, NOVEL, TOO_SMALL, UNCLEAR, UNLABELED
-from advin.discovery.selection.distance import LEARNED, IntentDistance, automatic_min_size
 
 
-@dataclass(frozen=True, slots=True)
-class IntentRules:
-    """The learned values that turn clusters into intents.
-
-    Attributes:
-        distance: average 1 - cosine up to which clusters are merged.
-        radius: largest 1 - cosine to its centroid at which an intent takes an utterance.
-        min_size: fewest distinct utterances of a novel intent.
-        fine: distance at which novel intents are split for the level fine.
-        coarse: distance up to which novel intents are merged for the level coarse.
-        from_labels: whether the distance was learned from labels, rather than from the log.
-    """
-
-    distance: float
-    radius: float
-    min_size: int
-    fine: float
-    coarse: float
-    from_labels: bool = False
-
-
-def intent_rules(distance: IntentDistance, config: Config) -> IntentRules:
-    """Return the rules that follow from a learned distance; resolves ``intents.min_size``.
-
-    Args:
-        distance: distance, radius and size of a leftover cluster, as learned.
-        config: `intents.min_size`, or the share of a leftover cluster that replaces "auto"; and the
-            tolerance that gives the distances of the other levels.
-    """
-    given = config.intents.min_size
-    least = given if isinstance(given, int) else automatic_min_size(distance.small, config)
-    fine, coarse = distance.ends(config.levels.tolerance)
-    from_labels = distance.origin == LEARNED
-    return IntentRules(distance.value, distance.radius, least, fine, coarse, from_labels)
-
-
-def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) -> Intents:
+def discover_intents(points: Points, rules: IntentRules, config: Config) -> Intents:
     """Cluster the points, and separate known intents, novel intents and other clusters.
 
     Args:
         points: log, labeled utterances and out-of-domain examples.
         rules: learned distance, radius and least size.
-        config: how to cluster, and when a cluster is known, novel or junk.
+        config: how to cluster, when a cluster is known, novel or junk, and how far novel
+            intents are merged.
 
     Returns:
         every known intent with a labeled utterance, by index; then novel intents, junk, unclear
@@ -81,15 +46,16 @@ def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) 
     Raises:
         ValueError: if there are too many points for one worker.
     """
-    if len(points.vectors) > config.max_points:
+    own = config.intents
+    if len(points.vectors) > own.max_points:
         raise ValueError(
-            f"{len(points.vectors)} points, but at most {config.max_points} are clustered on one "
+            f"{len(points.vectors)} points, but at most {own.max_points} are clustered on one "
             "worker: sample them first"
         )
-    clusters, pieces, dispersion = _clusters(points, rules, config)
+    clusters, pieces, dispersion = _clusters(points, rules, own)
     stats = cluster_stats(points, clusters)
-    evidence = label_evidence(stats, dispersion, config)
-    kinds = cluster_kinds(stats, evidence, rules.min_size, config)
+    evidence = label_evidence(stats, dispersion, own)
+    kinds = cluster_kinds(stats, evidence, rules.min_size, own)
     owner = _owners(points, kinds[clusters])
     known = np.unique(owner[owner >= 0])
     rows = [np.flatnonzero(owner == intent) for intent in known]
@@ -98,23 +64,36 @@ def discover_intents(points: Points, rules: IntentRules, config: IntentsConfig) 
         for cluster in np.flatnonzero(kinds == wanted):
             rows.append(np.flatnonzero((clusters == cluster) & (points.labels < 0)))
             kind.append(wanted)
-    for dropped in _largest_dropped(stats, kinds, config.max_dropped):
+    for dropped in _largest_dropped(stats, kinds, own.max_dropped):
         rows.append(np.flatnonzero((clusters == dropped) & (points.labels == UNLABELED)))
         kind.append(kinds[dropped])
-    prior = cluster_log_odds(stats, evidence, config)[clusters]
-    looks_known, with_labels = label_match(stats, config)
+    prior = cluster_log_odds(stats, evidence, own)[clusters]
+    looks_known, with_labels = label_match(stats, own)
     means = _means(points, rows)
     novel = {i: group for i, group in enumerate(rows) if kind[i] == NOVEL}
+    trust = label_trust(looks_known, with_labels, config.labels.good_match)
+    merges = merge_distances(points, _numbers(novel, len(clusters)), trust, rules, config)
+    # A distance beyond the learned one needs a wider radius.
+    radius = max(rules.radius, config.distance.radius_share * merges.auto)
     return Intents(
         centroids=unit_rows(means).astype(np.float32),
         kinds=np.array(kind, np.int64),
-        radii=np.full(len(rows), rules.radius, np.float32),
+        radii=np.full(len(rows), radius, np.float32),
         log_odds=np.array([prior[group].mean() for group in rows], np.float32),
         norms=np.linalg.norm(means, axis=1).astype(np.float32),
         parts=_parts(points, novel, pieces, rules.min_size),
         looks_known=looks_known,
         with_labels=with_labels,
+        merges=merges,
     )
+
+
+def _numbers(groups: Mapping[int, np.ndarray], n: int) -> np.ndarray:
+    """Return (n,) the number of the group of each point, from 0; -1 for none."""
+    numbers = np.full(n, -1)
+    for number, group in enumerate(groups.values()):
+        numbers[group] = number
+    return numbers
 
 
 def _means(points: Points, groups: Sequence[np.ndarray]) -> np.ndarray:

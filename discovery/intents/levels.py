@@ -11,15 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from advin.discovery.clustering.config import LevelsConfig
 from advin.discovery.clustering.linkage import average_linkage
 from advin.discovery.clustering.tree import Linkage
 from advin.discovery.compute.classes import unit_rows
-from advin.discovery.config import Config, grid
 from advin.discovery.intents.assignment import Intents, Parts
-from advin.discovery.intents.decision import IntentRules
+from advin.discovery.intents.rules import IntentRules
 from advin.discovery.labels import NOVEL
-from advin.discovery.selection.plateau import plateau_ends
-from advin.discovery.selection.separation import best_separated, separation_curve
 
 COARSE, AUTO, FINE = "coarse", "auto", "fine"
 # From the coarsest level to the finest one.
@@ -71,16 +69,8 @@ class Levels:
         return [parent.get(int(leaves[0])) for leaves in level.leaves]
 
 
-@dataclass(frozen=True, slots=True)
-class MergeDistances:
-    """Distances up to which the novel intents of stage II are merged for a level; 0: not at all."""
-
-    auto: float
-    coarse: float
-
-
 def levels_of(
-    intents: Intents, kept: np.ndarray, sizes: np.ndarray, rules: IntentRules, config: Config
+    intents: Intents, kept: np.ndarray, sizes: np.ndarray, rules: IntentRules, config: LevelsConfig
 ) -> Levels:
     """Return all levels of the intents, and choose the default level.
 
@@ -92,24 +82,23 @@ def levels_of(
         intents: all clusters, with parts.
         kept: (k,) rows of the clusters that are intents, known ones first.
         sizes: (k,) distinct utterances of these intents, at least 1 for a novel intent.
-        rules: what the fit learned.
-        config: the level, the largest number of novel intents, and how distances are compared.
+        rules: the distance of stage II, and that of the level fine.
+        config: the configured level, and the largest number of novel intents.
     """
     rows_of = intents.leaf_clusters
     leaves = [_leaves(intents, rows_of, row) for row in kept.tolist()]
     found = Level(_chosen(intents, kept), leaves, rules.distance)
     fine = _split(found, intents, rules.fine)
-    default: str = config.levels.granularity
-    most = config.levels.max_intents
+    default: str = config.granularity
+    most = config.max_intents
     if default == FINE and len(fine.novel) > most:
         default = AUTO
     merges = _NovelTree.of(found, sizes)
-    distances = merges.distances(intents, rules, config)
     most_auto = most if default == AUTO else len(found.leaves)
     return Levels(
         {
-            COARSE: merges.merged(distances.coarse, most),
-            AUTO: merges.merged(distances.auto, most_auto),
+            COARSE: merges.merged(intents.merges.coarse, most),
+            AUTO: merges.merged(intents.merges.auto, most_auto),
             FINE: fine,
         },
         default,
@@ -132,6 +121,7 @@ def _chosen(intents: Intents, rows: np.ndarray) -> Intents:
         intents.log_odds[rows],
         intents.norms[rows],
         Parts.none(intents.centroids.shape[1]),
+        intents.merges,
     )
 
 
@@ -172,29 +162,6 @@ class _NovelTree:
             found, sizes, means, average_linkage(means * weights[:, None], weights, floor=-2)
         )
 
-    def distances(self, intents: Intents, rules: IntentRules, config: Config) -> MergeDistances:
-        """Return up to which distances intents merge.
-
-        The worse labels and log match, the more counts the distance at which intents separate best.
-        """
-        learned = MergeDistances(0.0, rules.coarse)
-        trust = label_trust(intents, config)
-        distances = grid(config.distance.grid)
-        distances = distances[distances >= rules.distance]
-        if not rules.from_labels or trust == 1 or not len(distances) or not len(self.means):
-            return learned
-        weights = self.sizes[self.found.novel].astype(np.float64)
-        sums = self.means * weights[:, None]
-        curve = separation_curve(self.tree, sums, weights, distances, rules.min_size)
-        best = best_separated(distances, curve, config.distance.plateau)
-        if best is None:
-            return learned
-        end = plateau_ends(distances, curve, config.levels.tolerance, best)[1]
-        return MergeDistances(
-            trust * rules.distance + (1 - trust) * best,
-            max(learned.coarse, trust * rules.distance + (1 - trust) * end),
-        )
-
     def merged(self, distance: float, most: int) -> Level:
         """Merge novel intents.
 
@@ -214,18 +181,6 @@ class _NovelTree:
                 _merge(merged, i, self.means[np.isin(novel, group)], self.sizes[group])
         leaves = [np.concatenate([found.leaves[row] for row in group]) for group in groups]
         return Level(merged, leaves, max(found.distance, 1 - least))
-
-
-def label_trust(intents: Intents, config: Config) -> float:
-    """Return how far the distance that was learned from labels holds for the log, 0 to 1.
-
-    It is 1 if labels and log match perfectly, and 0 from `labels.good_match` down.
-    """
-    if not intents.looks_known:
-        return 0.0
-    match = intents.with_labels / intents.looks_known
-    good = config.labels.good_match
-    return max(0.0, match - good) / (1 - good) if good < 1 else float(match == 1)
 
 
 def _merge(merged: Intents, row: int, means: np.ndarray, sizes: np.ndarray) -> None:
