@@ -348,3 +348,14 @@ def test_small_clusters_of_junk_with_high_scores_stay_unclear():
     ]
     junk = [(bunch(9, 2), UNLABELED, 1.0), (bunch(9, 2, 1), OUT_OF_DOMAIN, 0.0)]
     assert JUNK not in intents_of(points(*known, *junk)).kinds
+
+
+def test_an_utterance_that_looks_like_a_rare_intent_does_not_change_the_labels_to_expect():
+    both = unlabeled(bunch(0, 20))
+    density = np.full(20, 4.0)
+    density[0] = 5000.0
+    rare = dataclasses.replace(
+        both, label_density=density, intents=np.repeat([1, 0], [1, 19]), log_odds=np.full(20, 2.0)
+    )
+    expected = rare.log_counts(np.zeros(20, int), 1)[3]
+    assert expected == pytest.approx(4.0)

@@ -52,10 +52,14 @@ class Points:
             return np.bincount(clusters[log], column[log], minlength=n)
 
         count = total(sizes)
-        expected = total(self.label_density * sizes) / max(1.0, count.sum())
         utterances = np.maximum(count, 1)
         mean = total(self.log_odds * sizes) / utterances
-        agreed = total(for_intents(self.log_odds, self._agrees(clusters, sizes)) * sizes)
+        agrees = self._agrees(clusters, sizes)
+        agreed = total(for_intents(self.log_odds, agrees) * sizes)
+        # One utterance that looks like a rare intent would raise the labels to expect far too much.
+        weights = sizes * agrees
+        density = total(self.label_density * weights) / np.maximum(total(weights), 1)
+        expected = density * count / max(1.0, count.sum())
         return count, mean, agreed / utterances - mean, expected
 
     def _agrees(self, clusters: np.ndarray, sizes: np.ndarray) -> np.ndarray:
