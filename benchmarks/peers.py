@@ -6,6 +6,9 @@ Each runs with its default settings. Needs the extra `bench`
 
 import numpy as np
 
+# Numbers of clusters that `k_means` tries.
+_K_GRID = (5, 7, 10, 14, 20, 28, 40, 57, 80, 113, 160, 226)
+
 
 def bertopic(vectors: np.ndarray, seed: int) -> np.ndarray:
     """Cluster like BERTopic 0.17 by default: UMAP to 5 dimensions, then HDBSCAN.
@@ -48,7 +51,18 @@ def fast_hdbscan(vectors: np.ndarray, seed: int) -> np.ndarray:
     return HDBSCAN(min_cluster_size=10).fit_predict(np.ascontiguousarray(vectors, np.float32))
 
 
+def k_means(vectors: np.ndarray, seed: int) -> np.ndarray:
+    """Cluster with k-means; K is the one of a grid with the best silhouette (cosine)."""
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import silhouette_score
+
+    found = [KMeans(k, n_init=1, random_state=seed).fit_predict(vectors) for k in _K_GRID]
+    silhouettes = [silhouette_score(vectors, labels, metric="cosine") for labels in found]
+    return found[int(np.argmax(silhouettes))]
+
+
 PEERS = {
+    "k_means": k_means,
     "bertopic": bertopic,
     "hdbscan": hdbscan,
     "evoc": evoc,

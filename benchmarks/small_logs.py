@@ -6,11 +6,13 @@ split of some sets.
 
     python -m benchmarks.small_logs --data dstc11_insurance --seeds 20 --out RESULT.json
 
-Methods: `full` and `fast` are these presets. Measures: K, the number of intents found; `coarse` and
-`fine`, the same at these levels; `inside`, the share of runs in per cent whose coarse and fine K
-enclose the true one; the distance in per cent; and NMI, ARI and ACC in per cent over the utterances
-that have an intent. An utterance without a found intent forms a cluster of its own. The line of a
-log shows the quantiles .1, .5 and .9 of K, the spread (P90 - P10) / median, and the true K.
+Methods: `full` and `fast` are these presets. `k_means` and `bertopic` are other tools on the same
+rows and vectors (`benchmarks/peers.py`); they run only if named. Measures: K, the number of intents
+found; `coarse` and `fine`, the same at these levels; `inside`, the share of runs in per cent whose
+coarse and fine K enclose the true one; the distance in per cent; and NMI, ARI and ACC in per cent
+over the utterances that have an intent. An utterance without a found intent forms a cluster of its
+own. The line of a log shows the quantiles .1, .5 and .9 of K, the spread (P90 - P10) / median, and
+the true K.
 """
 
 import time
@@ -38,12 +40,14 @@ from benchmarks.common import (
     view_encoder,
 )
 from benchmarks.end_to_end import Task, learn, log_of
+from benchmarks.peers import PEERS
 
 # The split that forms the log; other sets use all rows.
 SPLITS = {"dstc11_insurance": "dev_turns", "hint3_powerplay11": "log", "clinc150": "test"}
 SETS = tuple(SPLITS)
 _MOST, _SHARE = 2500, 0.9
 METHODS = ("full", "fast")
+OTHERS = ("k_means", "bertopic")
 
 
 def load_log(path: Path) -> Utterances:
@@ -69,7 +73,7 @@ def run(
         the measures; K is the number of intents found.
     """
     random = np.random.default_rng(config.seed)
-    rows = np.sort(random.permutation(len(vectors))[: round(_SHARE * len(vectors))])
+    rows = np.sort(random.permutation(len(vectors))[: _rows(vectors)])
     none = EmbeddedTexts([], vectors[:0])
     counts = np.ones(len(rows), np.int64)
     nothing = log.take(rows[:0])
@@ -88,13 +92,36 @@ def run(
     return measures | {"distance": 100 * model.rules.distance} | scores
 
 
+def run_peer(log: Utterances, vectors: np.ndarray, peer: str, seed: int) -> dict[str, float]:
+    """Cluster the same draw of the rows with another tool; noise forms clusters of single rows."""
+    rows = np.sort(np.random.default_rng(seed).permutation(len(vectors))[: _rows(vectors)])
+    none = np.arange(len(rows))
+    found = PEERS[peer](vectors[rows].astype(np.float32), seed)
+    truth = log.intents[rows]
+    ids = np.where(found < 0, -1 - none, found)
+    has_intent = truth != ""
+    scores = clustering_scores(truth[has_intent].astype(str), ids[has_intent].astype(str))
+    return {"K": len(np.unique(found[found >= 0]))} | scores
+
+
+def _rows(vectors: np.ndarray) -> int:
+    return round(_SHARE * len(vectors))
+
+
 def main() -> None:
     """Run the benchmark."""
-    options = parse_options(__doc__, SETS, (0.0,), methods=METHODS)
+    options = parse_options(__doc__, SETS, (0.0,), methods=(*METHODS, *OTHERS))
     results, encode_views = Results(options), view_encoder(options)
     for path in options.data:
         log = load_log(path)
         vectors = encode(log, options)
+        for peer in options.asked(OTHERS) if options.methods else ():
+            for seed in range(options.seeds):
+                started = time.perf_counter()
+                measures = run_peer(
+                    log, encoder_identity(options).sentence_part(vectors), peer, seed
+                )
+                results.add((log.name, 0.0, peer), measures, time.perf_counter() - started)
         for method in options.asked(METHODS):
             intents: list[float] = []
             for seed in range(options.seeds):
