@@ -1,8 +1,8 @@
 """Fit a model: novelty (stage I), the space and distance of intents (II), that of domains (III).
 
-With known intents, everything is learned on intents that are held out. Without, the space and its
-distance come from the stability of clusters, and the distance between domains is a default. The
-model records the origin of each distance.
+With known intents, everything is learned on intents that are held out. Without enough labels, the
+neighbor count comes from the stability of clusters, and the distance from their separation. The
+distance between domains is then a default. The model records the origin of each distance.
 """
 
 from collections.abc import Callable

@@ -31,7 +31,7 @@ class LinkageConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class LevelsConfig(Section):
-    """Levels of novel intents: coarse, auto (the distance of the run) and fine."""
+    """Levels of novel intents: coarse, auto and fine (docs/explanation/method.md, *Levels*)."""
 
     granularity: Literal["coarse", "auto", "fine"] = tunable(
         "auto", "the default level, which the tables intents and assignments hold"

@@ -2,8 +2,8 @@
 
 If labels and log do not match, the distance that was learned from the labels is too small for the
 log: people who write labels word an intent in fewer ways than customers do. The worse they match,
-the more counts the distance at which the novel intents separate best (benchmarks/history.md,
-*Separation*).
+the more weight the distance gets at which the novel intents separate best
+(benchmarks/history.md, *Separation*).
 """
 
 from dataclasses import dataclass
@@ -43,6 +43,10 @@ def merge_distances(
         trust: by `label_trust`.
         rules: what the fit learned.
         config: the distances to try, and when they are about as good as the best.
+
+    Returns:
+        0 and `rules.coarse` if the distance is not from labels, if trust is 1, or if no distance
+        separates any intents.
     """
     learned = MergeDistances(0.0, rules.coarse)
     distances = grid(config.distance.grid)
@@ -71,10 +75,11 @@ def label_trust(looks_known: int, with_labels: int, good_match: float) -> float:
     Args:
         looks_known: utterances in clusters that look known; see `label_match`.
         with_labels: how many of these utterances share a cluster with labels.
-        good_match: share of them at which labels match well, below 1.
+        good_match: share of them at which labels match well.
 
     Returns:
-        1 if all share a cluster with labels; 0 from `good_match` down.
+        1 if all share a cluster with labels; 0 from `good_match` down, if `good_match` is 1, and if
+        no utterance looks known.
     """
     match = with_labels / max(1, looks_known)
     return max(0.0, match - good_match) / (1 - good_match) if good_match < 1 else 0.0

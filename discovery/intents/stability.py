@@ -1,6 +1,6 @@
 """The stability of novel intents: how much of them returns in other clusterings.
 
-Each metric head that helped to choose the distance clusters another random half of the utterances.
+Each metric head that the fit compared clusters another random half of the utterances.
 An intent returns if one cluster holds the same utterances. The stability is the mean, over the
 heads, of its best Jaccard overlap (Hennig, Computational Statistics & Data Analysis 52, 2007).
 """

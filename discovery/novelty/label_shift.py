@@ -18,14 +18,14 @@ from advin.discovery.novelty.model import NoveltyModel
 
 
 def adapted_to_log(model: NoveltyModel, log: EmbeddedTexts, config: NoveltyConfig) -> NoveltyModel:
-    """Return stage I with the log-odds of being known raised by those of the log's known share.
+    """Return stage I with raised log-odds of being known if most of a log is known.
 
     Scores and threshold stay the same.
 
     Args:
         model: calibrated on labeled utterances.
         log: utterances of the log; without any, the model stays the same.
-        config: the largest share.
+        config: the largest share of the log that is taken for known; 0.5 or less: no adaptation.
     """
     if config.max_known_share <= 0.5 or not len(log):
         return model

@@ -1,6 +1,7 @@
-"""The distance that separates intents, learned on known intents that are held out in turn.
+"""The distance that separates intents: learned on held-out known intents, or from the log.
 
-A head pulls labeled utterances together far more than those of an intent it knows nothing about.
+Without enough labels, it is the one at which the clusters of the log separate best. With labels,
+known intents are held out in turn. A head pulls labeled utterances together far more than those of an intent it knows nothing about.
 So each fold trains a head without the labels of some intents, links all rows, and scores every
 distance by how well the held-out intents come out: each in one cluster, apart from the other known
 intents and from rows that stage I suspects to be novel. Held-out intents are made as small, beside
@@ -116,7 +117,9 @@ class Fold:
         return cls(labels, held, space, tree, agreement, head)
 
     def reach(self, distance: float, config: Config) -> float:
-        """Return the distance to the nearest large cluster that covers most held-out rows.
+        """Return the radius that covers the configured share of the held-out rows.
+
+        It is a quantile of their distances to the nearest large cluster.
 
         Args:
             distance: at which the rows are clustered.
@@ -198,7 +201,7 @@ def separated_distance(space: np.ndarray, stable: Stable, config: Config) -> Int
     """Return the distance at which the clusters of a log separate best.
 
     Args:
-        space: (n, d) float32, unit vectors of a sample of the log in the learned space.
+        space: (n, d) float32, unit vectors of a sample of the training rows in the learned space.
         stable: by `stable_clusters`, with the neighbor count of that space.
         config: the configuration.
 

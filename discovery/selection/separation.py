@@ -1,8 +1,8 @@
 """How well the clusters of a tree separate at each distance.
 
-The measure is the simplified silhouette (Hruschka et al., 2006; after Rousseeuw, 1987): distances
-to clusters replace distances to single utterances. Utterances of clusters that are too small for
-an intent count as 0. Small distances thus lose because they leave out utterances, and large ones
+The measure is a silhouette of clusters, after the simplified silhouette (Hruschka et al., 2006;
+Rousseeuw, 1987): all utterances of a cluster share its mean distances. Utterances of clusters that
+are too small for an intent count as 0. Small distances thus lose because they leave out utterances, and large ones
 because their clusters lie close to one another (benchmarks/history.md, *Separation*).
 """
 
@@ -14,13 +14,13 @@ from advin.discovery.selection.plateau import plateau_center
 
 
 def separation(sums: np.ndarray, sizes: np.ndarray, clusters: np.ndarray, least: int) -> float:
-    """Return the mean simplified silhouette of utterances.
+    """Return the mean silhouette of clusters, weighted by their utterances.
 
     Args:
         sums: (n, d) float64, sums of the unit vectors of groups of utterances.
         sizes: (n,) utterances of each group, at least 1.
         clusters: (n,) cluster of each group.
-        least: utterances of clusters with fewer utterances count as 0.
+        least: clusters with fewer utterances, and single utterances, count as 0.
 
     Returns:
         -1 to 1; 0 if fewer than two clusters are large enough.
@@ -65,7 +65,7 @@ def best_separated(distances: np.ndarray, curve: np.ndarray, plateau: float) -> 
     """Return the center of the distances at which clusters separate best.
 
     Args:
-        distances: (g,) rising.
+        distances: (g,) distances, 1 - cosine, rising.
         curve: (g,) by `separation_curve`.
         plateau: share of the best separation that a distance may lack.
 

@@ -30,7 +30,7 @@ from advin.discovery.selection.plateau import near_best
 
 @dataclass(frozen=True, slots=True)
 class Stable:
-    """Where heads find the same clusters.
+    """The chosen neighbor count, and the heads that were compared at it.
 
     Attributes:
         neighbors: neighbor count for the metric head.
@@ -53,8 +53,8 @@ def stable_clusters(rows: TrainingRows, config: Config) -> Stable:
         config: the configuration of the head that this is for.
 
     Returns:
-        one of the counts, and the heads. With too few rows for the smallest count, the configured
-        count or the largest share, at least 1, and no heads.
+        one of the counts, and the heads. If the sample is too small for the smallest count: the
+        configured count, else `neighbors.max_share` of the sample, at least 1; and no heads.
     """
     stability = config.stability
     sample = sample_rows(rows, config)
