@@ -7,9 +7,9 @@ split of some sets.
     python -m benchmarks.small_logs --data dstc11_insurance --seeds 20 --out RESULT.json
 
 Methods: `full` and `fast` are these presets. `k_means` and `bertopic` are other tools on the same
-rows and vectors (`benchmarks/peers.py`); they run only if named. Measures: K, the number of intents
-found; `coarse` and `fine`, the same at these levels; `inside`, the share of runs in per cent whose
-coarse and fine K enclose the true one; the distance in per cent; and NMI, ARI and ACC in per cent
+draws, with the sentence vectors (`benchmarks/peers.py`); they run only if named. Measures: K, the
+number of intents found; `coarse` and `fine`, the same at these levels; `inside`, the share of runs in per cent whose
+coarse and fine K enclose the true one; 100 x the distance, 1 - cosine; and NMI, ARI and ACC in per cent
 over the utterances that have an intent. An utterance without a found intent forms a cluster of its
 own. The line of a log shows the quantiles .1, .5 and .9 of K, the spread (P90 - P10) / median, and
 the true K.

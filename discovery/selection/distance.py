@@ -1,11 +1,11 @@
 """The distance that separates intents: learned on held-out known intents, or from the log.
 
 Without enough labels, it is the one at which the clusters of the log separate best. With labels,
-known intents are held out in turn. A head pulls labeled utterances together far more than those of an intent it knows nothing about.
-So each fold trains a head without the labels of some intents, links all rows, and scores every
-distance by how well the held-out intents come out: each in one cluster, apart from the other known
-intents and from rows that stage I suspects to be novel. Held-out intents are made as small, beside
-their neighbors, as a novel intent of the log.
+known intents are held out in turn. A head pulls labeled utterances together far more than those of
+an intent it knows nothing about. So each fold trains a head without the labels of some intents,
+links all rows, and scores every distance by how well the held-out intents come out: each in one
+cluster, apart from the other known intents and from rows that stage I suspects to be novel.
+Held-out intents are made as small, beside their neighbors, as a novel intent of the log.
 """
 
 import math
