@@ -8,11 +8,11 @@ split of some sets.
 
 Methods: `full` and `fast` are these presets. `k_means` and `bertopic` are other tools on the same
 draws, with the sentence vectors (`benchmarks/peers.py`); they run only if named. Measures: K, the
-number of intents found; `coarse` and `fine`, the same at these levels; `inside`, the share of runs in per cent whose
-coarse and fine K enclose the true one; 100 x the distance, 1 - cosine; and NMI, ARI and ACC in per cent
-over the utterances that have an intent. An utterance without a found intent forms a cluster of its
-own. The line of a log shows the quantiles .1, .5 and .9 of K, the spread (P90 - P10) / median, and
-the true K.
+number of intents found; `coarse` and `fine`, the same at these levels; `inside`, the share of runs
+in per cent whose coarse and fine K enclose the true one; 100 x the distance, 1 - cosine; and NMI,
+ARI and ACC in per cent over the utterances that have an intent. An utterance without a found intent
+forms a cluster of its own. The line of a log shows the quantiles .1, .5 and .9 of K, the spread
+(P90 - P10) / median, and the true K.
 """
 
 import time

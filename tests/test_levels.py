@@ -203,7 +203,7 @@ def test_novel_intents_merge_only_where_labels_and_log_do_not_match(matching, me
 
 @pytest.mark.parametrize(
     ("looks_known", "with_labels", "trust"),
-    [(0, 0, 0), (100, 100, 1), (100, 90, 0.5), (100, 80, 0), (100, 20, 0)],
+    [(0, 0, 0), (100, 100, 1), (100, 90, 0.75), (100, 80, 0), (100, 20, 0)],
 )
 def test_the_trust_in_labels_follows_their_match(looks_known, with_labels, trust):
     assert label_trust(looks_known, with_labels, 0.8) == pytest.approx(trust)

@@ -72,7 +72,8 @@ def discover_intents(points: Points, rules: IntentRules, config: Config) -> Inte
     means = _means(points, rows)
     novel = {i: group for i, group in enumerate(rows) if kind[i] == NOVEL}
     trust = label_trust(looks_known, with_labels, config.labels.good_match)
-    merges = merge_distances(points, _numbers(novel, len(clusters)), trust, rules, config)
+    is_novel = np.isin(kinds[clusters], (NOVEL, TOO_SMALL)) & (points.labels == UNLABELED)
+    merges = merge_distances(points, np.where(is_novel, clusters, -1), trust, rules, config)
     # A distance beyond the learned one needs a wider radius.
     radius = max(rules.radius, config.distance.radius_share * merges.auto)
     return Intents(
@@ -86,14 +87,6 @@ def discover_intents(points: Points, rules: IntentRules, config: Config) -> Inte
         with_labels=with_labels,
         merges=merges,
     )
-
-
-def _numbers(groups: Mapping[int, np.ndarray], n: int) -> np.ndarray:
-    """Return (n,) the number of the group of each point, from 0; -1 for none."""
-    numbers = np.full(n, -1)
-    for number, group in enumerate(groups.values()):
-        numbers[group] = number
-    return numbers
 
 
 def _means(points: Points, groups: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Three nested levels of novel intents: coarse, auto and fine.
 
-Stage II finds novel intents at the learned distance. If labels and log do not match, that distance is
-too small for the log. The worse they match, the farther the level auto merges the intents, by
-average linkage (`merging.py`). The level coarse merges them further. The level fine splits the intents of stage II into the parts that the tree of clusters has
-at the fine distance (docs/explanation/method.md, *Levels*).
+Stage II finds novel intents at the learned distance. If labels and log do not match, that distance
+is too small for the log. The worse they match, the farther the level auto merges the intents, by
+average linkage (`merging.py`). The level coarse merges them further. The level fine splits the
+intents of stage II into the parts that the tree of clusters has at the fine distance
+(docs/explanation/method.md, *Levels*).
 """
 
 from dataclasses import dataclass

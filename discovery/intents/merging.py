@@ -33,13 +33,14 @@ class MergeDistances:
 
 
 def merge_distances(
-    points: Points, novel: np.ndarray, trust: float, rules: IntentRules, config: Config
+    points: Points, clusters: np.ndarray, trust: float, rules: IntentRules, config: Config
 ) -> MergeDistances:
     """Return how far novel intents are merged.
 
     Args:
         points: all points.
-        novel: (n,) number of the novel intent of each point, from 0; -1 for other points.
+        clusters: (n,) cluster of each point of the log that is in a novel intent or in a cluster
+            that is too small; -1 for all other points.
         trust: by `label_trust`.
         rules: what the fit learned.
         config: the distances to try, and when they are about as good as the best.
@@ -51,11 +52,12 @@ def merge_distances(
     learned = MergeDistances(0.0, rules.coarse)
     distances = grid(config.distance.grid)
     distances = distances[distances >= rules.distance]
-    rows = np.flatnonzero(novel >= 0)
+    rows = np.flatnonzero(clusters >= 0)
     if not rules.from_labels or trust == 1 or not len(distances) or not len(rows):
         return learned
-    sizes = np.ones(len(novel)) if points.sizes is None else points.sizes
-    own, size = novel[rows], sizes[rows].astype(np.float64)
+    sizes = np.ones(len(clusters)) if points.sizes is None else points.sizes
+    size = sizes[rows].astype(np.float64)
+    _, own = np.unique(clusters[rows], return_inverse=True)
     sums = class_sums(points.vectors[rows] * size[:, None], own, own.max() + 1)
     weights = np.bincount(own, size)
     # No two clusters are less similar than the floor: the tree has one root.
@@ -81,5 +83,6 @@ def label_trust(looks_known: int, with_labels: int, good_match: float) -> float:
         1 if all share a cluster with labels; 0 from `good_match` down, if `good_match` is 1, and if
         no utterance looks known.
     """
-    match = with_labels / max(1, looks_known)
-    return max(0.0, match - good_match) / (1 - good_match) if good_match < 1 else 0.0
+    lack = 1 - with_labels / max(1, looks_known)
+    # Few utterances without labels are errors of the clustering, so the square.
+    return max(0.0, 1 - (lack / (1 - good_match)) ** 2) if good_match < 1 else 0.0

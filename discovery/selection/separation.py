@@ -2,8 +2,9 @@
 
 The measure is a silhouette of clusters, after the simplified silhouette (Hruschka et al., 2006;
 Rousseeuw, 1987): all utterances of a cluster share its mean distances. Utterances of clusters that
-are too small for an intent count as 0. Small distances thus lose because they leave out utterances, and large ones
-because their clusters lie close to one another (benchmarks/history.md, *Separation*).
+are too small for an intent count as 0. Small distances thus lose because they leave out utterances,
+and large ones because their clusters lie close to one another (benchmarks/history.md,
+*Separation*).
 """
 
 import numpy as np
