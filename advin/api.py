@@ -4,11 +4,11 @@ import contextlib
 import dataclasses
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack
 
 from advin.assignment import THREADS
-from advin.columns import ColumnNames, to_input_columns
+from advin.columns import ColumnNames, RowArguments, to_input_columns, to_row_columns
 from advin.discovery.config import Config
 from advin.frames import stage_input, to_path, unstage_inputs
 from advin.models import Model
@@ -48,6 +48,7 @@ def discover(  # noqa: PLR0913, all but the first are keywords
     speaker_column: str | None = None,
     speaker: str | Sequence[str] | None = None,
     quiet: bool = False,
+    **rows: "Unpack[RowArguments]",
 ) -> Run:
     """Find novel intents and domains in a log.
 
@@ -73,11 +74,14 @@ def discover(  # noqa: PLR0913, all but the first are keywords
         speaker_column: column of the log that names the speaker.
         speaker: use only rows of this speaker, or of these.
         quiet: True to show no progress.
+        **rows: what the table rows holds: `id_column`, `time_column`, `conversation_column`,
+            `keep_columns` and `keep_raw` name columns of the log; ``rows=False`` leaves it out.
 
     Raises:
         SettingsError: if an argument or a file cannot be used.
         StageError: if a stage fails.
     """
+    kept = to_row_columns(rows)
     used = _used(model, labeled, ood)
     with session(quiet), _folder(output, "run") as (folder, keep):
         from advin.pipelines import storage
@@ -85,12 +89,12 @@ def discover(  # noqa: PLR0913, all but the first are keywords
 
         names, speakers = _with_speaker(to_input_columns(columns), speaker_column, speaker)
         path = storage.absolute(used) if used else None
-        inputs = _inputs(log, labeled, ood, folder, names, path)
+        inputs = _inputs(log, labeled, ood, folder, names, path, kept.flags if kept else ())
         chosen = _config_for(path, config, effort)
         settings = _settings(inputs, chosen, encoder, names, path, speakers)
         given = _given(effort=effort, config=config, encoder=encoder, columns=columns)
         given |= _given(command="advin.discover", speaker_column=speaker_column, speaker=speaker)
-        settings = dataclasses.replace(settings, given=given)
+        settings = dataclasses.replace(settings, rows=kept, given=given | _given(**rows))
         manifest = run(settings, folder, in_process())
         unstage_inputs(folder)
     return Run(folder, manifest, keep=(keep, model))
@@ -167,6 +171,7 @@ def _inputs(
     folder: str,
     columns: dict[str, Columns],
     model: str | None = None,
+    kept: Iterable[str] = (),
 ) -> dict[str, str]:
     """Return the path of each input that is given, once the output folder is checked."""
     from advin.pipelines import storage
@@ -184,7 +189,7 @@ def _inputs(
     if model == folder:
         raise SettingsError(f"output and model are both {folder}: choose another output")
     return {
-        role: storage.absolute(stage_input(data, role, folder, columns[role]))
+        role: storage.absolute(stage_input(data, role, folder, columns[role], kept))
         for role, data in given.items()
         if data is not None
     }

@@ -33,7 +33,9 @@ _FOLDER = "inputs"
 _STAGED = re.compile(r"(log|labeled|ood)-[0-9a-f]{16}\.parquet")
 
 
-def stage_input(data: Any, role: str, folder: str, columns: Columns) -> str:
+def stage_input(
+    data: Any, role: str, folder: str, columns: Columns, kept: Iterable[str] = ()
+) -> str:
     """Return a path of some data, which is written into a folder unless it is a path already.
 
     The name of the file follows from its content, and its time of change is fixed, so that the
@@ -44,6 +46,7 @@ def stage_input(data: Any, role: str, folder: str, columns: Columns) -> str:
         role: "log", "labeled" or "ood".
         folder: folder of the run.
         columns: names of the columns.
+        kept: columns of the log, or paths in them, for the table rows.
 
     Raises:
         SettingsError: if the data cannot be used.
@@ -53,7 +56,10 @@ def stage_input(data: Any, role: str, folder: str, columns: Columns) -> str:
     from advin.pipelines import storage
 
     names = dict(columns.roles)
-    content = _parquet(to_columns(data, role, names), names)
+    data = _collected(data)
+    own = to_columns(data, role, names)
+    others = _kept(data, kept if role == "log" else (), {names[name] for name in own})
+    content = _parquet(own, names, others)
     name = f"{role}-{hashlib.blake2b(content, digest_size=8).hexdigest()}.parquet"
     path = storage.join(folder, _FOLDER, name)
     if not storage.exists(path):
@@ -113,8 +119,7 @@ def to_columns(data: Any, role: str, columns: Mapping[str, str]) -> dict[str, li
     # The log's domain column names the speakers.
     names = ["text", "intent", "domain"] if role == "labeled" else ["text", "domain"]
     names = [name for name in names if role == "labeled" or name in columns]
-    if hasattr(data, "collect_schema") and hasattr(data, "collect"):
-        data = data.collect()  # A lazy frame of Polars.
+    data = _collected(data)
     there = _columns_of(data)
     if there is not None:
         found = _of_frame(data, there, role, {name: columns[name] for name in names})
@@ -160,6 +165,12 @@ def to_list(data: Any, role: str) -> list[Any]:
     return list(data)
 
 
+def _collected(data: Any) -> Any:
+    """Return a lazy frame of Polars as a frame, and other data as it is."""
+    lazy = hasattr(data, "collect_schema") and hasattr(data, "collect")
+    return data.collect() if lazy else data
+
+
 def _columns_of(data: Any) -> list[Any] | None:
     """Return the names of a table's columns, or None for anything else."""
     for attribute in ("column_names", "columns"):
@@ -178,6 +189,29 @@ def _of_frame(
             f"{', '.join(map(str, there)) or 'none'}: name yours by columns={{'text': …}}"
         )
     return {name: to_list(data[c], role) for name, c in columns.items() if c in there}
+
+
+def _kept(data: Any, paths: Iterable[str], taken: set[str]) -> dict[str, "pa.Array"]:
+    """Return the columns of a table that some paths begin in, in their own types."""
+    import pyarrow as pa
+
+    from advin.pipelines.reading.paths import root_column
+
+    there = _columns_of(data) or []
+    roots = (root_column(path, [name for name in there if isinstance(name, str)]) for path in paths)
+    found = {}
+    for root in roots:
+        if root is None or root in taken:
+            continue  # a column that is not there is refused with the files
+        column = data[root]
+        if hasattr(column, "to_arrow"):
+            column = column.to_arrow()
+        try:
+            array = column if isinstance(column, pa.ChunkedArray) else pa.array(column)
+        except (pa.ArrowException, ValueError, TypeError) as error:
+            raise SettingsError(f"log: column {root!r} cannot be kept: {error}") from error
+        found[root] = array
+    return found
 
 
 def _of_labels(data: Any) -> dict[str, list[Any]]:
@@ -212,7 +246,9 @@ def _text(value: Any, where: str) -> str | None:
     raise SettingsError(f"{where} is {value!r} of type {type(value).__name__}, but must be text")
 
 
-def _parquet(found: dict[str, list[str | None]], columns: Mapping[str, str]) -> bytes:
+def _parquet(
+    found: dict[str, list[str | None]], columns: Mapping[str, str], others: dict[str, "pa.Array"]
+) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -223,7 +259,7 @@ def _parquet(found: dict[str, list[str | None]], columns: Mapping[str, str]) -> 
 
     buffer = io.BytesIO()
     pq.write_table(
-        pa.table({columns[name]: encoded(values) for name, values in found.items()}),
+        pa.table({columns[name]: encoded(values) for name, values in found.items()} | others),
         buffer,
         compression="zstd",
         write_statistics=False,

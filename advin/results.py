@@ -55,7 +55,8 @@ class Run:
         self._tables: dict[str, pa.Table] = {}
 
     def table(self, name: str) -> "pa.Table":
-        """Return a table: "assignments", "intents", "domains", "dropped", "levels" or "rejects".
+        """Return a table: "assignments", "rows", "intents", "domains", "dropped", "levels",
+        or "rejects".
 
         Raises:
             SettingsError: if there is no such table.
@@ -74,6 +75,11 @@ class Run:
     def assignments(self) -> "pa.Table":
         """One row for each distinct utterance of the log."""
         return self.table("assignments")
+
+    @property
+    def rows(self) -> "pa.Table":
+        """One row for each row of the log that was used, in the order of the log."""
+        return self.table("rows")
 
     @property
     def intents(self) -> "pa.Table":

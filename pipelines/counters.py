@@ -89,6 +89,7 @@ class IngestCounters(Counters):
         rows_of_others: rows of speakers that are left out.
         rows_of_both: those of them whose utterance another row of the log says, too.
         utterances_of_others: distinct utterances that only such speakers say.
+        times_unreadable: values of --time-column that are no time.
         masked_html: rows that the rule html of `discovery.text.preparation` changed.
         masked_quote: rows that the rule quote changed.
         masked_url: rows that the rule url changed.
@@ -114,6 +115,7 @@ class IngestCounters(Counters):
     rows_of_others: int = 0
     rows_of_both: int = 0
     utterances_of_others: int = 0
+    times_unreadable: int = 0
     masked_html: int = 0
     masked_quote: int = 0
     masked_url: int = 0
@@ -362,3 +364,17 @@ class AssembleCounters(Counters):
         """Rows of the log by reason; reasons without rows are left out."""
         counts = self.to_dict()
         return {reason: n for reason in REASONS if (n := counts[_ROWS + reason])}
+
+
+@dataclass(frozen=True, slots=True)
+class RowsCounters(Counters):
+    """Rows of the table rows.
+
+    Attributes:
+        rows_written: all of them.
+        rows_in_an_intent: rows with an intent.
+    """
+
+    stage: ClassVar[str] = "rows"
+    rows_written: int = 0
+    rows_in_an_intent: int = 0

@@ -5,6 +5,7 @@ of ids. The number of shards depends on the number of distinct utterances only. 
 encoded together depends neither on the number of input files nor on the engine.
 """
 
+import contextlib
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,91 +16,55 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam import pvalue
 
-from advin.discovery.text.cleaning import clean, normalize
+from advin.discovery.text.cleaning import normalize
 from advin.discovery.text.config import MaskingConfig, TextConfig
-from advin.discovery.text.preparation import prepare
 from advin.pipelines.counters import IngestCounters
 from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.files import InputFile
-from advin.pipelines.reading.nested import OTHER_SPEAKER
 from advin.pipelines.reading.read import read_piece, split_file
-from advin.pipelines.reading.rows import Piece, Row
+from advin.pipelines.reading.rows import Piece
+from advin.pipelines.row_check import Counted, Key, Reject, RowCheck
+from advin.pipelines.row_files import RowTarget
 from advin.pipelines.shards import WriteShards
 from advin.schemas import tables
 from advin.schemas.ids import utterance_id
 
-_REJECT_PAYLOAD = 200  # characters
 _REJECTS, _OTHERS = "rejects", "others"
-
-# Utterances are counted by (id, intent, domain); intent and domain are None in the log.
-Key = tuple[str, str | None, str | None]
-# Count, spelling, and the text before masking if it is kept.
-Counted = tuple[int, str, str | None]
 
 
 class _ReadPiece(beam.DoFn):
-    """Reads the rows of a piece of a file."""
+    """Reads, checks and writes the rows of a piece of a file."""
 
-    def __init__(self, columns: Columns):
-        self._columns = columns
-
-    def process(self, piece: Piece) -> Iterator[Row]:
-        rows = 0
-        for row in read_piece(piece, self._columns):
-            rows += 1
-            yield row
-        IngestCounters(rows_read=rows).add()
-
-
-class _CheckRow(beam.DoFn):
-    """Turns a row into (key, (1, text, original)), or into a reject with a reason."""
-
-    def __init__(
-        self,
-        labeled: bool,
-        config: TextConfig,
-        masking: MaskingConfig,
-        speakers: tuple[str, ...],
-        keeps_others: bool,
-    ):
-        self._labeled, self._config, self._masking = labeled, config, masking
-        self._speakers = frozenset(normalize(speaker) for speaker in speakers)
-        self._keeps_others = keeps_others
+    def __init__(self, columns: Columns, check: RowCheck, target: RowTarget | None):
+        self._columns, self._check, self._target = columns, check, target
 
     def start_bundle(self) -> None:
         self._masked: Counter[str] = Counter()
 
-    def process(self, row: Row) -> Iterator[Any]:
-        original = row.text or ""
-        # An export names the speakers itself.
-        is_other = self._keeps_others and row.problem == OTHER_SPEAKER
-        if is_other:
-            row = row._replace(problem=None)
-        if row.problem:
-            original = original[:_REJECT_PAYLOAD]
-        prepared = prepare(original, self._masking, self._config.max_characters)
-        is_kept = self._config.original == "keep"
-        intent = clean(row.intent or "") or None
-        domain = clean(row.domain or "") or None
-        reason = row.problem or prepared.defect
-        if reason is None and self._labeled and intent is None:
-            reason = "no_intent"
-        if reason is not None:
-            IngestCounters(rows_rejected=1).add()
-            payload = (original if is_kept else prepared.text)[:_REJECT_PAYLOAD]
-            reject = (row.source, row.position, reason, payload)
-            yield pvalue.TaggedOutput(_REJECTS, reject)
-        else:
-            self._masked.update(prepared.masks)
-            identity = utterance_id(normalize(prepared.text))
-            counted = (1, prepared.text, original if is_kept else None)
-            if not is_other and not self._speakers:
-                yield (identity, intent, domain), counted
-            elif not is_other and normalize(row.domain or "") in self._speakers:
-                yield (identity, None, None), counted
-            else:
-                IngestCounters(rows_of_others=1).add()
-                yield pvalue.TaggedOutput(_OTHERS, ((identity, None, None), counted))
+    def process(self, piece: Piece) -> Iterator[Any]:
+        """Yield (key, (1, text, original)) of each row, or a reject with its reason."""
+        read, rejected, of_others, unreadable = 0, 0, 0, 0
+        with self._target.open(piece) if self._target else contextlib.nullcontext() as file:
+            for row in read_piece(piece, self._columns):
+                read += 1
+                found = self._check.of(row, self._masked)
+                if isinstance(found, Reject):
+                    rejected += 1
+                    yield pvalue.TaggedOutput(_REJECTS, found)
+                    continue
+                if file is not None:
+                    file.add(row, found.key[0], found.is_other)
+                of_others += found.is_other
+                pair = (found.key, found.counted)
+                yield pvalue.TaggedOutput(_OTHERS, pair) if found.is_other else pair
+        if file is not None:
+            unreadable = file.unreadable_times
+        IngestCounters(
+            rows_read=read,
+            rows_rejected=rejected,
+            rows_of_others=of_others,
+            times_unreadable=unreadable,
+        ).add()
 
     def finish_bundle(self) -> None:
         IngestCounters.of_rules(self._masked).add()
@@ -140,6 +105,7 @@ class Ingest(beam.PTransform):
         masking: what is masked in them.
         speakers: speakers whose utterances are used, named in the domain column; () for all rows.
         others: folder of the utterances that only other speakers say; "" to reject their rows.
+        rows: where the rows are written; None to write none.
     """
 
     files: list[InputFile]
@@ -151,6 +117,7 @@ class Ingest(beam.PTransform):
     masking: MaskingConfig = MaskingConfig()
     speakers: tuple[str, ...] = ()
     others: str = ""
+    rows: RowTarget | None = None
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Read, count and write; return the names of the files."""
@@ -161,6 +128,7 @@ class Ingest(beam.PTransform):
             self.masking,
             self.speakers,
             bool(self.others),
+            self.rows,
         )
         written = [
             utterances | WriteUtterances(self.utterances, self.schema),
@@ -190,6 +158,7 @@ class ReadUtterances(beam.PTransform):
         masking: what is masked in them.
         speakers: as in `Ingest`.
         keeps_others: False to reject the rows of other speakers.
+        target: where the rows are written; None to write none.
     """
 
     files: list[InputFile]
@@ -198,25 +167,28 @@ class ReadUtterances(beam.PTransform):
     masking: MaskingConfig = MaskingConfig()
     speakers: tuple[str, ...] = ()
     keeps_others: bool = False
+    target: RowTarget | None = None
 
     def expand(self, pipeline: beam.Pipeline) -> Any:
         """Read, check and count."""
-        rows = (
-            pipeline
-            | "Files" >> beam.Create(self.files, reshuffle=False)
-            | "Split" >> beam.FlatMap(split_file).with_output_types(Piece)
-            | "SharePieces" >> beam.Reshuffle()
-            | "Read" >> beam.ParDo(_ReadPiece(self.columns)).with_output_types(Row)
+        check = RowCheck(
+            labeled=self.columns.intent is not None,
+            config=self.config,
+            masking=self.masking,
+            speakers=frozenset(map(normalize, self.speakers)),
+            keeps_others=self.keeps_others,
         )
-        checked = rows | "Check" >> beam.ParDo(
-            _CheckRow(
-                self.columns.intent is not None,
-                self.config,
-                self.masking,
-                self.speakers,
-                self.keeps_others,
+        checked = (
+            pipeline
+            | "Files" >> beam.Create(list(enumerate(self.files)), reshuffle=False)
+            | "Split"
+            >> beam.FlatMapTuple(lambda i, file: split_file(file, i)).with_output_types(Piece)
+            | "SharePieces" >> beam.Reshuffle()
+            | "Read"
+            >> beam.ParDo(_ReadPiece(self.columns, check, self.target)).with_outputs(
+                _REJECTS, _OTHERS, main="utterances"
             )
-        ).with_outputs(_REJECTS, _OTHERS, main="utterances")
+        )
         utterances = checked.utterances | "Distinct" >> _Distinct()
         others = checked[_OTHERS] | "DistinctOthers" >> _Distinct() if self.keeps_others else None
         return utterances, others, checked[_REJECTS]

@@ -46,6 +46,8 @@ def of_log(run: Run) -> Notices:
         unknown=prepared.encoder.load().unknown_share(texts),
     )
     lines = log_notices(facts, config.sample.min_log, config.language)
+    if unreadable := stage.counters(IngestCounters).times_unreadable:
+        lines.append(f"{unreadable:,} values of --time-column are no times: null in the table rows")
     return Notices(languages, [one_line(line) for line in lines])
 
 

@@ -23,6 +23,7 @@ from advin.pipelines.errors import SettingsError
 from advin.pipelines.models import ModelFolder, model_exists
 from advin.pipelines.outputs import check_output
 from advin.pipelines.publishing import LEVEL_STAGES, Published, publish
+from advin.pipelines.reading.row_columns import RowColumns
 from advin.pipelines.report import (
     check_tables,
     counters_of,
@@ -95,7 +96,7 @@ def regroup(
             return manifest
     run = _run(Workspace(folder, options, stages_fingerprint), manifest, config)
     for entry in STAGES:
-        if entry.name in LEVEL_STAGES:
+        if entry.name in LEVEL_STAGES and (entry.when is None or entry.when(run.prepared)):
             storage.delete(run.workspace.stage(entry.name).folder)
             run_stage(run, entry)
     return _finish(run, manifest, settings, values)
@@ -126,7 +127,8 @@ def _run(workspace: Workspace, manifest: RunManifest, config: Config) -> Run:
     identity = model.load().encoder
     encoder = EncoderSettings(identity.name, 0, identity.precision, config.text.piece_words)
     # The inputs of the run are not read again.
-    prepared = Prepared(Settings(""), config, {}, encoder, identity)
+    rows = RowColumns() if "rows" in manifest.tables else None
+    prepared = Prepared(Settings("", rows=rows), config, {}, encoder, identity)
     return Run(workspace, prepared, model)
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from advin.pipelines.counters import (
     ClusterCounters,
     Counters,
     IngestCounters,
+    RowsCounters,
     ScoreCounters,
     TaxonomyCounters,
 )
@@ -37,7 +38,7 @@ from advin.schemas.manifest import (
     StageSummary,
     utc_now,
 )
-from advin.schemas.tables import TABLES
+from advin.schemas.tables import ROWS_OPEN, TABLES
 from advin.schemas.verdicts import KINDS, kind_of
 
 C = TypeVar("C", bound=Counters)
@@ -60,7 +61,10 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
     finished = list(finished_stages(run))
     found = notices.of_inputs(run)
     assemble = counters_of(finished, AssembleCounters)
-    _check_counts(counters_of(finished, IngestCounters), assemble)
+    ingest = counters_of(finished, IngestCounters)
+    _check_counts(ingest, assemble)
+    if run.prepared.settings.rows is not None:
+        _check_rows(ingest, counters_of(finished, RowsCounters))
     published = publish(run, finished)
     manifest = RunManifest(
         versions=versions(),
@@ -77,7 +81,7 @@ def finish_run(run: Run, settings: dict[str, Any]) -> RunManifest:
         warnings=found.lines,
         findings=findings(run, published.tables, finished),
         rejected=_rejected(run.workspace.folder, published.tables["rejects"]),
-        masking=_masking(run, counters_of(finished, IngestCounters)),
+        masking=_masking(run, ingest),
         given=run.prepared.settings.given,
         started=min(manifest.started for _, manifest in finished),
         finished=utc_now(),
@@ -134,17 +138,29 @@ def read_table(
         path = storage.join(folder, name)
         storage.check_mark(path, manifest.marks.get(name))
         part = storage.read_parquet(path, columns)
-        _check_schema(path, part, columns or schema.names, schema)
+        _check_schema(path, part, columns, schema, ROWS_OPEN if table == "rows" else None)
         parts.append(part)
     return pa.concat_tables(parts)
 
 
-def _check_schema(path: str, part: pa.Table, columns: list[str], schema: pa.Schema) -> None:
-    """Check the columns of a table that were read."""
-    if sorted(part.schema.names) != sorted(columns):
+def _check_schema(
+    path: str,
+    part: pa.Table,
+    wanted: list[str] | None,
+    schema: pa.Schema,
+    free: Sequence[str] | None = None,
+) -> None:
+    """Check the columns of a table that were read, or all of them.
+
+    If `free` is given, the table may have more columns, and those in `free` have any type.
+    """
+    columns, there = wanted or schema.names, part.schema.names
+    if sorted(there) != sorted(columns) and (free is None or not set(columns) <= set(there)):
         found = ", ".join(part.schema.names)
         raise SettingsError(f"{path}: the columns are {found}, but must be {', '.join(columns)}")
     for name in columns:
+        if name in (free or ()) or name not in schema.names:
+            continue
         kind, expected = part.schema.field(name).type, schema.field(name)
         if kind != expected.type:
             raise SettingsError(f"{path}: column {name} is {kind}, but must be {expected.type}")
@@ -166,16 +182,26 @@ def _check_counts(ingest: IngestCounters, assemble: AssembleCounters) -> None:
         )
 
 
+def _check_rows(ingest: IngestCounters, rows: RowsCounters) -> None:
+    if rows.rows_written + ingest.rows_rejected != ingest.rows_read:
+        raise CountError(
+            f"{ingest.rows_read} rows were read, but {rows.rows_written} are in rows and "
+            f"{ingest.rows_rejected} in rejects: delete the output folder and start again"
+        )
+
+
 def funnel(finished: Finished) -> list[tuple[str, int]]:
     """Return counts from input to output, in order: (label, count)."""
     ingest = counters_of(finished, IngestCounters)
     score = counters_of(finished, ScoreCounters)
     taxonomy = counters_of(finished, TaxonomyCounters)
+    unreadable = ingest.times_unreadable
     assemble = counters_of(finished, AssembleCounters)
     return [
         ("rows read", ingest.rows_read),
         ("rows rejected", ingest.rows_rejected),
         *([("rows of other speakers", ingest.rows_of_others)] if ingest.rows_of_others else []),
+        *([("rows with a time that cannot be read", unreadable)] if unreadable else []),
         ("distinct utterances", ingest.utterances),
         ("utterances flagged as novel by stage I", score.flagged),
         ("utterances assigned to an intent", assemble.in_an_intent),

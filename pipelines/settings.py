@@ -14,6 +14,10 @@ from advin.pipelines.models import load_model, model_fingerprint
 from advin.pipelines.reading.columns import FLAGS, Columns, input_columns
 from advin.pipelines.reading.files import InputFile
 from advin.pipelines.reading.inputs import find_input, input_fingerprint
+from advin.pipelines.reading.row_columns import ExtraColumn, RowColumns, extra_columns
+
+# The columns of the table rows in the settings that a run is known by.
+ROWS_CLAIM = "rows"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Settings:
             may differ from the model's own in the sections `DISCOVER_SECTIONS` only.
         overwrite: True if the run may replace another model in the folder `model`.
         speakers: speakers whose rows of the log are used, in the log's domain column; () for all.
+        rows: columns of the log for the table rows; None to leave the table out.
         accelerator: type of the GPU of workers that encode, for engines that know such hints.
         given: settings that the user gave, for the manifest only.
     """
@@ -50,6 +55,7 @@ class Settings:
     config: Config | None = None
     overwrite: bool = False
     speakers: tuple[str, ...] = ()
+    rows: RowColumns | None = None
     accelerator: str | None = None
     given: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -84,6 +90,7 @@ class Prepared:
         sources: inputs by role: "log", "labeled", "ood".
         encoder: settings of the encoder.
         identity: of the encoder.
+        row_columns: columns of the log for the table rows.
     """
 
     settings: Settings
@@ -91,6 +98,7 @@ class Prepared:
     sources: dict[str, Source]
     encoder: EncoderSettings
     identity: EncoderIdentity
+    row_columns: tuple[ExtraColumn, ...] = ()
 
     def claim(self) -> dict[str, Any]:
         """Return everything that distinguishes this run from others, as JSON values."""
@@ -102,6 +110,8 @@ class Prepared:
             "config": self.config.to_dict(),
             "speakers": list(self.settings.speakers),
         }
+        if self.settings.rows is not None:
+            claim[ROWS_CLAIM] = dataclasses.asdict(self.settings.rows)
         if not self.settings.fits:
             claim["model"] = model_fingerprint(str(self.settings.model))
         return claim
@@ -114,6 +124,11 @@ def prepare(settings: Settings) -> Prepared:
         SettingsError: if an input, the model, the configuration or the encoder is not usable.
     """
     sources = _find_sources(settings)
+    row_columns: tuple[ExtraColumn, ...] = ()
+    if settings.rows is not None:
+        log = sources["log"]
+        columns, row_columns = extra_columns(settings.rows, log.files, log.columns)
+        sources["log"] = dataclasses.replace(log, columns=columns)
     model = None if settings.fits else load_model(str(settings.model))
     name = settings.encoder or (model.encoder.name if model else None)
     # Chosen once for all workers, whose processors may differ.
@@ -127,7 +142,7 @@ def prepare(settings: Settings) -> Prepared:
         raise SettingsError(str(error)) from error
     config = _config(settings, model)
     chosen = EncoderSettings(encoder.name, settings.threads, precision, config.text.piece_words)
-    return Prepared(settings, config, sources, chosen, identity)
+    return Prepared(settings, config, sources, chosen, identity, row_columns)
 
 
 def _find_sources(settings: Settings) -> dict[str, Source]:

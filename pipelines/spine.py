@@ -5,11 +5,10 @@ runs. The order of a run, resuming, the dry run, the report and the tests follow
 """
 
 import dataclasses
-import logging
 from collections.abc import Callable, Iterator
 
 from advin.discovery.clustering.rounds import LinkageRound
-from advin.pipelines import counters, notices
+from advin.pipelines import counters
 from advin.pipelines.assemble import Assemble
 from advin.pipelines.assign import Assign
 from advin.pipelines.cluster import Cluster
@@ -18,20 +17,19 @@ from advin.pipelines.counters import IngestCounters
 from advin.pipelines.describe import Describe
 from advin.pipelines.embed import Embed
 from advin.pipelines.entry import Paths, Run, StageEntry
-from advin.pipelines.errors import SettingsError
 from advin.pipelines.finished import check_files
-from advin.pipelines.fit import Embedded, Fit, FitInputs, check_labels
+from advin.pipelines.fit import Embedded, Fit, FitInputs
 from advin.pipelines.ingest import Ingest
 from advin.pipelines.link import FINISHED, MERGED, REMAINING, Link, Rounds
-from advin.pipelines.models import fitted_on
 from advin.pipelines.reading.detection import names_speakers
+from advin.pipelines.row_files import RowTarget
+from advin.pipelines.rows import Rows
 from advin.pipelines.score import Score
 from advin.pipelines.settings import Prepared
+from advin.pipelines.stage_checks import check_labeled, check_log, check_model, check_usable
 from advin.pipelines.taxonomy import Taxonomy
 from advin.schemas import stage_files
 from advin.schemas.manifest import StageManifest
-
-_log = logging.getLogger("advin")
 
 
 def run_stages(run: Run, last: str | None = None) -> None:
@@ -86,7 +84,11 @@ def _ingest(role: str) -> Callable[[Paths], Ingest]:
         transform = Ingest(
             source.files, source.columns, schema, *folders, config.text, config.masking
         )
-        speakers = paths.run.prepared.settings.speakers
+        prepared = paths.run.prepared
+        if role == "log" and prepared.settings.rows is not None:
+            target = RowTarget(paths.write("rows"), prepared.row_columns, config.masking)
+            transform = dataclasses.replace(transform, rows=target)
+        speakers = prepared.settings.speakers
         if role != "log" or not (speakers or names_speakers(source.files)):
             return transform
         return dataclasses.replace(transform, speakers=speakers, others=paths.write("others"))
@@ -195,6 +197,20 @@ def _assemble(paths: Paths) -> Assemble:
     )
 
 
+def _rows(paths: Paths) -> Rows:
+    prepared = paths.run.prepared
+    return Rows(
+        pieces=paths.read("ingest/rows"),
+        assignments=paths.read("assemble"),
+        masking=prepared.config.masking,
+        target=paths.write(),
+    )
+
+
+def _needs_rows(prepared: Prepared) -> bool:
+    return prepared.settings.rows is not None
+
+
 def _needs_fit(prepared: Prepared) -> bool:
     return prepared.settings.fits
 
@@ -203,64 +219,15 @@ def _needs(role: str) -> Callable[[Prepared], bool]:
     return lambda prepared: prepared.settings.fits and role in prepared.sources
 
 
-def _check_usable(role: str, stage: str) -> Callable[[Run], None]:
-    """Return a check that an input has usable rows."""
-
-    def check(run: Run) -> None:
-        counted = run.workspace.stage(stage).counters(IngestCounters)
-        if not counted.utterances:
-            rejects = run.workspace.stage(stage).part("rejects").folder
-            raise SettingsError(
-                f"{run.prepared.sources[role].flag}: none of its {counted.rows_read} rows can be "
-                f"used; the reasons are in {rejects}"
-            )
-
-    return check
-
-
-def _check_log(run: Run) -> None:
-    ingest = run.workspace.stage("ingest").counters(IngestCounters)
-    if run.prepared.settings.speakers and ingest.rows_of_others and not ingest.utterances:
-        column = run.prepared.sources["log"].columns.domain
-        speakers = ", ".join(run.prepared.settings.speakers)
-        raise SettingsError(
-            f"--speaker: column {column} names none of {speakers} in {ingest.rows_of_others} rows: "
-            "give values of that column, or another one with --speaker-column"
-        )
-    _check_usable("log", "ingest")(run)
-    distinct = run.workspace.stage("ingest").counters(IngestCounters).utterances
-    config = run.prepared.config.intents
-    if config.clustering == "density" and distinct > config.max_density_points:
-        raise SettingsError(
-            f"--input: the log has {distinct} distinct utterances, but HDBSCAN takes at most "
-            f"{config.max_density_points} here: use --clustering linkage"
-        )
-    for line in notices.of_log(run).lines:
-        _log.warning("%s", line)
-
-
-def _check_labeled(run: Run) -> None:
-    _check_usable("labeled", "ingest_labeled")(run)
-    check_labels(run.workspace.stage("ingest_labeled").part(), run.prepared.config)
-
-
-def _check_model(run: Run) -> None:
-    if fitted_on(run.model.folder) != run.workspace.fingerprint:
-        raise SettingsError(
-            f"the model in {run.model.folder} is not the one that this run has fitted: delete the "
-            "output folder and start again"
-        )
-
-
 STAGES = (
     # The log: distinct utterances, then their vectors.
     StageEntry(
         "ingest",
         reads=(),
-        writes=("data", "others", "rejects"),
+        writes=("data", "others", "rejects", "rows"),
         counters=counters.IngestCounters,
         build=_ingest("log"),
-        check=_check_log,
+        check=check_log,
         publishes=(("rejects", "rejects"),),
     ),
     StageEntry(
@@ -279,7 +246,7 @@ STAGES = (
         counters=counters.IngestCounters,
         build=_ingest("labeled"),
         when=_needs("labeled"),
-        check=_check_labeled,
+        check=check_labeled,
     ),
     StageEntry(
         "embed_labeled",
@@ -297,7 +264,7 @@ STAGES = (
         counters=counters.IngestCounters,
         build=_ingest("ood"),
         when=_needs("ood"),
-        check=_check_usable("ood", "ingest_ood"),
+        check=check_usable("ood", "ingest_ood"),
     ),
     StageEntry(
         "embed_ood",
@@ -318,7 +285,7 @@ STAGES = (
         counters=counters.FitCounters,
         build=_fit,
         when=_needs_fit,
-        check=_check_model,
+        check=check_model,
     ),
     # Stage I of the method.
     StageEntry(
@@ -378,5 +345,15 @@ STAGES = (
         counters=counters.AssembleCounters,
         build=_assemble,
         publishes=(("assignments", "data"),),
+    ),
+    # The verdict on each row of the log, in the order of the log.
+    StageEntry(
+        "rows",
+        reads=("ingest/rows", "assemble"),
+        writes=("data",),
+        counters=counters.RowsCounters,
+        build=_rows,
+        when=_needs_rows,
+        publishes=(("rows", "data"),),
     ),
 )

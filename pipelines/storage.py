@@ -3,12 +3,14 @@
 Paths are names, never patterns: brackets, stars and percent signs stand for themselves.
 """
 
+import contextlib
 import io
 import os
 import re
 import shutil
 import stat
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -80,6 +82,53 @@ def write_parquet(path: str, table: pa.Table) -> int:
     )
     _write_whole(path, buffer.getbuffer())
     return buffer.getbuffer().nbytes
+
+
+@contextlib.contextmanager
+def open_parquet(path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Yield a writer to a file that appears when the block ends without an error.
+
+    Equal batches give equal bytes, and memory is bounded by one batch.
+    """
+    target = _prepare_target(path)
+    try:
+        with (
+            FileSystems.create(target, compression_type=CompressionTypes.UNCOMPRESSED) as file,
+            pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer,
+        ):
+            yield writer
+    except BaseException:
+        delete(target)
+        raise
+    if target != path:
+        FileSystems.rename([target], [path])
+
+
+def iter_parquet(path: str, rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a file that `open_parquet` wrote, at most some rows at once.
+
+    Raises:
+        SettingsError: if there is no such file, or it is damaged.
+    """
+    try:
+        with _open(path) as file:
+            yield from pq.ParquetFile(file, page_checksum_verification=True).iter_batches(rows)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise SettingsError(f"cannot read {path}: {reason(error)}") from error
+
+
+def parquet_schema(path: str) -> tuple[pa.Schema, dict[bytes, bytes]]:
+    """Return the schema of a Parquet file, and the metadata of the file by key.
+
+    Raises:
+        SettingsError: if there is no such file, or it is damaged.
+    """
+    try:
+        with _open(path) as file:
+            found = pq.ParquetFile(file)
+            return found.schema_arrow, dict(found.metadata.metadata or {})
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise SettingsError(f"cannot read {path}: {reason(error)}") from error
 
 
 def read_parquet(path: str, columns: list[str] | None = None) -> pa.Table:
@@ -232,17 +281,21 @@ def _open(path: str) -> BinaryIO:
     return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
-def _write_whole(path: str, data: bytes | memoryview) -> None:
+def _prepare_target(path: str) -> str:
+    """Make the folder of a file, and return the path to write before it is renamed."""
     folder, name = FileSystems.split(path)
     if folder and not FileSystems.exists(folder):
         _make_folder(folder)
     # An object store shows an object once it is closed. Local files need a rename. Arrow ignores
     # names that begin with a dot, so an abandoned temporary file does no harm.
-    local = is_local(path)
-    target = FileSystems.join(folder, unfinished(name) + uuid.uuid4().hex) if local else path
+    return FileSystems.join(folder, unfinished(name) + uuid.uuid4().hex) if is_local(path) else path
+
+
+def _write_whole(path: str, data: bytes | memoryview) -> None:
+    target = _prepare_target(path)
     with FileSystems.create(target, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         file.write(data)
-    if local:
+    if target != path:
         FileSystems.rename([target], [path])
 
 

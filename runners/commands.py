@@ -28,6 +28,7 @@ from advin.runners.flink import flink
 from advin.runners.job import Job
 from advin.runners.portable import portable
 from advin.runners.prism import prism
+from advin.runners.row_flags import row_columns
 from advin.runners.settings import SHORTHANDS, Override, config_of, configured, for_model, overrides
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def run_discover(flags: argparse.Namespace, beam_args: list[str]) -> None:
         raise SettingsError("--overwrite replaces the model in --model: give --labeled and --model")
     given = overrides(flags)
     configured(given)
+    row_columns(flags)
     if used and flags.ood:
         raise SettingsError(
             f"--ood {flags.ood} acts when a model is fitted, but --model {used} is used as it is: "
@@ -233,6 +235,7 @@ def _settings(flags: argparse.Namespace, model: str | None, config: Config) -> "
         model=model and storage.absolute(model),
         columns=columns,
         speakers=speakers,
+        rows=row_columns(flags),
         # A hub id is no path, though it may look like one.
         encoder=os.path.abspath(encoder) if encoder and os.path.isdir(encoder) else encoder,
         threads=flags.encoder_threads,

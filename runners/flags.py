@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from advin.pipelines.errors import one_line
 from advin.pipelines.reading.columns import FLAGS, ROLES, ROWS
 from advin.pipelines.reading.exports import EXPORTS
+from advin.runners.row_flags import add_row_flags
 from advin.version import __version__
 
 ENGINES = ("direct", "portable", "prism", "flink", "dataflow")
@@ -122,6 +123,7 @@ def _add_discover(commands: "argparse._SubParsersAction[_Parser]") -> None:
         help="check the settings and inputs, and translate each stage to a Beam graph, but submit "
         "nothing (only with --runner dataflow)",
     )
+    add_row_flags(discover)
     _add_config_flags(discover)
     _add_engines(discover)
 
@@ -135,7 +137,7 @@ def _add_fit(commands: "argparse._SubParsersAction[_Parser]") -> None:
         allow_abbrev=False,
     )
     _add_inputs(fit)
-    fit.set_defaults(dry_run=False, overwrite=False)
+    fit.set_defaults(dry_run=False, overwrite=False, no_rows=True)
     fit.add_argument("--model", required=True, metavar="DIR", help="folder to write the model to")
     _add_config_flags(fit)
     _add_engines(fit)

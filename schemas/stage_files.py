@@ -30,6 +30,15 @@ INGEST_LABELED = schema(
     field("domain", pa.string(), "Domain of that intent; null if it has none.", nullable=True),
 )
 
+# The columns of the files of rows that every run has. The columns of the log follow, as c0, c1, …
+INGEST_ROWS = schema(
+    "Stage ingest: rows of a piece of a file of the log, in their order.",
+    field("source", pa.string(), "The input file."),
+    field("position", pa.int64(), "As in the table rows."),
+    field("utterance_id", pa.binary(16), "The 16 bytes of the utterance's id."),
+    field("is_other", pa.bool_(), "True if another speaker than those of --speaker says it."),
+)
+
 
 def embed_schema(dimension: int) -> pa.Schema:
     """Return the schema of embedded utterances.

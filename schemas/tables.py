@@ -237,8 +237,45 @@ REJECTS = schema(
     ),
 )
 
+ROWS = schema(
+    "One row for each row of the log that was used, in the order of the log; more columns with "
+    "--keep-columns.",
+    REJECTS.field("source"),
+    REJECTS.field("position"),
+    field(
+        "row_id",
+        pa.string(),
+        "Value of --id-column, in its own type; null without one.",
+        nullable=True,
+    ),
+    field(
+        "time",
+        pa.timestamp("us", tz="UTC"),
+        "Value of --time-column; null without one, and if it cannot be read.",
+        nullable=True,
+    ),
+    field(
+        "conversation_id",
+        pa.string(),
+        "Value of --conversation-column, in its own type; null without one.",
+        nullable=True,
+    ),
+    UTTERANCE_ID,
+    *(ASSIGNMENTS.field(name) for name in ("kind", "reason")),
+    field(
+        "intent_id",
+        pa.string(),
+        "The row's intent in the table intents; null if it has none.",
+        nullable=True,
+    ),
+    ASSIGNMENTS.field("domain_id"),
+)
+# Columns of the table rows whose types follow from the log.
+ROWS_OPEN = ("row_id", "conversation_id")
+
 TABLES = {
     "assignments": ASSIGNMENTS,
+    "rows": ROWS,
     "intents": INTENTS,
     "domains": DOMAINS,
     "dropped": DROPPED,

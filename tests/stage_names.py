@@ -2,4 +2,8 @@
 
 from advin.pipelines.spine import STAGES as SPINE
 
-STAGES = tuple(entry.name for entry in SPINE if entry.when is None and not entry.repeats)
+STAGES = tuple(
+    entry.name
+    for entry in SPINE
+    if entry.name == "rows" or (entry.when is None and not entry.repeats)
+)

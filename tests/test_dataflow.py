@@ -103,7 +103,7 @@ def test_a_dry_run_translates_all_stages_and_writes_nothing(start, tmp_path, cap
 
     monkeypatch.setattr(beam.runners.DataflowRunner, "run_pipeline", keep)
     assert start("--dry-run", gpu="nvidia-l4") == (0, [])
-    assert len(protos) == 10 and not (tmp_path / "out" / CLAIM).exists()
+    assert len(protos) == 11 and not (tmp_path / "out" / CLAIM).exists()
     hints = [
         env.resource_hints for proto in protos for env in proto.components.environments.values()
     ]
@@ -113,7 +113,7 @@ def test_a_dry_run_translates_all_stages_and_writes_nothing(start, tmp_path, cap
     assert all(CLOUD["--image"].encode() in image for image in images)
     # Only the stage that encodes asks for a GPU.
     assert [any(e.resource_hints for e in p.components.environments.values()) for p in protos] == [
-        name == 1 for name in range(10)
+        name == 1 for name in range(11)
     ]
 
 

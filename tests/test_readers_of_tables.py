@@ -1,5 +1,7 @@
 """The published tables open in the usual readers of Parquet, with equal values in all of them."""
 
+from datetime import UTC, datetime
+
 import duckdb
 import fastparquet
 import numpy as np
@@ -27,6 +29,8 @@ def example_of(kind: pa.DataType):
         return 0.25
     if pa.types.is_boolean(kind):
         return True
+    if pa.types.is_timestamp(kind):
+        return datetime(2026, 2, 10, 10, tzinfo=UTC)
     return 7 if pa.types.is_integer(kind) else "größe 🙂"
 
 
@@ -34,6 +38,8 @@ def plain(value):
     """A value without the types of its reader."""
     if isinstance(value, (list, tuple, np.ndarray)):
         return [plain(v) for v in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     return value.item() if isinstance(value, np.generic) else value
 
 

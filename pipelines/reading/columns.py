@@ -56,12 +56,16 @@ class Columns:
         domain: column of the domains, or of the speakers in a log; None without either.
         export: layout of the files, a name in `exports.EXPORTS`; `ROWS` for rows with these columns
             in any case; None to detect the layout of each file.
+        extra: further columns, whose values go to the table rows.
+        native: those of them that every file holds with one Parquet type.
     """
 
     text: str = DEFAULT_TEXT
     intent: str | None = None
     domain: str | None = None
     export: str | None = None
+    extra: tuple[str, ...] = ()
+    native: tuple[str, ...] = ()
 
     @property
     def required(self) -> list[str]:
@@ -102,7 +106,8 @@ def input_columns(
     found = {}
     for name, roles in ROLES.items():
         given = {role: column for role, column in own.get(name, {}).items() if column is not None}
-        found[name] = Columns(**{role: given.get(role, shared.get(role, role)) for role in roles})
+        names = {role: given.get(role, shared.get(role, role)) for role in roles}
+        found[name] = Columns(names["text"], names.get("intent"), names.get("domain"))
     return found
 
 

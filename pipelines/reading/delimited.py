@@ -3,11 +3,13 @@
 import io
 import itertools
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from advin.pipelines.reading.columns import AMBIGUOUS, TEXT, Columns, Types
+from advin.pipelines.reading.extra import literals
 from advin.pipelines.reading.layout import Layout
 from advin.pipelines.reading.nested import cells_of, nested_rows
+from advin.pipelines.reading.paths import select_at
 from advin.pipelines.reading.records import Records
 from advin.pipelines.reading.rows import MALFORMED, Piece, Row, printable, row_of
 
@@ -45,10 +47,19 @@ def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]
             readable = printable(" ".join(cells))
             yield Row(source, position, readable, problem=problem or MALFORMED)
         elif nested:
-            yield from nested_rows(dict(zip(header, row, strict=False)), source, position, columns)
+            value = dict(zip(header, row, strict=False))
+            for found in nested_rows(value, source, position, columns):
+                yield found._replace(extra=literals(found.extra))
         else:
             fields = [None if i is None or i >= len(row) else row[i] for i in at]
-            yield row_of(source, position, fields)
+            found = row_of(source, position, fields)
+            yield found._replace(extra=_extra(header, row, columns)) if columns.extra else found
+
+
+def _extra(header: list[str], row: list[str], columns: Columns) -> tuple[Any, ...]:
+    """Return the values of a row in the columns to keep."""
+    value = dict(zip(header, row, strict=False))
+    return literals(select_at(value, path, ()) for path in columns.extra)
 
 
 def _fitted(cells: list[str], header: list[str], text: int, delimiter: str) -> list[str]:

@@ -63,6 +63,12 @@ def find_input(pattern: str, columns: Columns, flag: str) -> list[InputFile]:
     return files
 
 
+def inspect(file: InputFile, columns: Columns) -> tuple[Types, list[Any]]:
+    """Return the types of the columns of a file, and its first rows, at most `PROBED_ROWS`."""
+    _, found, rows = _inspect(file, inner_columns(file.path, columns))
+    return found, rows
+
+
 def check_input(pattern: str, columns: Columns, flag: str) -> None:
     """Refuse what `find_input` refuses, and log nothing."""
     _found(pattern, columns, flag)

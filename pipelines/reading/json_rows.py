@@ -9,7 +9,7 @@ from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.json_values import JsonValue, json_values, parts_of_broken
 from advin.pipelines.reading.lines import read_lines
 from advin.pipelines.reading.nested import OTHER_SPEAKER, nested_rows
-from advin.pipelines.reading.paths import NotJsonError, is_path, parse_json
+from advin.pipelines.reading.paths import NotJsonError, is_path, parse_json, select_at
 from advin.pipelines.reading.rows import MALFORMED, OVERSIZED, Piece, Row, escaped, rejected
 
 
@@ -99,4 +99,7 @@ def _plain_row(value: Any, source: str, position: int, columns: Columns) -> Row 
     for name, field in zip(columns.names, fields, strict=True):
         if field is None and name is not None and name not in value and is_path(name):
             return None
-    return Row(source, position, *fields) if problem_of(fields) is None else None
+    if problem_of(fields) is not None:
+        return None
+    extra = tuple(select_at(value, path, ()) for path in columns.extra)
+    return Row(source, position, text, fields[1], fields[2], extra=extra)

@@ -62,7 +62,11 @@ def nested_rows(value: Any, source: str, position: int, columns: Columns) -> Ite
         defect = problem or problem_of((text, *labels))
         at = position + i * ELEMENT
         if defect is None or (defect == OTHER_SPEAKER and problem_of([text]) is None):
-            yield Row(source, at, text, labels[0], labels[1], defect)
+            extra = tuple(
+                None if path in columns.native else _at(value, path, elements)
+                for path in columns.extra
+            )
+            yield Row(source, at, text, labels[0], labels[1], defect, extra)
         else:
             yield Row(source, at, None, problem=defect)
 

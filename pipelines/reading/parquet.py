@@ -11,7 +11,8 @@ from advin.pipelines.reading.cells import may_hold_json
 from advin.pipelines.reading.columns import AMBIGUOUS, TEXT, Columns, Types
 from advin.pipelines.reading.decompress import DamagedError
 from advin.pipelines.reading.exports import EXPORTS, MARKED
-from advin.pipelines.reading.nested import cells_of, nested_rows
+from advin.pipelines.reading.extra import BatchCells
+from advin.pipelines.reading.nested import ELEMENT, cells_of, nested_rows
 from advin.pipelines.reading.paths import root_column
 from advin.pipelines.reading.rows import MALFORMED, Piece, Row, decoded, row_of
 
@@ -54,6 +55,15 @@ def first_rows(stream: BinaryIO, columns: Columns, limit: int) -> list[Any]:
     return [row for row in found if isinstance(row, dict)]
 
 
+def schema_of(stream: BinaryIO) -> pa.Schema:
+    """Return the schema of a file.
+
+    Raises:
+        DamagedError: if the footer cannot be read.
+    """
+    return _open(stream).schema_arrow
+
+
 def row_groups(stream: BinaryIO) -> int:
     """Return the number of row groups of a file."""
     return _open(stream).num_row_groups
@@ -72,9 +82,12 @@ def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]
     _, nested = cells_of(columns, schema.names)
     wanted = _wanted(file, columns)
     nested = nested or not all(_is_text(schema.field(name).type) for name in wanted)
-    read = _nested_rows if nested else _flat_rows
-    for batch in _batches(file, piece.start, wanted, _BATCH_ROWS):
-        yield from read(batch, piece.file.name, position, columns)
+    read = _nested_rows if nested or set(columns.extra) - set(columns.native) else _flat_rows
+    roots = (root_column(path, schema.names) for path in columns.extra)
+    kept = [root for root in roots if root is not None]
+    for batch in _batches(file, piece.start, list(dict.fromkeys([*wanted, *kept])), _BATCH_ROWS):
+        rows = read(batch.select(wanted), piece.file.name, position, columns)
+        yield from _with_cells(rows, batch, position, columns) if columns.extra else rows
         position += batch.num_rows
     if position != end:
         raise DamagedError(f"{end - position} rows are missing")
@@ -110,6 +123,14 @@ def _nested_rows(
             yield Row(source, at, None, problem=row)
         else:
             yield from nested_rows(row, source, at, columns)
+
+
+def _with_cells(
+    rows: Iterator[Row], batch: pa.RecordBatch, position: int, columns: Columns
+) -> Iterator[Row]:
+    cells = BatchCells(batch, columns)
+    for row in rows:
+        yield row._replace(extra=cells.of(row.position % ELEMENT - position, row.extra))
 
 
 def _to_rows(batch: pa.RecordBatch) -> list[dict[str, Any] | str]:
@@ -150,7 +171,8 @@ def _wanted(file: pq.ParquetFile, columns: Columns) -> list[str]:
     """Return the columns that the fields are in."""
     names = file.schema_arrow.names
     paths = EXPORTS[columns.export].paths if columns.export in EXPORTS else []
-    roots = (root_column(path, names) for path in [*paths, *columns.all])
+    converted = [path for path in columns.extra if path not in columns.native]
+    roots = (root_column(path, names) for path in [*paths, *columns.all, *converted])
     return list(dict.fromkeys(root for root in roots if root is not None))
 
 

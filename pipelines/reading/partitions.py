@@ -1,5 +1,6 @@
 """Columns whose values stand in the names of folders, such as intent=refund/part-0.parquet."""
 
+from dataclasses import replace
 from urllib.parse import unquote
 
 from advin.pipelines.reading.columns import Columns
@@ -24,9 +25,8 @@ def partition_values(path: str, columns: Columns) -> dict[str, str | None]:
 def inner_columns(path: str, columns: Columns) -> Columns:
     """Return the columns that are inside a file."""
     given = partition_values(path, columns)
-    return Columns(
-        columns.text,
-        None if "intent" in given else columns.intent,
-        None if "domain" in given else columns.domain,
-        columns.export,
+    return replace(
+        columns,
+        intent=None if "intent" in given else columns.intent,
+        domain=None if "domain" in given else columns.domain,
     )

@@ -10,7 +10,7 @@ import functools
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 # A key, a position in a list, or None for each element of a list.
@@ -153,6 +153,29 @@ def root_column(name: str, columns: Iterable[str]) -> str | None:
         return name
     steps = parse_path(name)
     return next((key for key, _ in _keys(steps) if key in there), None)
+
+
+def struct_path(
+    name: str, inside: Callable[[tuple[str, ...]], Collection[str]]
+) -> tuple[str, ...] | None:
+    """Return the names that a path follows through a column and its structs.
+
+    Args:
+        name: the path.
+        inside: returns the names of the fields at some names; without names, those of the columns.
+
+    Returns:
+        the names; None if the path is absent, or leads into something else than a struct.
+    """
+    names: tuple[str, ...] = ()
+    steps = (name,) if name in inside(()) else parse_path(name)
+    while steps:
+        there = inside(names)
+        found = next(((key, rest) for key, rest in _keys(steps) if key in there), None)
+        if found is None:
+            return None
+        names, steps = (*names, found[0]), found[1]
+    return names
 
 
 def _follow(value: Any, steps: Steps, elements: Elements) -> Iterator[tuple[Elements, Any]]:

@@ -33,17 +33,17 @@ _READERS: dict[str, Callable[[BinaryIO, Piece, Columns], Iterator[Row]]] = {
 _BY_LINE = ("jsonl", "text")
 
 
-def split_file(file: InputFile) -> Iterator[Piece]:
-    """Split a file into pieces that can be read independently."""
+def split_file(file: InputFile, number: int = 0) -> Iterator[Piece]:
+    """Split a file, given its number in the input, into pieces that can be read independently."""
     if file.format == "parquet":
         with open_stream(file) as stream:
             groups = parquet.row_groups(stream)
         for group in range(groups):
-            yield Piece(file, group, group + 1)
+            yield Piece(file, group, group + 1, number)
     elif file.format in _BY_LINE:
-        yield from byte_ranges(file)
+        yield from (piece._replace(number=number) for piece in byte_ranges(file))
     else:
-        yield Piece(file, 0, file.size)
+        yield Piece(file, 0, file.size, number)
 
 
 def read_piece(piece: Piece, columns: Columns) -> Iterator[Row]:

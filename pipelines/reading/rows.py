@@ -1,6 +1,6 @@
 """Rows of an input, and the pieces of files that are read independently."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from advin.pipelines.reading.cells import cell_text, may_hold_json, problem_of
 from advin.pipelines.reading.files import InputFile
@@ -23,6 +23,7 @@ class Row(NamedTuple):
         intent: label; None without one.
         domain: domain of the label; None without one.
         problem: reason for which the row is rejected; None if it is readable.
+        extra: values of `Columns.extra`, see `reading.extra`; () if the row has none.
     """
 
     source: str
@@ -31,6 +32,7 @@ class Row(NamedTuple):
     intent: str | None = None
     domain: str | None = None
     problem: str | None = None
+    extra: tuple[Any, ...] = ()
 
 
 class Piece(NamedTuple):
@@ -40,11 +42,18 @@ class Piece(NamedTuple):
         file: the file.
         start: first row group of Parquet, or first byte of other formats.
         stop: end of the range, exclusive.
+        number: number of the file among the files of the input.
     """
 
     file: InputFile
     start: int
     stop: int
+    number: int = 0
+
+    @property
+    def rows_name(self) -> str:
+        """The name of the Parquet file that holds the rows of the piece; names sort in order."""
+        return f"file-{self.number:06d}-from-{self.start:015d}.parquet"
 
 
 def decoded(

@@ -1,7 +1,7 @@
 """Read workbooks of Excel."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from python_calamine import CalamineError, CalamineWorkbook
@@ -10,6 +10,7 @@ from advin.pipelines.reading.archives import members
 from advin.pipelines.reading.columns import AMBIGUOUS, TEXT, Columns, Types
 from advin.pipelines.reading.decompress import DamagedError
 from advin.pipelines.reading.nested import cells_of, nested_rows
+from advin.pipelines.reading.paths import select_at
 from advin.pipelines.reading.rows import Piece, Row, row_of
 
 # The types of the columns of a sheet, and its first rows.
@@ -48,11 +49,21 @@ def read_rows(stream: BinaryIO, piece: Piece, columns: Columns) -> Iterator[Row]
         fields = [None if i is None else cells[i] for i in at]
         if nested:
             row = dict(zip(header, cells, strict=False))
-            yield from nested_rows(row, source, position, columns)
+            for found in nested_rows(row, source, position, columns):
+                yield found._replace(extra=_values(found.extra))
         elif all(field is None or isinstance(field, str) for field in fields):
-            yield row_of(source, position, fields)
+            value = dict(zip(header, cells, strict=False)) if columns.extra else {}
+            extra = _values(select_at(value, path, ()) for path in columns.extra)
+            yield row_of(source, position, fields)._replace(extra=extra)
         else:
             yield Row(source, position, str(fields[0]), problem="not_text")
+
+
+def _values(cells: Iterable[Any]) -> tuple[Any, ...]:
+    """Return the values of cells: Excel stores whole numbers as floats, and nothing as ""."""
+    return tuple(
+        int(v) if isinstance(v, float) and v.is_integer() else None if v == "" else v for v in cells
+    )
 
 
 def _open(stream: BinaryIO) -> CalamineWorkbook:
