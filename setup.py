@@ -79,6 +79,7 @@ setup(
             "hypothesis",
             "nbclient",
             "nbformat",
+            "pyiceberg[pyarrow,sql-sqlite]>=0.10",
             "pytest",
             "pytest-cov",
             "pytest-timeout",

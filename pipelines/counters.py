@@ -378,3 +378,17 @@ class RowsCounters(Counters):
     stage: ClassVar[str] = "rows"
     rows_written: int = 0
     rows_in_an_intent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationsCounters(Counters):
+    """Rows of the table conversations.
+
+    Attributes:
+        conversations: all of them.
+        without_a_request: conversations that hold no request.
+    """
+
+    stage: ClassVar[str] = "conversations"
+    conversations: int = 0
+    without_a_request: int = 0

@@ -12,7 +12,7 @@ from advin.schemas.manifest import StageManifest
 Finished = list[tuple[StageEntry, StageManifest]]
 
 # The stages whose tables depend on the default level.
-LEVEL_STAGES = ("taxonomy", "assemble", "rows")
+LEVEL_STAGES = ("taxonomy", "assemble", "rows", "conversations")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from advin.pipelines.report import (
     summaries,
     traffic,
 )
-from advin.pipelines.settings import Prepared, Settings
+from advin.pipelines.settings import ROWS_CLAIM, Prepared, Settings
 from advin.pipelines.spine import STAGES, finished_stages, run_stage
 from advin.pipelines.stages import Stage, Workspace
 from advin.pipelines.version import versions
@@ -127,7 +127,8 @@ def _run(workspace: Workspace, manifest: RunManifest, config: Config) -> Run:
     identity = model.load().encoder
     encoder = EncoderSettings(identity.name, 0, identity.precision, config.text.piece_words)
     # The inputs of the run are not read again.
-    rows = RowColumns() if "rows" in manifest.tables else None
+    given = manifest.settings.get(ROWS_CLAIM)
+    rows = None if given is None else RowColumns(conversation=given["conversation"])
     prepared = Prepared(Settings("", rows=rows), config, {}, encoder, identity)
     return Run(workspace, prepared, model)
 

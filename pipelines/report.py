@@ -197,11 +197,13 @@ def funnel(finished: Finished) -> list[tuple[str, int]]:
     taxonomy = counters_of(finished, TaxonomyCounters)
     unreadable = ingest.times_unreadable
     assemble = counters_of(finished, AssembleCounters)
+    conversations = [m.counters for entry, m in finished if entry.name == "conversations"]
     return [
         ("rows read", ingest.rows_read),
         ("rows rejected", ingest.rows_rejected),
         *([("rows of other speakers", ingest.rows_of_others)] if ingest.rows_of_others else []),
         *([("rows with a time that cannot be read", unreadable)] if unreadable else []),
+        *(("conversations", counts["conversations"]) for counts in conversations),
         ("distinct utterances", ingest.utterances),
         ("utterances flagged as novel by stage I", score.flagged),
         ("utterances assigned to an intent", assemble.in_an_intent),

@@ -21,12 +21,16 @@ from advin.pipelines.reading.row_columns import ExtraColumn
 from advin.pipelines.reading.times import TIME, is_time, parse_time, times_of
 
 _INT64 = 1 << 63
+# The column that is always text.
+CONVERSATION = "conversation_id"
 # Short values repeat, and masking takes most of the time.
 _REMEMBERED, _SHORT = 8192, 256
 
 
 def piece_type(column: ExtraColumn) -> pa.DataType:
     """Return the type of a column in the files of pieces."""
+    if column.name == CONVERSATION:
+        return pa.string()
     return TIME if column.name == "time" else column.kind or pa.string()
 
 
@@ -46,7 +50,10 @@ def piece_array(
     """
     mask = functools.partial(masked, masking=masking) if column.masked else _printable
     if column.kind is not None:
-        return _native(column, gathered(values, column.kind), mask)
+        array = _native(column, gathered(values, column.kind), mask)
+        if array.type == piece_type(column):
+            return array
+        values = array.to_pylist()
     found = [_as_text(value, mask) for value in values]
     kinds.update(kind for _, kind in found if kind)
     return pa.array([text for text, _ in found], pa.string())
@@ -66,7 +73,7 @@ def time_array(column: ExtraColumn, values: Sequence[Any]) -> tuple[pa.Array, in
 
 def final_type(column: ExtraColumn, kinds: Iterable[str]) -> pa.DataType:
     """Return the type of a column in the table rows, given the kinds of all its values."""
-    if column.name == "time" or column.kind is not None:
+    if column.name in ("time", CONVERSATION) or column.kind is not None:
         return piece_type(column)
     found = set(kinds)
     if found == {BOOL}:

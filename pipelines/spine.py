@@ -13,6 +13,7 @@ from advin.pipelines.assemble import Assemble
 from advin.pipelines.assign import Assign
 from advin.pipelines.cluster import Cluster
 from advin.pipelines.cluster_files import LogShards
+from advin.pipelines.conversations import Conversations
 from advin.pipelines.counters import IngestCounters
 from advin.pipelines.describe import Describe
 from advin.pipelines.embed import Embed
@@ -211,6 +212,19 @@ def _needs_rows(prepared: Prepared) -> bool:
     return prepared.settings.rows is not None
 
 
+def _conversations(paths: Paths) -> Conversations:
+    return Conversations(
+        rows=paths.read("rows"),
+        conversations=paths.write("conversations"),
+        intents=paths.write("intents"),
+    )
+
+
+def _needs_conversations(prepared: Prepared) -> bool:
+    rows = prepared.settings.rows
+    return rows is not None and rows.conversation is not None
+
+
 def _needs_fit(prepared: Prepared) -> bool:
     return prepared.settings.fits
 
@@ -355,5 +369,14 @@ STAGES = (
         build=_rows,
         when=_needs_rows,
         publishes=(("rows", "data"),),
+    ),
+    StageEntry(
+        "conversations",
+        reads=("rows",),
+        writes=("conversations", "intents"),
+        counters=counters.ConversationsCounters,
+        build=_conversations,
+        when=_needs_conversations,
+        publishes=(("conversations", "conversations"), ("intent_conversations", "intents")),
     ),
 )

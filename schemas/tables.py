@@ -257,7 +257,7 @@ ROWS = schema(
     field(
         "conversation_id",
         pa.string(),
-        "Value of --conversation-column, in its own type; null without one.",
+        "Value of --conversation-column as text; null without one.",
         nullable=True,
     ),
     UTTERANCE_ID,
@@ -271,7 +271,29 @@ ROWS = schema(
     ASSIGNMENTS.field("domain_id"),
 )
 # Columns of the table rows whose types follow from the log.
-ROWS_OPEN = ("row_id", "conversation_id")
+ROWS_OPEN = ("row_id",)
+
+CONVERSATIONS = schema(
+    "With --conversation-column: one row for each conversation. Its first request is its earliest "
+    "row that is neither conversational nor of another speaker; rows without a time come last.",
+    field("conversation_id", pa.string(), "Id of the conversation."),
+    field("rows", pa.int64(), "Number of rows of the log."),
+    field("intents", STRINGS, "The intent_id of each intent of its rows, sorted."),
+    *(
+        field(f"first_{f.name}", f.type, f"The first request: {f.name}.", nullable=True)
+        for f in (
+            ROWS.field(name)
+            for name in ("source", "position", "time", "utterance_id", "kind", "intent_id")
+        )
+    ),
+)
+
+INTENT_CONVERSATIONS = schema(
+    "With --conversation-column: one row for each intent that occurs in a conversation.",
+    field("intent_id", pa.string(), "The intent in the table intents."),
+    field("conversations", pa.int64(), "Number of conversations with a row of the intent."),
+    field("first_requests", pa.int64(), "Number of conversations whose first request it is."),
+)
 
 TABLES = {
     "assignments": ASSIGNMENTS,
@@ -280,5 +302,7 @@ TABLES = {
     "domains": DOMAINS,
     "dropped": DROPPED,
     "levels": LEVELS,
+    "conversations": CONVERSATIONS,
+    "intent_conversations": INTENT_CONVERSATIONS,
     "rejects": REJECTS,
 }
