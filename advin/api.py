@@ -53,8 +53,7 @@ def discover(  # noqa: PLR0913, all but the first are keywords
     """Find novel intents and domains in a log.
 
     Args:
-        log: utterances: a path, folder or glob of Parquet, JSONL, CSV, TSV or text; a pandas,
-            Polars or Arrow table; or a list, series or array of texts.
+        log: utterances: a path or glob, a pandas, Polars or Arrow table, or a list of texts.
         labeled: labeled utterances of the known intents, from which a model is fitted: a path or
             table with the columns text, intent and, if known, domain; tuples (text, intent) or
             (text, intent, domain); or a mapping from each intent to a list of texts.
@@ -63,12 +62,9 @@ def discover(  # noqa: PLR0913, all but the first are keywords
         output: folder of the run. A call that was interrupted resumes when it is made again with
             the same arguments. None keeps the run in a temporary folder as long as the result.
         config: tunables to change: a `Config`, a mapping of dotted names such as
-            ``{"intents.min_size": 8}``, or the path of a TOML file. For a given model, only
-            tunables that act after the fit.
-        effort: preset of the configuration: "fast" takes two thirds of the time of a fit, for a
-            little quality. `config` is applied after it.
-        encoder: hub id or folder of a SentenceTransformer; None for that of the model, or
-            all-MiniLM-L6-v2.
+            ``{"intents.min_size": 8}``, or a TOML file; with `model`, those that act after the fit.
+        effort: preset, applied before `config`: "fast" takes two thirds of the time of a fit.
+        encoder: hub id or folder of a SentenceTransformer; None for the model's, or the default.
         columns: names of the columns, if they are others than "text", "intent" and "domain":
             ``{"text": "message"}`` for all inputs, ``{"labeled": {"text": "question"}}`` for one.
         speaker_column: column of the log that names the speaker.
@@ -92,9 +88,9 @@ def discover(  # noqa: PLR0913, all but the first are keywords
         inputs = _inputs(log, labeled, ood, folder, names, path, kept.flags if kept else ())
         chosen = _config_for(path, config, effort)
         settings = _settings(inputs, chosen, encoder, names, path, speakers)
-        given = _given(effort=effort, config=config, encoder=encoder, columns=columns)
-        given |= _given(command="advin.discover", speaker_column=speaker_column, speaker=speaker)
-        settings = dataclasses.replace(settings, rows=kept, given=given | _given(**rows))
+        given = _given(command="advin.discover", effort=effort, config=config, encoder=encoder)
+        given |= _given(columns=columns, speaker_column=speaker_column, speaker=speaker, **rows)
+        settings = dataclasses.replace(settings, rows=kept, given=given)
         manifest = run(settings, folder, in_process())
         unstage_inputs(folder)
     return Run(folder, manifest, keep=(keep, model))

@@ -66,7 +66,7 @@ def time_array(column: ExtraColumn, values: Sequence[Any]) -> tuple[pa.Array, in
         times = times_of(given)
         return times, times.null_count - given.null_count
     if column.kind is not None:
-        values = gathered(values, column.kind).to_pylist()
+        values = _native(column, gathered(values, column.kind), _printable).to_pylist()
     times = pa.array([parse_time(value) for value in values], TIME)
     return times, times.null_count - sum(value in (None, "") for value in values)
 

@@ -9,10 +9,11 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -90,18 +91,23 @@ def open_parquet(path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
 
     Equal batches give equal bytes, and memory is bounded by one batch.
     """
+    options: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+    if not is_local(path):
+        # An object store would show what was written before an error.
+        with tempfile.TemporaryFile() as file:
+            with pq.ParquetWriter(file, schema, **options) as writer:
+                yield writer
+            file.seek(0)
+            _write_stream(_prepare_target(path), file)
+        return
     target = _prepare_target(path)
     try:
-        with (
-            FileSystems.create(target, compression_type=CompressionTypes.UNCOMPRESSED) as file,
-            pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer,
-        ):
+        with pq.ParquetWriter(target, schema, **options) as writer:
             yield writer
     except BaseException:
         delete(target)
         raise
-    if target != path:
-        FileSystems.rename([target], [path])
+    os.replace(target, path)
 
 
 def iter_parquet(path: str, rows: int) -> Iterator[pa.RecordBatch]:
@@ -297,6 +303,11 @@ def _write_whole(path: str, data: bytes | memoryview) -> None:
         file.write(data)
     if target != path:
         FileSystems.rename([target], [path])
+
+
+def _write_stream(path: str, data: BinaryIO) -> None:
+    with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        shutil.copyfileobj(data, file)
 
 
 def unfinished(name: str) -> str:

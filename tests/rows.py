@@ -18,8 +18,10 @@ from advin.schemas.manifest import StageManifest
 from advin.schemas.verdicts import kind_of
 
 
-def make_rows(run_pipeline, source, folder, names=RowColumns(), columns=Columns(), **ingest):
-    """Return the table rows, the counters of both stages, and the folder of the table.
+def make_rows(
+    run_pipeline, source, folder, names=RowColumns(), columns=Columns(), load=True, **ingest
+):
+    """Return the table rows if it is to be loaded, and the counters of both stages.
 
     The intent of an utterance is the first digit of its id; those with an f have none.
     """
@@ -39,8 +41,8 @@ def make_rows(run_pipeline, source, folder, names=RowColumns(), columns=Columns(
     assignments = write_assignments(folder / "assemble", pa.concat_tables(data))
     out = str(folder / "table")
     result = run_pipeline(lambda p: p | Rows(Part(str(stage), "rows"), assignments, masking, out))
-    found = [pq.read_table(path) for path in sorted((folder / "table").iterdir())]
-    return pa.concat_tables(found), read, RowsCounters.of_result(result)
+    found = [pq.read_table(path) for path in sorted((folder / "table").iterdir()) if load]
+    return pa.concat_tables(found) if load else None, read, RowsCounters.of_result(result)
 
 
 def intent_of(utterance: str) -> str | None:

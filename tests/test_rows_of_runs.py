@@ -167,10 +167,13 @@ def test_regrouped_rows_have_the_intents_of_the_new_level(run, tmp_path):
 def test_a_stopped_run_writes_the_rows_when_it_resumes(run, path, tmp_path):
     shutil.copytree(run.folder, tmp_path / "run")
     before = [file.read_bytes() for file in (tmp_path / "run" / "rows").iterdir()]
+    # The run as it was before the stage rows.
     (tmp_path / "run" / "manifest.json").unlink()
     shutil.rmtree(tmp_path / "run" / "rows")
     shutil.rmtree(tmp_path / "run" / "stages" / "rows")
-    shutil.move(tmp_path / "run" / "assignments", tmp_path / "run" / "stages" / "assemble" / "data")
+    data = tmp_path / "run" / "stages" / "assemble" / "data"
+    data.rmdir()
+    shutil.move(tmp_path / "run" / "assignments", data)
     arguments = ["discover", "--input", path, "--output", tmp_path / "run", *FLAGS, *QUICK_FLAGS]
     assert main([str(a) for a in arguments]) == 0
     assert [file.read_bytes() for file in (tmp_path / "run" / "rows").iterdir()] == before

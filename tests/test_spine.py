@@ -10,6 +10,7 @@ from advin.pipelines import counters
 from advin.pipelines.counters import CounterError, Counters, IngestCounters, ScoreCounters
 from advin.pipelines.discover import Settings, translate
 from advin.pipelines.entry import Paths, Run
+from advin.pipelines.reading.row_columns import RowColumns
 from advin.pipelines.spine import STAGES
 from advin.pipelines.stages import Workspace
 from advin.schemas.tables import TABLES
@@ -120,7 +121,8 @@ def test_a_dry_run_translates_all_stages_and_writes_nothing(write_rows, tmp_path
     monkeypatch.setattr(beam.Pipeline, "run", lambda self: protos.append(self.to_runner_api()))
     log = write_rows("log.csv", [{"text": "hello"}])
     known = write_rows("known.csv", [{"text": "hi", "intent": "greeting"}])
-    settings = Settings(str(log), labeled=str(known), ood=str(log))
+    rows = RowColumns(conversation="text")
+    settings = Settings(str(log), labeled=str(known), ood=str(log), rows=rows)
     names = translate(settings, str(tmp_path / "out"), PipelineOptions([]))
     assert names == [f"{e.name}_01" if e.repeats else e.name for e in STAGES]
     assert len(protos) == len(names)
