@@ -15,9 +15,18 @@ import pyarrow as pa
 
 from advin.discovery.text.config import MaskingConfig
 from advin.pipelines import storage
+from advin.pipelines.reading.extra import CellRow
 from advin.pipelines.reading.row_columns import ExtraColumn
 from advin.pipelines.reading.rows import Piece, Row
-from advin.pipelines.row_values import final_type, piece_array, piece_type, time_array
+from advin.pipelines.row_values import (
+    CellGroup,
+    final_type,
+    masker,
+    native_array,
+    piece_array,
+    piece_type,
+    time_array,
+)
 from advin.schemas.stage_files import INGEST_ROWS
 
 # Rows that are written and read at once.
@@ -59,7 +68,7 @@ class RowFile:
     def __init__(self, target: RowTarget, writer: Any) -> None:
         """Write through a Parquet writer."""
         self.unreadable_times = 0
-        self._target, self._writer = target, writer
+        self._target, self._writer, self._mask = target, writer, masker(target.masking)
         self._rows: list[tuple[str, int, bytes, bool]] = []
         self._extra: list[tuple[Any, ...]] = []
         self._kinds: list[set[str]] = [set() for _ in target.columns]
@@ -67,7 +76,7 @@ class RowFile:
     def add(self, row: Row, utterance: str, is_other: bool) -> None:
         """Add a row, given the id of its utterance, and if another speaker says it."""
         self._rows.append((row.source, row.position, bytes.fromhex(utterance), is_other))
-        self._extra.append(row.extra or (None,) * len(self._target.columns))
+        self._extra.append(row.extra)
         if len(self._rows) == BATCH_ROWS:
             self._flush()
 
@@ -87,17 +96,39 @@ class RowFile:
         schema = piece_schema(self._target.columns)
         fixed = zip(zip(*self._rows, strict=True), INGEST_ROWS, strict=True)
         arrays = [pa.array(values, field.type) for values, field in fixed]
-        values = zip(*self._extra, strict=True) if self._target.columns else ()
-        for column, found, kinds in zip(self._target.columns, values, self._kinds, strict=True):
-            if column.name == "time":
-                times, unreadable = time_array(column, found)
-                self.unreadable_times += unreadable
-                arrays.append(times)
+        groups = _groups(self._extra)
+        for i, column in enumerate(self._target.columns):
+            values: Any
+            if column.kind is not None:
+                values = native_array(column, groups, i)
             else:
-                arrays.append(piece_array(column, found, self._target.masking, kinds))
+                values = [_value(extra, i) for extra in self._extra]
+            if column.name == "time":
+                array, unreadable = time_array(column, values)
+                self.unreadable_times += unreadable
+            else:
+                array = piece_array(column, values, self._mask, self._kinds[i])
+            arrays.append(array)
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
         self._rows.clear()
         self._extra.clear()
+
+
+def _groups(extra: Sequence[tuple[Any, ...]]) -> list[CellGroup]:
+    """Return rows one after another that lie in one batch of Parquet together."""
+    found: list[CellGroup] = []
+    for row in extra:
+        cells, at = row[:2] if isinstance(row, CellRow) else (None, 0)
+        if found and found[-1][0] is cells:
+            found[-1][1].append(at)
+        else:
+            found.append((cells, [at]))
+    return found
+
+
+def _value(extra: tuple[Any, ...], i: int) -> Any:
+    values = extra.others if isinstance(extra, CellRow) else extra
+    return values[i] if values else None
 
 
 def piece_schema(columns: Sequence[ExtraColumn]) -> pa.Schema:

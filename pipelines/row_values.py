@@ -9,20 +9,24 @@ import functools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
 from advin.discovery.text.config import MaskingConfig
 from advin.discovery.text.preparation import prepare
 from advin.pipelines.errors import SettingsError
-from advin.pipelines.reading.extra import BOOL, FLOAT, INT, STR, Cell, Literal, literal
+from advin.pipelines.reading.extra import BOOL, FLOAT, INT, STR, BatchCells, Literal, literal
 from advin.pipelines.reading.row_columns import ExtraColumn
 from advin.pipelines.reading.times import TIME, is_time, parse_time, times_of
 
 _INT64 = 1 << 63
 # The column that is always text.
 CONVERSATION = "conversation_id"
+# Masks a text.
+Mask: TypeAlias = Callable[[str], str]
+# Rows of a batch of Parquet by their positions in it; None for rows without such a batch.
+CellGroup: TypeAlias = tuple[BatchCells | None, list[int]]
 # Short values repeat, and masking takes most of the time.
 _REMEMBERED, _SHORT = 8192, 256
 
@@ -35,22 +39,22 @@ def piece_type(column: ExtraColumn) -> pa.DataType:
 
 
 def piece_array(
-    column: ExtraColumn, values: Sequence[Any], masking: MaskingConfig, kinds: set[str]
+    column: ExtraColumn, values: pa.Array | Sequence[Any], mask: Mask, kinds: set[str]
 ) -> pa.Array:
     """Return the values of a column as an array for the file of a piece.
 
     Args:
         column: the column.
-        values: as `reading.extra` describes them.
-        masking: applied to texts if the column is masked.
+        values: an array if the column has a type of its own, else values as in `reading.extra`.
+        mask: applied to texts if the column is masked.
         kinds: receives the kinds of the values if the column has no type of its own.
 
     Raises:
         SettingsError: if the column is nested, and its texts cannot be masked.
     """
-    mask = functools.partial(masked, masking=masking) if column.masked else _printable
-    if column.kind is not None:
-        array = _native(column, gathered(values, column.kind), mask)
+    mask = mask if column.masked else _printable
+    if isinstance(values, pa.Array):
+        array = _native(column, values, mask)
         if array.type == piece_type(column):
             return array
         values = array.to_pylist()
@@ -59,14 +63,13 @@ def piece_array(
     return pa.array([text for text, _ in found], pa.string())
 
 
-def time_array(column: ExtraColumn, values: Sequence[Any]) -> tuple[pa.Array, int]:
+def time_array(column: ExtraColumn, values: pa.Array | Sequence[Any]) -> tuple[pa.Array, int]:
     """Return the times of some values as `TIME`, and the number of those that cannot be read."""
-    if column.kind is not None and is_time(column.kind):
-        given = gathered(values, column.kind)
-        times = times_of(given)
-        return times, times.null_count - given.null_count
-    if column.kind is not None:
-        values = _native(column, gathered(values, column.kind), _printable).to_pylist()
+    if isinstance(values, pa.Array):
+        if is_time(values.type):
+            times = times_of(values)
+            return times, times.null_count - values.null_count
+        values = _native(column, values, _printable).to_pylist()
     times = pa.array([parse_time(value) for value in values], TIME)
     return times, times.null_count - sum(value in (None, "") for value in values)
 
@@ -83,16 +86,14 @@ def final_type(column: ExtraColumn, kinds: Iterable[str]) -> pa.DataType:
     return pa.float64() if found and found <= {INT, FLOAT} else pa.string()
 
 
-def final_array(
-    column: ExtraColumn, array: pa.Array, kind: pa.DataType, masking: MaskingConfig
-) -> pa.Array:
+def final_array(column: ExtraColumn, array: pa.Array, kind: pa.DataType, mask: Mask) -> pa.Array:
     """Return a column of the file of a piece in its type in the table rows."""
     if array.type == kind and not (column.kind is None and column.masked):
         return array
     texts = array.to_pylist()
     if pa.types.is_string(kind):
         # Numbers were not masked, because the column could have been one of numbers.
-        return pa.array([_masked_number(text, masking) for text in texts], kind)
+        return pa.array([_masked_number(text, mask) for text in texts], kind)
     convert: Callable[[str], Any] = float
     if pa.types.is_boolean(kind):
         convert = _is_true
@@ -101,51 +102,47 @@ def final_array(
     return pa.array([None if text is None else convert(text) for text in texts], kind)
 
 
-def gathered(values: Sequence[Cell | None], kind: pa.DataType) -> pa.Array:
-    """Return cells as one array; None is null."""
-    parts, at = [], 0
-    while at < len(values):
-        first, end = values[at], at + 1
-        array = None if first is None else first.array
-        while end < len(values) and _array_of(values[end]) is array:
-            end += 1
+def native_array(column: ExtraColumn, groups: Sequence[CellGroup], at: int) -> pa.Array:
+    """Return a column of rows of Parquet.
+
+    Args:
+        column: the column, which has a type of its own.
+        groups: the rows.
+        at: number of the column in `Columns.extra`.
+    """
+    parts = []
+    for cells, rows in groups:
+        array = None if cells is None else cells.arrays[at]
         if array is None:
-            parts.append(pa.nulls(end - at, kind))
-        else:
-            rows = pa.array([cell.at for cell in values[at:end] if cell is not None])
-            part = array.take(rows)
-            if pa.types.is_dictionary(part.type):
-                part = part.dictionary_decode()
-            parts.append(part.cast(kind))
-        at = end
-    return pa.concat_arrays(parts) if parts else pa.array([], kind)
+            parts.append(pa.nulls(len(rows), column.kind))
+            continue
+        part = array.take(pa.array(rows))
+        if pa.types.is_dictionary(part.type):
+            part = part.dictionary_decode()
+        parts.append(part.cast(column.kind))
+    return pa.concat_arrays(parts) if parts else pa.array([], column.kind)
 
 
-def masked(text: str, masking: MaskingConfig) -> str:
-    """Return a text masked as utterances are."""
-    if len(text) <= _SHORT:
-        return _masked_short(text, masking)
-    return prepare(_printable(text), masking).text
+def masker(masking: MaskingConfig) -> Mask:
+    """Return a function that masks a text as utterances are masked."""
+
+    def prepared(text: str) -> str:
+        return prepare(_printable(text), masking).text
+
+    remembered = functools.lru_cache(maxsize=_REMEMBERED)(prepared)
+    return lambda text: remembered(text) if len(text) <= _SHORT else prepared(text)
 
 
-@functools.lru_cache(maxsize=_REMEMBERED)
-def _masked_short(text: str, masking: MaskingConfig) -> str:
-    return prepare(_printable(text), masking).text
-
-
-def _array_of(cell: Cell | None) -> pa.Array | None:
-    return None if cell is None else cell.array
-
-
-def _native(column: ExtraColumn, array: pa.Array, mask: Callable[[str], str]) -> pa.Array:
+def _native(column: ExtraColumn, array: pa.Array, mask: Mask) -> pa.Array:
     if not _holds_text(array.type):
         return array
     if not column.masked and _is_valid(array):
         return array
     if pa.types.is_string(array.type):
-        data = array.view(pa.binary()).to_pylist()
-        texts = (None if d is None else d.decode("utf-8", "backslashreplace") for d in data)
-        return pa.array([None if t is None else mask(t) for t in texts], array.type)
+        # Each different text is masked once.
+        encoded = array.view(pa.binary()).dictionary_encode()
+        texts = (d.decode("utf-8", "backslashreplace") for d in encoded.dictionary.to_pylist())
+        return pa.array([mask(text) for text in texts], array.type).take(encoded.indices)
     try:
         return pa.array([_each_text(value, mask) for value in array.to_pylist()], array.type)
     except (ValueError, OverflowError, pa.ArrowException) as error:
@@ -169,7 +166,7 @@ def _holds_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
-def _each_text(value: Any, mask: Callable[[str], str]) -> Any:
+def _each_text(value: Any, mask: Mask) -> Any:
     """Return a value with its texts masked, at any depth; the names of members stay."""
     if isinstance(value, str):
         return mask(value)
@@ -180,7 +177,7 @@ def _each_text(value: Any, mask: Callable[[str], str]) -> Any:
     return value
 
 
-def _as_text(value: Any, mask: Callable[[str], str]) -> tuple[str | None, str]:
+def _as_text(value: Any, mask: Mask) -> tuple[str | None, str]:
     """Return a value as text, and its kind; (None, "") for null."""
     if value is None:
         return None, ""
@@ -211,9 +208,9 @@ def _in_64_bits(text: str, kind: str) -> tuple[str, str]:
     return text, STR
 
 
-def _masked_number(text: str | None, masking: MaskingConfig) -> str | None:
+def _masked_number(text: str | None, mask: Mask) -> str | None:
     found = literal(text) if text else None
-    return text if found is None or found.kind == STR else masked(found.text, masking)
+    return text if found is None or found.kind == STR else mask(found.text)
 
 
 def _is_true(text: str) -> bool:

@@ -20,7 +20,7 @@ from advin.pipelines.counters import RowsCounters
 from advin.pipelines.errors import SettingsError
 from advin.pipelines.reading.row_columns import ExtraColumn
 from advin.pipelines.row_files import BATCH_ROWS, final_columns
-from advin.pipelines.row_values import final_array
+from advin.pipelines.row_values import final_array, masker
 from advin.pipelines.shards import read_shard, shards_of
 from advin.pipelines.stages import Part
 from advin.schemas import tables
@@ -66,7 +66,7 @@ class _JoinPiece(beam.DoFn):
         # Threads of one process share the lookup.
         self._verdicts = self._shared.acquire(lambda: Verdicts.read(self._assignments))
         paths = [storage.join(self._pieces.folder, name) for name in self._pieces.files()]
-        self._columns = final_columns(paths)
+        self._columns, self._mask = final_columns(paths), masker(self._masking)
         self._schema = rows_schema(self._columns)
 
     def process(self, name: str) -> Iterator[str]:
@@ -92,7 +92,7 @@ class _JoinPiece(beam.DoFn):
         }
         for i, (column, kind) in enumerate(self._columns):
             values = batch.column(f"c{i}")
-            arrays[column.name] = final_array(column, values, kind, self._masking)
+            arrays[column.name] = final_array(column, values, kind, self._mask)
         absent = {f.name: pa.nulls(batch.num_rows, f.type) for f in self._schema}
         columns = [arrays.get(name, null) for name, null in absent.items()]
         return pa.Table.from_arrays(columns, schema=self._schema)

@@ -1,6 +1,7 @@
 """Values of the columns of a log that go to the table rows: ids, times, and columns to keep.
 
-A value is None, a value of Python, a `Literal`, or a `Cell`. `Columns.extra` names the columns.
+The values of a row are a tuple with one for each of `Columns.extra`: None, a value of Python, or a
+`Literal`. Those of a row of Parquet are a `CellRow`.
 """
 
 import re
@@ -17,18 +18,6 @@ _WHOLE = re.compile(r"-?(?:0|[1-9]\d*)")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _BOOLEANS = ("true", "false")
 BOOL, INT, FLOAT, STR = "bool", "int", "float", "str"
-
-
-class Cell(NamedTuple):
-    """A value of Parquet, in its own type.
-
-    Attributes:
-        array: a column of a batch.
-        at: position of the value in it.
-    """
-
-    array: pa.Array
-    at: int
 
 
 class Literal(NamedTuple):
@@ -83,22 +72,31 @@ def native_type(schema: pa.Schema, path: str) -> pa.DataType | None:
 
 
 class BatchCells:
-    """The cells of a batch of Parquet in the columns `Columns.native`."""
+    """The columns `Columns.native` of a batch of Parquet.
+
+    Attributes:
+        arrays: one for each of `Columns.extra`; None if the column is not native, or not there.
+    """
 
     def __init__(self, batch: pa.RecordBatch, columns: Columns) -> None:
-        """Find the array of each column; a column that the batch lacks has none."""
-        self._native = [path in columns.native for path in columns.extra]
-        self._arrays = [
+        """Find the array of each column."""
+        self.arrays = [
             _array(batch, path) if path in columns.native else None for path in columns.extra
         ]
 
-    def of(self, index: int, others: tuple[Any, ...] = ()) -> tuple[Any, ...]:
-        """Return the values of a row, given its values in the columns that are not native."""
-        found = zip(self._native, self._arrays, others or (None,) * len(self._native), strict=True)
-        return tuple(
-            other if not native else None if array is None else Cell(array, index)
-            for native, array, other in found
-        )
+
+class CellRow(NamedTuple):
+    """The values of a row of Parquet.
+
+    Attributes:
+        cells: native columns of its batch.
+        at: position of the row in the batch.
+        others: values of all columns, of which those that are not native count; () for none.
+    """
+
+    cells: BatchCells
+    at: int
+    others: tuple[Any, ...] = ()
 
 
 def _array(batch: pa.RecordBatch, path: str) -> pa.Array | None:

@@ -11,7 +11,7 @@ from advin.pipelines.reading.cells import may_hold_json
 from advin.pipelines.reading.columns import AMBIGUOUS, TEXT, Columns, Types
 from advin.pipelines.reading.decompress import DamagedError
 from advin.pipelines.reading.exports import EXPORTS, MARKED
-from advin.pipelines.reading.extra import BatchCells
+from advin.pipelines.reading.extra import BatchCells, CellRow
 from advin.pipelines.reading.nested import ELEMENT, cells_of, nested_rows
 from advin.pipelines.reading.paths import root_column
 from advin.pipelines.reading.rows import MALFORMED, Piece, Row, decoded, row_of
@@ -130,7 +130,8 @@ def _with_cells(
 ) -> Iterator[Row]:
     cells = BatchCells(batch, columns)
     for row in rows:
-        yield row._replace(extra=cells.of(row.position % ELEMENT - position, row.extra))
+        at = row.position % ELEMENT - position
+        yield row._replace(extra=CellRow(cells, at, row.extra))
 
 
 def _to_rows(batch: pa.RecordBatch) -> list[dict[str, Any] | str]:
