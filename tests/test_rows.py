@@ -15,6 +15,7 @@ from rows import intent_of, make_rows
 from advin.discovery.config import MaskingConfig
 from advin.discovery.text.cleaning import normalize
 from advin.discovery.text.preparation import prepare
+from advin.pipelines import storage
 from advin.pipelines.errors import SettingsError
 from advin.pipelines.reading import lines
 from advin.pipelines.reading.columns import Columns
@@ -296,3 +297,25 @@ def test_invalid_bytes_in_a_kept_column_do_not_lose_the_row(run_pipeline, tmp_pa
                                   RowColumns(keep=("x",), raw=raw))  # fmt: skip
             assert table.num_rows == (2 if name == "a.parquet" else 1)
             assert all("\\" in v or v == "fine" for v in table["x"].to_pylist())
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_a_file_of_rows_appears_whole_or_never(tmp_path, monkeypatch, is_local):
+    monkeypatch.setattr(storage, "is_local", lambda path: is_local)
+    path, table = tmp_path / "rows" / "a.parquet", pa.table({"x": [1, 2]})
+
+    def write(fails: bool) -> None:
+        with storage.open_parquet(str(path), table.schema) as writer:
+            writer.write_table(table)
+            if fails:
+                raise KeyError("stopped")
+
+    with pytest.raises(KeyError):
+        write(fails=True)
+    assert list((tmp_path / "rows").glob("*")) == []
+    write(fails=False)
+    before = path.read_bytes()
+    with pytest.raises(KeyError):
+        write(fails=True)
+    assert list((tmp_path / "rows").iterdir()) == [path] and path.read_bytes() == before
+    assert [b.num_rows for b in storage.iter_parquet(str(path), 1)] == [1, 1]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-TABLES = ("assignments", "intents", "domains", "rejects")
+TABLES = ("assignments", "rows", "intents", "domains", "rejects")
 
 
 @dataclass(frozen=True)

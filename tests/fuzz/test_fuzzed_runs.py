@@ -33,6 +33,7 @@ def test_a_run_on_a_fuzzed_log_accounts_for_every_row_or_is_refused(finished, tm
             assignments, rejects = (pq.read_table(output / t) for t in ("assignments", "rejects"))
             rows = sum(assignments["count"].to_pylist()) + rejects.num_rows
             assert rows == read(log) and made.rows in (None, rows), made.what
+            assert pq.read_table(output / "rows").num_rows == rows - rejects.num_rows, made.what
             worked, rejected = worked + 1, rejected + rejects.num_rows
         else:
             (line,) = [line for line in err.splitlines() if line.startswith("advin: ")]
