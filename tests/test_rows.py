@@ -180,6 +180,22 @@ def test_files_that_disagree_give_the_widest_type(run_pipeline, tmp_path):
     assert table["b"].to_pylist() == ["1", "x", '{"c": [1]}']
 
 
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_folders_name_values_of_columns(run_pipeline, tmp_path, ending):
+    for day, text in (("2026-02-10", "where is it"), ("__HIVE_DEFAULT_PARTITION__", "lost it")):
+        folder = tmp_path / "log" / f"day={day}"
+        folder.mkdir(parents=True)
+        if ending == "csv":
+            (folder / "part.csv").write_text(f"text,n\n{text},1\n")
+        else:
+            pq.write_table(pa.table({"text": [text], "n": [1]}), folder / "part.parquet")
+    names = RowColumns(time="day", keep=("day", "n"), raw=("day",))
+    table, read, _ = make_rows(run_pipeline, tmp_path / "log", tmp_path / "out", names)
+    assert table["day"].to_pylist() == ["2026-02-10", None]
+    assert table["time"].to_pylist() == [datetime(2026, 2, 10, tzinfo=UTC), None]
+    assert table["n"].to_pylist() == [1, 1] and read.times_unreadable == 0
+
+
 def test_kept_texts_are_masked_unless_they_are_named(run_pipeline, tmp_path):
     secret = "write to ann.smith@example.com"
     nested = {"note": secret, "n": 5}

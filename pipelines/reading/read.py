@@ -5,15 +5,16 @@ Each row of a file becomes one `Row`. A row that cannot be read has a `problem`.
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from advin.pipelines.reading import delimited, json_rows, parquet, plain_text, sheets, training
 from advin.pipelines.reading.columns import Columns
 from advin.pipelines.reading.decompress import DamagedError
 from advin.pipelines.reading.dialects import DELIMITERS
+from advin.pipelines.reading.extra import CellRow
 from advin.pipelines.reading.files import InputFile
 from advin.pipelines.reading.lines import byte_ranges
-from advin.pipelines.reading.partitions import inner_columns, partition_values
+from advin.pipelines.reading.partitions import extra_values, inner_columns, partition_values
 from advin.pipelines.reading.rows import Piece, Row
 from advin.pipelines.reading.streams import open_stream
 
@@ -54,15 +55,27 @@ def read_piece(piece: Piece, columns: Columns) -> Iterator[Row]:
     """
     columns = replace(columns, export=piece.file.layout.export)
     given = partition_values(piece.file.path, columns)
+    in_folders = extra_values(piece.file.path, columns)
     columns = inner_columns(piece.file.path, columns)
     row = None
     try:
         with open_stream(piece.file) as stream:
             for row in _READERS[piece.file.format](stream, piece, columns):
-                yield _labeled(row, given) if given else row
+                found = _labeled(row, given) if given else row
+                yield _with_extra(found, in_folders, columns) if in_folders else found
     except DamagedError as error:
         position = piece.start if row is None else row.position + 1
         yield Row(piece.file.name, position, f"reading ended here: {error}", problem="damaged_file")
+
+
+def _with_extra(row: Row, found: dict[int, Any], columns: Columns) -> Row:
+    own = row.extra.others if isinstance(row.extra, CellRow) else row.extra
+    values = list(own or (None,) * len(columns.extra))
+    for i, value in found.items():
+        values[i] = value
+    if isinstance(row.extra, CellRow):
+        return row._replace(extra=row.extra._replace(others=tuple(values)))
+    return row._replace(extra=tuple(values))
 
 
 def _labeled(row: Row, given: dict[str, str | None]) -> Row:

@@ -13,6 +13,7 @@ from advin.pipelines.reading.detection import PROBED_ROWS
 from advin.pipelines.reading.extra import native_type
 from advin.pipelines.reading.files import InputFile
 from advin.pipelines.reading.inputs import inspect
+from advin.pipelines.reading.partitions import folder_values
 from advin.pipelines.reading.paths import has_path, root_column
 from advin.pipelines.reading.streams import open_stream
 from advin.schemas.tables import ROWS
@@ -129,6 +130,10 @@ def _find_types(
     there: set[str] = set()
     shown: list[str] = []
     for file in files if flags else ():
+        in_folders = flags.keys() & folder_values(file.path).keys()
+        there |= in_folders
+        for path in in_folders:
+            types[path].add(None)
         if file.format == "parquet":
             with open_stream(file) as stream:
                 schema = parquet.schema_of(stream)
