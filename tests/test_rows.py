@@ -5,6 +5,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -301,6 +302,23 @@ def test_a_damaged_time_or_id_column_is_refused_at_the_start(write_rows):
         RowColumns(keep=("a",), raw=("b",))
     with pytest.raises(SettingsError, match="--keep-columns names 'a' twice"):
         RowColumns(keep=("a", "a"))
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl", "csv"])
+def test_a_wrong_path_into_a_column_is_refused(tmp_path, ending):
+    row = {"text": "where is it", "user": {"plan": "free", "tags": [{"name": "a"}]}}
+    path = tmp_path / f"log.{ending}"
+    if ending == "parquet":
+        pq.write_table(pa.Table.from_pylist([row]), path)
+    elif ending == "csv":
+        pd.DataFrame([row | {"user": json.dumps(row["user"])}]).to_csv(path, index=False)
+    else:
+        path.write_text(json.dumps(row))
+    files = find_input(str(path), Columns(), "--input")
+    extra_columns(RowColumns(keep=("user", "user.plan", "user.tags[].name")), files, Columns())
+    for wrong in ("user.name", "user.plan.x", "user.tags[].id"):
+        with pytest.raises(SettingsError, match="--keep-columns: no file of --input has"):
+            extra_columns(RowColumns(keep=(wrong,)), files, Columns())
 
 
 def test_invalid_bytes_in_a_kept_column_do_not_lose_the_row(run_pipeline, tmp_path):

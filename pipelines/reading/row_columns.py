@@ -1,6 +1,6 @@
 """The columns of the log that go to the table rows: what the user names, and their types."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -126,39 +126,68 @@ def _find_types(
     flags: dict[str, str], files: Sequence[InputFile], columns: Columns
 ) -> dict[str, pa.DataType | None]:
     """Return the type of each column if it is the same in each file that has it, else None."""
-    types: dict[str, set[pa.DataType | None]] = {path: set() for path in flags}
-    there: set[str] = set()
-    shown: list[str] = []
+    seen = _Seen(list(flags), columns)
     for file in files if flags else ():
-        in_folders = flags.keys() & folder_values(file.path).keys()
-        there |= in_folders
-        for path in in_folders:
-            types[path].add(None)
-        if file.format == "parquet":
-            with open_stream(file) as stream:
-                schema = parquet.schema_of(stream)
-            found = list(schema.names)
-            rows: list[Any] = []
-            for path in flags:
-                kind = native_type(schema, path)
-                if kind is not None and pa.types.is_null(kind):
-                    there.add(path)
-                elif root_column(path, schema.names) is not None:
-                    types[path].add(kind)
-        else:
-            for kinds in types.values():
-                kinds.add(None)
-            if there.issuperset(flags):
-                continue
-            found_types, rows = inspect(file, replace(columns, extra=()))
-            found = list(found_types)
-        shown += [name for name in found if name not in shown]
-        there |= {p for p in flags if root_column(p, found) or any(has_path(r, p) for r in rows)}
+        seen.add(file)
     for path, flag in flags.items():
-        if path not in there:
-            names = ", ".join(sorted(shown)[:_SHOWN]) or "none"
+        if path not in seen.there:
+            names = ", ".join(sorted(seen.names)[:_SHOWN]) or "none"
             raise SettingsError(
                 f"{flag}: no file of --input has the column {path!r} in its first {PROBED_ROWS} "
                 f"rows; the columns are: {names}"
             )
-    return {path: kinds.copy().pop() if len(kinds) == 1 else None for path, kinds in types.items()}
+    return {path: next(iter(k)) if len(k) == 1 else None for path, k in seen.types.items()}
+
+
+class _Seen:
+    """What the files of a log hold of some columns.
+
+    Attributes:
+        types: types of each column; None for a type that follows from the values.
+        there: columns that a file holds.
+        names: names of all columns.
+    """
+
+    def __init__(self, paths: list[str], columns: Columns) -> None:
+        self._paths, self._columns = paths, columns
+        self.types: dict[str, set[pa.DataType | None]] = {path: set() for path in paths}
+        self.there: set[str] = set()
+        self.names: set[str] = set()
+
+    def add(self, file: InputFile) -> None:
+        """Look at the columns of a file."""
+        for path in folder_values(file.path).keys() & self.types.keys():
+            self.there.add(path)
+            self.types[path].add(None)
+        if file.format == "parquet":
+            self._add_parquet(file)
+            return
+        for types in self.types.values():
+            types.add(None)
+        if not self.there.issuperset(self._paths):
+            found, rows = inspect(file, replace(self._columns, extra=()))
+            self._add_rows(found, rows)
+
+    def _add_parquet(self, file: InputFile) -> None:
+        with open_stream(file) as stream:
+            schema = parquet.schema_of(stream)
+        inside = []
+        for path in self._paths:
+            kind = native_type(schema, path)
+            if kind is not None:
+                self.there.add(path)
+                self.types[path] |= set() if pa.types.is_null(kind) else {kind}
+            elif root_column(path, schema.names) is not None:
+                self.types[path].add(None)
+                inside.append(path)
+        # A path into a list, a map or JSON shows only in the rows.
+        rows = inspect(file, replace(self._columns, extra=tuple(inside)))[1] if inside else []
+        self._add_rows(schema.names, rows)
+
+    def _add_rows(self, names: Iterable[str], rows: list[Any]) -> None:
+        self.names.update(names)
+        self.there |= {
+            path
+            for path in self._paths
+            if path in self.names or any(has_path(row, path) for row in rows)
+        }
