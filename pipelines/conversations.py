@@ -21,8 +21,7 @@ from advin.schemas import tables
 from advin.schemas.ids import utterance_id
 from advin.schemas.verdicts import CONVERSATIONAL, OTHER_SPEAKER
 
-_COLUMNS = tables.ROWS.names
-_OF_FIRST = ("position", "time", "utterance_id", "kind", "intent_id")
+_READ = "conversation_id reason source position utterance_id kind intent_id".split()
 
 
 class First(NamedTuple):
@@ -32,7 +31,7 @@ class First(NamedTuple):
         order: False and the time in microseconds; True and 0 without a time, which comes last.
         source: file of the row.
         place: position of the row in the file, and number of its text in the row.
-        values: position, time, utterance_id, kind and intent_id of the row.
+        values: position, time in microseconds, utterance_id, kind and intent_id of the row.
     """
 
     order: tuple[bool, int]
@@ -108,27 +107,29 @@ def merge(found: Iterable[Conversation]) -> Conversation:
 def parts_of(batch: pa.RecordBatch) -> dict[str, Conversation]:
     """Return what a batch of the table rows says of each conversation."""
     micros = batch.column("time").cast(pa.int64()).to_pylist()
-    rows = zip(*(batch.column(name).to_pylist() for name in _COLUMNS), micros, strict=True)
-    found: dict[str, Conversation] = {}
-    for *values, time in rows:
-        row = dict(zip(_COLUMNS, values, strict=True))
-        conversation = row["conversation_id"]
+    rows: dict[str, int] = {}
+    firsts: dict[str, First] = {}
+    intents: dict[str, set[str]] = {}
+    columns = (batch.column(name).to_pylist() for name in _READ)
+    for conversation, reason, source, position, utterance, kind, intent, time in zip(
+        *columns, micros, strict=True
+    ):
         if conversation is None:
             continue
-        first = None
-        if row["kind"] != CONVERSATIONAL and row["reason"] != OTHER_SPEAKER:
-            text, place = divmod(row["position"], ELEMENT)
-            first = First(
-                (time is None, time or 0),
-                row["source"],
-                (place, text),
-                tuple(row[name] for name in _OF_FIRST),
-            )
-        intents = frozenset(() if row["intent_id"] is None else (row["intent_id"],))
-        part = Conversation(1, first, intents)
-        known = found.get(conversation)
-        found[conversation] = part if known is None else merge((known, part))
-    return found
+        rows[conversation] = rows.get(conversation, 0) + 1
+        if intent is not None:
+            intents.setdefault(conversation, set()).add(intent)
+        if kind == CONVERSATIONAL or reason == OTHER_SPEAKER:
+            continue
+        text, place = divmod(position, ELEMENT)
+        values = (position, time, utterance, kind, intent)
+        this = First((time is None, time or 0), source, (place, text), values)
+        if conversation not in firsts or this < firsts[conversation]:
+            firsts[conversation] = this
+    return {
+        name: Conversation(n, firsts.get(name), frozenset(intents.get(name, ())))
+        for name, n in rows.items()
+    }
 
 
 def _files(part: Part) -> list[str]:
@@ -137,7 +138,7 @@ def _files(part: Part) -> list[str]:
 
 def _read(path: str) -> Iterator[tuple[str, Conversation]]:
     for batch in storage.iter_parquet(path, BATCH_ROWS):
-        yield from parts_of(batch.select(_COLUMNS)).items()
+        yield from parts_of(batch).items()
 
 
 def _of_intents(_: str, conversation: Conversation) -> Iterator[tuple[str, tuple[int, int]]]:
