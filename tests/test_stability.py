@@ -77,9 +77,8 @@ def test_clusters_on_which_heads_agree_without_effort_are_not_chosen(parts, swap
     assert int(np.argmax(stability._agreement_at_cuts(heads))) in expected
 
 
-@pytest.mark.parametrize("size", [12, 120])
-def test_the_result_does_not_depend_on_how_many_counts_run_in_parallel(size, monkeypatch):
-    rows = unlabeled(1000 // size, size)[0]
+def test_the_result_does_not_depend_on_how_many_counts_run_in_parallel():
+    rows = unlabeled(8, 120)[0]
     stable = []
     for count in (1, 2, 3):
         config = FAST.with_values({"stability.parallel_counts": count})
