@@ -88,7 +88,13 @@ def is_personal(word: str) -> bool:
 
     The defaults of `MaskingConfig` decide, so that names of intents do not depend on masking.
     """
-    return word in _PEOPLE or lexicon(MaskingConfig())(word).first
+    return word in _PEOPLE or _by_default()(word).first
+
+
+@cache
+def _by_default() -> Callable[[str], Traits]:
+    """Return the lexicon of the default configuration, which is made and checked once."""
+    return lexicon(MaskingConfig())
 
 
 def _of_compound(word: str, config: MaskingConfig) -> Traits:
