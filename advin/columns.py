@@ -51,10 +51,10 @@ class RowArguments(TypedDict, total=False):
 
     Attributes:
         id_column: column of the log with ids of rows.
-        time_column: column with their times.
+        time_column: column with the times of rows.
         conversation_column: column with ids of conversations.
         keep_columns: more columns to keep.
-        keep_raw: those of them whose texts are not masked.
+        keep_raw: kept columns whose texts are not masked.
         rows: False to leave out the table.
     """
 

@@ -55,8 +55,7 @@ class Run:
         self._tables: dict[str, pa.Table] = {}
 
     def table(self, name: str) -> "pa.Table":
-        """Return a table: "assignments", "rows", "intents", "domains", "dropped", "levels",
-        or "rejects".
+        """Return a table by its name, such as "assignments" or "conversations".
 
         Raises:
             SettingsError: if there is no such table.

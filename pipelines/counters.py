@@ -371,7 +371,7 @@ class RowsCounters(Counters):
     """Rows of the table rows.
 
     Attributes:
-        rows_written: all of them.
+        rows_written: rows of the table.
         rows_in_an_intent: rows with an intent.
     """
 
@@ -385,7 +385,7 @@ class ConversationsCounters(Counters):
     """Rows of the table conversations.
 
     Attributes:
-        conversations: all of them.
+        conversations: rows of the table.
         without_a_request: conversations that hold no request.
     """
 

@@ -12,10 +12,10 @@ import json
 import signal
 from pathlib import Path
 
-import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pipelines_in_process import run_in_process
 
 from advin.discovery.compute.precision import FP32
 from advin.discovery.encoding.encoder import load_encoder
@@ -63,15 +63,7 @@ def write_rows(tmp_path):
 @pytest.fixture
 def run_pipeline():
     """Run the pipeline of `build(pipeline)` on the in-process engine and return its result."""
-
-    def run(build):
-        pipeline = beam.Pipeline("FnApiRunner")
-        build(pipeline)
-        result = pipeline.run()
-        result.wait_until_finish()
-        return result
-
-    return run
+    return run_in_process
 
 
 @pytest.fixture(scope="session")

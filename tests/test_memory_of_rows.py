@@ -17,19 +17,12 @@ CODE = """
 import resource, sys
 sys.path.insert(0, "tests")
 from pathlib import Path
-import apache_beam as beam
+from pipelines_in_process import run_in_process
 from rows import make_rows
 from advin.pipelines.reading.row_columns import RowColumns
 
-def run(build):
-    pipeline = beam.Pipeline("FnApiRunner")
-    build(pipeline)
-    result = pipeline.run()
-    result.wait_until_finish()
-    return result
-
 names = RowColumns(id="id", time="time", conversation="chat", keep=("channel",))
-_, read, written = make_rows(run, sys.argv[1], Path(sys.argv[2]), names, load=False)
+_, read, written = make_rows(run_in_process, sys.argv[1], Path(sys.argv[2]), names, load=False)
 assert read.utterances == 1 and written.rows_written == int(sys.argv[3])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

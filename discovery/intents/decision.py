@@ -46,16 +46,16 @@ def discover_intents(points: Points, rules: IntentRules, config: Config) -> Inte
     Raises:
         ValueError: if there are too many points for one worker.
     """
-    own = config.intents
-    if len(points.vectors) > own.max_points:
+    tunables = config.intents
+    if len(points.vectors) > tunables.max_points:
         raise ValueError(
-            f"{len(points.vectors)} points, but at most {own.max_points} are clustered on one "
+            f"{len(points.vectors)} points, but at most {tunables.max_points} are clustered on one "
             "worker: sample them first"
         )
-    clusters, pieces, dispersion = _clusters(points, rules, own)
+    clusters, pieces, dispersion = _clusters(points, rules, tunables)
     stats = cluster_stats(points, clusters)
-    evidence = label_evidence(stats, dispersion, own)
-    kinds = cluster_kinds(stats, evidence, rules.min_size, own)
+    evidence = label_evidence(stats, dispersion, tunables)
+    kinds = cluster_kinds(stats, evidence, rules.min_size, tunables)
     owner = _owners(points, kinds[clusters])
     known = np.unique(owner[owner >= 0])
     rows = [np.flatnonzero(owner == intent) for intent in known]
@@ -64,11 +64,11 @@ def discover_intents(points: Points, rules: IntentRules, config: Config) -> Inte
         for cluster in np.flatnonzero(kinds == wanted):
             rows.append(np.flatnonzero((clusters == cluster) & (points.labels < 0)))
             kind.append(wanted)
-    for dropped in _largest_dropped(stats, kinds, own.max_dropped):
+    for dropped in _largest_dropped(stats, kinds, tunables.max_dropped):
         rows.append(np.flatnonzero((clusters == dropped) & (points.labels == UNLABELED)))
         kind.append(kinds[dropped])
-    prior = cluster_log_odds(stats, evidence, own)[clusters]
-    looks_known, with_labels = label_match(stats, own)
+    prior = cluster_log_odds(stats, evidence, tunables)[clusters]
+    looks_known, with_labels = label_match(stats, tunables)
     means = _means(points, rows)
     novel = {i: group for i, group in enumerate(rows) if kind[i] == NOVEL}
     trust = label_trust(looks_known, with_labels, config.labels.good_match)

@@ -81,7 +81,7 @@ class Fold:
         held: (n,) bool, rows of held-out intents.
         space: (n, e) float32 rows in the learned space.
         tree: merge tree of the rows.
-        agreement: `intent_f1` at each distance of the grid.
+        f1: `intent_f1` at each distance of the grid.
         head: the head.
     """
 
@@ -89,7 +89,7 @@ class Fold:
     held: np.ndarray
     space: np.ndarray
     tree: Linkage
-    agreement: list[float]
+    f1: list[float]
     head: MetricHead
 
     @classmethod
@@ -110,11 +110,11 @@ class Fold:
         tree = average_linkage(space, np.ones(len(space)), floor=1 - distances[-1])
         scored = labels != UNLABELED
         shares = _shares(labels, held)[scored]
-        agreement = [
+        f1 = [
             intent_f1(tree.cut(1 - distance)[scored], labels[scored], held[scored], shares)
             for distance in distances
         ]
-        return cls(labels, held, space, tree, agreement, head)
+        return cls(labels, held, space, tree, f1, head)
 
     def reach(self, distance: float, config: Config) -> float:
         """Return the radius that covers the configured share of the held-out rows.
@@ -184,7 +184,7 @@ def intent_distance(neighbors: int, folds: Sequence[Fold], config: Config) -> In
         config: the configuration.
     """
     distances = grid(config.distance.grid)
-    quality = np.array([fold.agreement for fold in folds]).reshape(-1, len(distances))
+    quality = np.array([fold.f1 for fold in folds]).reshape(-1, len(distances))
     if folds:
         origin = LEARNED
         value = plateau_center(distances, quality.mean(axis=0), config.distance.plateau)

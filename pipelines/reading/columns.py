@@ -57,7 +57,7 @@ class Columns:
         export: layout of the files, a name in `exports.EXPORTS`; `ROWS` for rows with these columns
             in any case; None to detect the layout of each file.
         extra: further columns, whose values go to the table rows.
-        native: those of them that every file holds with one Parquet type.
+        native: the columns of `extra` that all files hold with one Parquet type.
     """
 
     text: str = DEFAULT_TEXT
